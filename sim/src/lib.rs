@@ -6,3 +6,9 @@ compile_error!(
      environment RUSTFLAGS replaces that file's line, so add `--cfg madsim` to it (and to \
      RUSTDOCFLAGS)."
 );
+
+pub mod arena;
+pub mod kernel;
+pub mod policy;
+pub mod rng;
+pub mod trace;
