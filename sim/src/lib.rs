@@ -6,3 +6,5 @@ compile_error!(
      environment RUSTFLAGS replaces that file's line, so add `--cfg madsim` to it (and to \
      RUSTDOCFLAGS)."
 );
+
+pub mod disk;
