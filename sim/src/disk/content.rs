@@ -201,8 +201,15 @@ impl Content {
         })
     }
 
-    /// Brings `sector`, the durable one in `buffer`, to its version `upto`.
-    pub(super) fn fold(&self, sector: u32, upto: OpId, buffer: &mut [u8; SECTOR as usize]) {
+    /// Brings `sector`, the durable one in `buffer`, to its version `upto`, of which only the
+    /// first `bytes` bytes count.
+    pub(super) fn fold(
+        &self,
+        sector: u32,
+        upto: OpId,
+        bytes: u32,
+        buffer: &mut [u8; SECTOR as usize],
+    ) {
         let start = sector * SECTOR;
         let end = start + SECTOR;
         let durable = self.mark(sector);
@@ -215,7 +222,8 @@ impl Content {
                 buffer[(from - start) as usize..].fill(0);
                 continue;
             }
-            let to = record.end().clamp(start, end);
+            let written = if record.id == upto { record.len.min(bytes) } else { record.len };
+            let to = (record.offset + written).clamp(start, end);
             if from < to {
                 let bytes = &self.bytes(record)
                     [(from - record.offset) as usize..(to - record.offset) as usize];
@@ -330,7 +338,7 @@ impl Content {
     fn advance(&mut self, sector: u32, upto: OpId) {
         if self.mark(sector) < upto {
             let mut buffer = self.durable_sector(sector);
-            self.fold(sector, upto, &mut buffer);
+            self.fold(sector, upto, u32::MAX, &mut buffer);
             self.set_durable_sector(sector, &buffer);
             self.set_mark(sector, upto);
         }

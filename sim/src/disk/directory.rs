@@ -214,12 +214,13 @@ impl Disk {
         let id = self.tick();
         let op = MetaOp { id, what, ino, first, second, replaces, synced: [false; 2] };
         self.meta.push(op);
+        // New links first: a rename must not let go of its file in between.
+        for ino in op.changes().filter_map(|change| change.to) {
+            let inode = self.inode_mut(ino);
+            inode.links += 1;
+            inode.durable_links += 1;
+        }
         for change in op.changes() {
-            if let Some(ino) = change.to {
-                let inode = self.inode_mut(ino);
-                inode.links += 1;
-                inode.durable_links += 1;
-            }
             let entries = &mut self.inodes[change.dir.index()].volatile;
             if let Some(old) = entries.set(&self.names, change.name, change.to) {
                 self.inode_mut(old).links -= 1;

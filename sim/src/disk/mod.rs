@@ -1,18 +1,27 @@
 //! The simulated disk.
 
+mod choose;
 mod content;
+mod crash;
 mod directory;
 mod file;
+mod image;
 mod names;
 mod profile;
+mod report;
+mod space;
 mod state;
 mod sync;
 
+pub use choose::Fates;
+pub use crash::CrashSpace;
 pub use file::InFlight;
+pub use image::Image;
 pub use profile::{
     CrossDirectoryRename, EXT4_ORDERED, FailedDirSync, FileSync, MetadataOrder, NewBlocks,
     POSIX_WEAK, PROFILES, Profile, ReplacingRename, Unwritten,
 };
+pub use report::{CrashReport, Fate, Op, OpKind, Strategy};
 pub use state::{Disk, EntryOp, Errno, Fd, Ino, Pick};
 pub use sync::{SyncOutcome, SyncTicket};
 

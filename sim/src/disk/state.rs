@@ -1,8 +1,10 @@
 //! The parts a disk is made of: inodes, open files, directory operations, writes in flight.
 
+use super::choose::Fates;
 use super::content::{Content, OpId};
 use super::names::{NameId, Names};
 use super::profile::Profile;
+use super::space::Space;
 
 /// An inode number. Survives a crash as long as the file does; reused after the file is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -215,6 +217,9 @@ pub struct Disk {
     pub(super) used: u64,
     /// Whether a truncation may be pending somewhere.
     pub(super) has_cuts: bool,
+    /// Scratch of the last power loss, kept for its memory.
+    pub(super) space: Space,
+    pub(super) fates: Fates,
 }
 
 impl Disk {
@@ -235,6 +240,8 @@ impl Disk {
             capacity: None,
             used: 0,
             has_cuts: false,
+            space: Space::default(),
+            fates: Fates::default(),
         };
         disk.reset(profile);
         disk
@@ -250,7 +257,9 @@ impl Disk {
         for flight in &mut self.flights {
             flight.busy = false;
         }
-        (self.clock, self.flights_begun, self.epoch) = (0, 0, 0);
+        (self.clock, self.flights_begun) = (0, 0);
+        // Tickets of the last run touch nothing in the next.
+        self.epoch += 1;
         (self.capacity, self.used, self.has_cuts) = (None, 0, false);
         // Taken from the end, so that a used disk gives out the same numbers as a new one.
         self.free_inodes.clear();
