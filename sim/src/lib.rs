@@ -8,7 +8,14 @@ compile_error!(
 );
 
 pub mod arena;
+pub mod disk;
+pub mod env;
+pub mod fault;
+pub mod history;
 pub mod kernel;
 pub mod policy;
 pub mod rng;
+pub mod scenario;
 pub mod trace;
+pub mod workload;
+pub mod world;
