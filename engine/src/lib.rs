@@ -3,8 +3,10 @@
 //! The engine is written against three traits ([`env`]), so that the same code runs at full speed
 //! on the operating system and, unchanged, inside a deterministic simulator.
 
+pub mod codec;
 pub mod env;
 mod error;
 pub mod iterator;
+pub mod key;
 
 pub use error::{Corruption, Defect, Error, FileOp, Result};
