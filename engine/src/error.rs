@@ -12,6 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::batch::BatchDefect;
+
 /// The result of every fallible operation of the engine.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -145,6 +147,8 @@ pub enum Defect {
     MissingStart,
     /// A first fragment without its last one.
     MissingEnd,
+    /// The payload of an intact log record is no batch.
+    Batch(BatchDefect),
     /// Anything else, in words.
     Other(Arc<str>),
 }
@@ -157,6 +161,7 @@ impl fmt::Display for Defect {
             Defect::UnknownRecordType(t) => write!(f, "unknown record type {t}"),
             Defect::MissingStart => f.write_str("missing start of fragmented record"),
             Defect::MissingEnd => f.write_str("partial record without end"),
+            Defect::Batch(defect) => defect.fmt(f),
             Defect::Other(words) => f.write_str(words),
         }
     }

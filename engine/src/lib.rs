@@ -3,9 +3,11 @@
 //! The engine is written against three traits ([`env`]), so that the same code runs at full speed
 //! on the operating system and, unchanged, inside a deterministic simulator.
 
+pub mod batch;
 pub mod codec;
 pub mod env;
 mod error;
+pub mod filename;
 pub mod iterator;
 pub mod key;
 
