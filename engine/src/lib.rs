@@ -10,5 +10,9 @@ mod error;
 pub mod filename;
 pub mod iterator;
 pub mod key;
+pub mod record;
+
+#[cfg(test)]
+mod test_files;
 
 pub use error::{Corruption, Defect, Error, FileOp, Result};
