@@ -11,6 +11,7 @@ pub mod filename;
 pub mod iterator;
 pub mod key;
 pub mod record;
+pub mod table;
 pub mod version;
 
 #[cfg(test)]
