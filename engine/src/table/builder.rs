@@ -34,9 +34,9 @@ pub struct TableBuilder {
     options: BlockOptions,
     data: BlockBuilder,
     index: BlockBuilder,
-    // The last key and the handle of a data block that is in the file and not yet in the index:
-    // the separator can be short only once the next key is known.
-    unindexed: Option<(Vec<u8>, BlockHandle)>,
+    // A data block that is in the file and not yet in the index, and ends with `last_key`: the
+    // separator can be short only once the next key is known.
+    unindexed: Option<BlockHandle>,
     last_key: Vec<u8>,
     entry_count: u64,
     file_size: u64,
@@ -144,7 +144,8 @@ impl TableBuilder {
         if !is_first && self.comparator.compare(&self.last_key, key) != Ordering::Less {
             return Err(Error::invalid("the keys of a table must ascend"));
         }
-        if let Some((mut separator, handle)) = self.unindexed.take() {
+        if let Some(handle) = self.unindexed.take() {
+            let mut separator = core::mem::take(&mut self.last_key);
             self.comparator.find_shortest_separator(&mut separator, key);
             self.add_to_index(&separator, handle)?;
         }
@@ -161,8 +162,7 @@ impl TableBuilder {
             return Ok(());
         }
         let contents = self.data.finish();
-        let handle = self.write_block(contents)?;
-        self.unindexed = Some((self.last_key.clone(), handle));
+        self.unindexed = Some(self.write_block(contents)?);
         Ok(())
     }
 
@@ -170,7 +170,8 @@ impl TableBuilder {
         self.end_block()?;
         let metaindex = BlockBuilder::new(self.options.restart_interval).finish();
         let metaindex = self.write_block(metaindex)?;
-        if let Some((mut successor, handle)) = self.unindexed.take() {
+        if let Some(handle) = self.unindexed.take() {
+            let mut successor = core::mem::take(&mut self.last_key);
             self.comparator.find_short_successor(&mut successor);
             self.add_to_index(&successor, handle)?;
         }
