@@ -10,9 +10,9 @@
 //! Invariant: a file in the table is locked by the value that put it there, and was the one of
 //! that name when it was locked.
 //!
-//! Source: LevelDB `util/env_posix.cc`, `PosixLockTable`. Differs: LevelDB's table is keyed by name;
-//! it opens the file first, and closing it again drops the lock that is held; it does not notice
-//! that the file was removed between open and lock.
+//! Source: LevelDB `util/env_posix.cc`, `PosixLockTable`. Differs: LevelDB's table is keyed by
+//! name; it opens the file first, and closing it again drops the lock that is held; it does not
+//! notice that the file was removed between open and lock.
 
 use std::collections::BTreeSet;
 use std::path::Path;

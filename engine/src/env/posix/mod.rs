@@ -5,8 +5,8 @@
 //! `fsync` of the directory for its name. An interrupted call is made again, and short reads and
 //! writes go on where they ended; no other failure is retried.
 //!
-//! Source: LevelDB `util/env_posix.cc`. Differs: no `mmap`, so that a truncated file is an error and
-//! not a signal; no limit on open files; a failed close is an error; syncing a file does not sync
+//! Source: LevelDB `util/env_posix.cc`. Differs: no `mmap`, so that a truncated file is an error
+//! and not a signal; no limit on open files; a failed close is an error; syncing a file does not sync
 //! its directory, which the caller does where it matters.
 
 #![expect(

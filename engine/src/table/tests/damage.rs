@@ -275,7 +275,8 @@ proptest! {
         restart_interval in 1_usize..20,
     ) {
         let entries: Entries = keys.iter().map(|key| entry(key, key)).collect();
-        let file = write_table(&entries, &bytewise(), BlockOptions { block_size, restart_interval });
+        let options = BlockOptions { block_size, restart_interval };
+        let file = write_table(&entries, &bytewise(), options);
         prop_assert_eq!(read_all(&file), Ok(entries));
     }
 }
