@@ -6,8 +6,8 @@
 //! writes go on where they ended; no other failure is retried.
 //!
 //! Source: LevelDB `util/env_posix.cc`. Differs: no `mmap`, so that a truncated file is an error
-//! and not a signal; no limit on open files; a failed close is an error; syncing a file does not sync
-//! its directory, which the caller does where it matters.
+//! and not a signal; no limit on open files; a failed close is an error; syncing a file does not
+//! sync its directory, which the caller does where it matters.
 
 #![expect(
     clippy::disallowed_types,
