@@ -12,6 +12,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::batch::BatchDefect;
+use crate::version::edit::EditDefect;
+
 /// The result of every fallible operation of the engine.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -141,10 +144,38 @@ pub enum Defect {
     ChecksumMismatch,
     /// A physical record has a type that no writer of this format writes.
     UnknownRecordType(u8),
+    /// A physical record of type 0 and length 0: space set aside and never written, or wiped.
+    ZeroedBlock,
+    /// A fragmented record that damage cuts off in the middle.
+    InterruptedRecord,
+    /// The file ends in the header of a physical record.
+    TornHeader,
+    /// The file ends in the payload of a physical record, or its length is wrong.
+    TornRecord,
     /// A middle or last fragment without a first one.
     MissingStart,
     /// A first fragment without its last one.
     MissingEnd,
+    /// The payload of an intact log record is no batch.
+    Batch(BatchDefect),
+    /// The payload of an intact MANIFEST record is no version edit.
+    Edit(EditDefect),
+    /// A table is too short for its footer.
+    TableTooShort,
+    /// The last bytes of a table are not those of a table.
+    BadTableMagic,
+    /// The footer of a table does not hold two handles.
+    BadTableFooter,
+    /// A table is shorter than its size when it was opened.
+    TruncatedTable,
+    /// A handle is malformed or leads out of its table.
+    BadBlockHandle,
+    /// The restart offsets of a block do not fit into it.
+    BadBlockContents,
+    /// An entry of a block runs past its end, or its key is no internal key.
+    BadBlockEntry,
+    /// A block has a compression type that does not exist.
+    UnknownCompression(u8),
     /// Anything else, in words.
     Other(Arc<str>),
 }
@@ -155,8 +186,22 @@ impl fmt::Display for Defect {
             Defect::BadRecordLength => f.write_str("bad record length"),
             Defect::ChecksumMismatch => f.write_str("checksum mismatch"),
             Defect::UnknownRecordType(t) => write!(f, "unknown record type {t}"),
+            Defect::ZeroedBlock => f.write_str("zeros where a record should start"),
+            Defect::InterruptedRecord => f.write_str("error in middle of record"),
+            Defect::TornHeader => f.write_str("file ends in the header of a record"),
+            Defect::TornRecord => f.write_str("file ends in the middle of a record"),
             Defect::MissingStart => f.write_str("missing start of fragmented record"),
             Defect::MissingEnd => f.write_str("partial record without end"),
+            Defect::Batch(defect) => defect.fmt(f),
+            Defect::Edit(defect) => defect.fmt(f),
+            Defect::TableTooShort => f.write_str("file is too short to be a table"),
+            Defect::BadTableMagic => f.write_str("not a table (bad magic number)"),
+            Defect::BadTableFooter => f.write_str("bad table footer"),
+            Defect::TruncatedTable => f.write_str("truncated table"),
+            Defect::BadBlockHandle => f.write_str("bad block handle"),
+            Defect::BadBlockContents => f.write_str("bad block contents"),
+            Defect::BadBlockEntry => f.write_str("bad entry in block"),
+            Defect::UnknownCompression(t) => write!(f, "unknown compression type {t}"),
             Defect::Other(words) => f.write_str(words),
         }
     }
