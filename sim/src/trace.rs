@@ -34,6 +34,8 @@ pub struct Event {
     pub nanos: u64,
     /// The simulated thread, or [`ThreadId::CLOCK`] for what no thread did.
     pub thread: ThreadId,
+    /// Its name, with its number.
+    pub thread_name: String,
     /// Which lane of a report it belongs to.
     pub lane: Lane,
     /// What happened, in words.
@@ -151,6 +153,7 @@ mod tests {
             point: 1,
             nanos: 2,
             thread: ThreadId::CLOCK,
+            thread_name: "clock".into(),
             lane: Lane::Disk,
             text: "sync".into(),
         };

@@ -10,9 +10,11 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ptr;
 
+use crate::checker::Checker;
 use crate::disk::{Disk, Pick};
 use crate::fault::{FaultPlan, Phase};
 use crate::history::History;
+use crate::judge::Judge;
 use crate::rng::{Purpose, Stream};
 use crate::workload::{Plan, PlannedCrash};
 
@@ -26,9 +28,15 @@ pub struct World {
     pub faults: RefCell<FaultPlan>,
     /// What clients and the engine's observer have seen.
     pub history: RefCell<History>,
+    /// Who judges it.
+    pub judge: RefCell<Judge>,
     /// How long calls take.
     pub latency: RefCell<Stream>,
-    /// What a fault or a crash leaves.
+    /// Which calls fail.
+    pub fault_stream: RefCell<Stream>,
+    /// A bug planted in the harness: syncs return Ok and do nothing. For [`crate::cli`]'s doctor.
+    pub swallow_syncs: Cell<bool>,
+    /// What a crash leaves.
     pub chance: RefCell<Stream>,
     /// What the process is doing.
     pub phase: Cell<Phase>,
@@ -46,7 +54,7 @@ impl fmt::Debug for World {
 
 impl World {
     /// The world of `plan` before anything has happened.
-    pub fn new(plan: Plan, faults: FaultPlan) -> Self {
+    pub fn new(plan: Plan, faults: FaultPlan, checkers: Vec<Box<dyn Checker>>) -> Self {
         let mut disk = Disk::new(plan.profile);
         disk.set_capacity(plan.capacity);
         World {
@@ -54,12 +62,22 @@ impl World {
             faults: RefCell::new(faults),
             history: RefCell::new(History::new(&plan)),
             latency: RefCell::new(Stream::new(plan.seed, Purpose::Latency)),
+            fault_stream: RefCell::new(Stream::new(plan.seed, Purpose::Faults)),
+            swallow_syncs: Cell::new(false),
             chance: RefCell::new(Stream::new(plan.seed, Purpose::Disk)),
             phase: Cell::new(Phase::Recovery),
             crash: Cell::new(None),
             calls_seen: Cell::new(0),
+            judge: RefCell::new(Judge::new(checkers)),
             plan,
         }
+    }
+
+    /// Another process starts on the same disk, to die of `crash` if it comes to that.
+    pub fn begin_incarnation(&self, number: u32, crash: Option<PlannedCrash>) {
+        self.history.borrow_mut().begin_incarnation(number);
+        self.crash.set(crash);
+        self.calls_seen.set(0);
     }
 
     /// Calls `f` with this world as the one that simulated code finds.

@@ -622,7 +622,8 @@ impl Kernel {
         if core.trace.keeps() {
             let _outside = Outside::enter();
             let (point, nanos, thread) = (core.points, core.nanos, core.current);
-            core.trace.keep(|| Event { point, nanos, thread, lane, text: text() });
+            let thread_name = core.thread_name(thread);
+            core.trace.keep(|| Event { point, nanos, thread, thread_name, lane, text: text() });
         }
     }
 }

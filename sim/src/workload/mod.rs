@@ -3,6 +3,7 @@
 mod clients;
 mod generate;
 
+pub(crate) use clients::noted;
 pub use clients::{reader, writer};
 
 use std::ops::Range;
