@@ -10,5 +10,6 @@ mod error;
 pub mod filename;
 pub mod iterator;
 pub mod key;
+pub mod memtable;
 
 pub use error::{Corruption, Defect, Error, FileOp, Result};
