@@ -143,6 +143,14 @@ pub enum Defect {
     ChecksumMismatch,
     /// A physical record has a type that no writer of this format writes.
     UnknownRecordType(u8),
+    /// A physical record of type 0 and length 0: space set aside and never written, or wiped.
+    ZeroedBlock,
+    /// A fragmented record that damage cuts off in the middle.
+    InterruptedRecord,
+    /// The file ends in the header of a physical record.
+    TornHeader,
+    /// The file ends in the payload of a physical record, or its length is wrong.
+    TornRecord,
     /// A middle or last fragment without a first one.
     MissingStart,
     /// A first fragment without its last one.
@@ -159,6 +167,10 @@ impl fmt::Display for Defect {
             Defect::BadRecordLength => f.write_str("bad record length"),
             Defect::ChecksumMismatch => f.write_str("checksum mismatch"),
             Defect::UnknownRecordType(t) => write!(f, "unknown record type {t}"),
+            Defect::ZeroedBlock => f.write_str("zeros where a record should start"),
+            Defect::InterruptedRecord => f.write_str("error in middle of record"),
+            Defect::TornHeader => f.write_str("file ends in the header of a record"),
+            Defect::TornRecord => f.write_str("file ends in the middle of a record"),
             Defect::MissingStart => f.write_str("missing start of fragmented record"),
             Defect::MissingEnd => f.write_str("partial record without end"),
             Defect::Batch(defect) => defect.fmt(f),

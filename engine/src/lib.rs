@@ -11,5 +11,9 @@ pub mod filename;
 pub mod iterator;
 pub mod key;
 pub mod memtable;
+pub mod record;
+
+#[cfg(test)]
+mod test_files;
 
 pub use error::{Corruption, Defect, Error, FileOp, Result};
