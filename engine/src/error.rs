@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::batch::BatchDefect;
+use crate::version::edit::EditDefect;
 
 /// The result of every fallible operation of the engine.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -157,6 +158,8 @@ pub enum Defect {
     MissingEnd,
     /// The payload of an intact log record is no batch.
     Batch(BatchDefect),
+    /// The payload of an intact MANIFEST record is no version edit.
+    Edit(EditDefect),
     /// Anything else, in words.
     Other(Arc<str>),
 }
@@ -174,6 +177,7 @@ impl fmt::Display for Defect {
             Defect::MissingStart => f.write_str("missing start of fragmented record"),
             Defect::MissingEnd => f.write_str("partial record without end"),
             Defect::Batch(defect) => defect.fmt(f),
+            Defect::Edit(defect) => defect.fmt(f),
             Defect::Other(words) => f.write_str(words),
         }
     }

@@ -12,6 +12,7 @@ pub mod iterator;
 pub mod key;
 pub mod memtable;
 pub mod record;
+pub mod version;
 
 #[cfg(test)]
 mod test_files;

@@ -4,6 +4,7 @@
 //! noted: an error of the file is an error here.
 
 mod damage;
+mod initial_offset;
 
 use std::path::Path;
 
@@ -396,104 +397,4 @@ fn error_joins_records() {
     log.expect_end();
     let dropped: u64 = log.dropped.iter().map(|dropped| dropped.bytes).sum();
     assert!((65_536..=65_536 + 100).contains(&dropped), "{dropped}");
-}
-
-const INITIAL_OFFSET_SIZES: [usize; 6] =
-    [10_000, 10_000, 2 * BLOCK_SIZE - 1000, 1, 13_716, BLOCK_SIZE - HEADER_SIZE];
-const INITIAL_OFFSET_STARTS: [u64; 6] = [0, 10_007, 20_014, 84_571, 84_579, 98_304];
-
-fn initial_offset_log() -> Log {
-    let mut log = Log::new();
-    for (letter, size) in ["a", "b", "c", "d", "e", "f"].into_iter().zip(INITIAL_OFFSET_SIZES) {
-        log.write(big(letter, size));
-    }
-    log
-}
-
-fn check_initial_offset(initial_offset: u64, first: usize) {
-    let mut log = initial_offset_log();
-    log.initial_offset = initial_offset;
-    for index in first..INITIAL_OFFSET_SIZES.len() {
-        let (offset, payload) = log.next().expect("no error").expect("a record");
-        assert_eq!(offset, INITIAL_OFFSET_STARTS[index]);
-        assert_eq!(payload.len(), INITIAL_OFFSET_SIZES[index]);
-        assert_eq!(payload[0], b"abcdef"[index]);
-    }
-    log.expect_end();
-}
-
-fn check_past_end(beyond: u64) {
-    let mut log = initial_offset_log();
-    log.initial_offset = log.writer.size() + beyond;
-    log.expect_end();
-}
-
-#[test]
-fn read_start() {
-    check_initial_offset(0, 0);
-}
-
-#[test]
-fn read_second_one_off() {
-    check_initial_offset(1, 1);
-}
-
-#[test]
-fn read_second_ten_thousand() {
-    check_initial_offset(10_000, 1);
-}
-
-#[test]
-fn read_second_start() {
-    check_initial_offset(10_007, 1);
-}
-
-#[test]
-fn read_third_one_off() {
-    check_initial_offset(10_008, 2);
-}
-
-#[test]
-fn read_third_start() {
-    check_initial_offset(20_014, 2);
-}
-
-#[test]
-fn read_fourth_one_off() {
-    check_initial_offset(20_015, 3);
-}
-
-#[test]
-fn read_fourth_first_block_trailer() {
-    check_initial_offset(32_768 - 4, 3);
-}
-
-#[test]
-fn read_fourth_middle_block() {
-    check_initial_offset(32_768 + 1, 3);
-}
-
-#[test]
-fn read_fourth_last_block() {
-    check_initial_offset(2 * 32_768 + 1, 3);
-}
-
-#[test]
-fn read_fourth_start() {
-    check_initial_offset(2 * (7 + 1000) + (2 * 32_768 - 1000) + 3 * 7, 3);
-}
-
-#[test]
-fn read_initial_offset_into_block_padding() {
-    check_initial_offset(3 * 32_768 - 3, 5);
-}
-
-#[test]
-fn read_end() {
-    check_past_end(0);
-}
-
-#[test]
-fn read_past_end() {
-    check_past_end(5);
 }

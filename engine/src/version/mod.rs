@@ -1,0 +1,3 @@
+//! Which files make up a database, and how that changes.
+
+pub mod edit;
