@@ -160,6 +160,22 @@ pub enum Defect {
     Batch(BatchDefect),
     /// The payload of an intact MANIFEST record is no version edit.
     Edit(EditDefect),
+    /// A table is too short for its footer.
+    TableTooShort,
+    /// The last bytes of a table are not those of a table.
+    BadTableMagic,
+    /// The footer of a table does not hold two handles.
+    BadTableFooter,
+    /// A table is shorter than its size when it was opened.
+    TruncatedTable,
+    /// A handle is malformed or leads out of its table.
+    BadBlockHandle,
+    /// The restart offsets of a block do not fit into it.
+    BadBlockContents,
+    /// An entry of a block runs past its end, or its key is no internal key.
+    BadBlockEntry,
+    /// A block has a compression type that does not exist.
+    UnknownCompression(u8),
     /// Anything else, in words.
     Other(Arc<str>),
 }
@@ -178,6 +194,14 @@ impl fmt::Display for Defect {
             Defect::MissingEnd => f.write_str("partial record without end"),
             Defect::Batch(defect) => defect.fmt(f),
             Defect::Edit(defect) => defect.fmt(f),
+            Defect::TableTooShort => f.write_str("file is too short to be a table"),
+            Defect::BadTableMagic => f.write_str("not a table (bad magic number)"),
+            Defect::BadTableFooter => f.write_str("bad table footer"),
+            Defect::TruncatedTable => f.write_str("truncated table"),
+            Defect::BadBlockHandle => f.write_str("bad block handle"),
+            Defect::BadBlockContents => f.write_str("bad block contents"),
+            Defect::BadBlockEntry => f.write_str("bad entry in block"),
+            Defect::UnknownCompression(t) => write!(f, "unknown compression type {t}"),
             Defect::Other(words) => f.write_str(words),
         }
     }

@@ -1,7 +1,7 @@
 //! Faultline: an embedded key-value engine with LevelDB's on-disk format and write path.
 //!
-//! The engine is written against three traits ([`env`]), so that the same code runs at full speed
-//! on the operating system and, unchanged, inside a deterministic simulator.
+//! The engine is written against three traits ([`mod@env`]), so that the same code runs at full
+//! speed on the operating system and, unchanged, inside a deterministic simulator.
 
 pub mod batch;
 pub mod codec;
@@ -12,6 +12,7 @@ pub mod iterator;
 pub mod key;
 pub mod memtable;
 pub mod record;
+pub mod table;
 pub mod version;
 
 #[cfg(test)]

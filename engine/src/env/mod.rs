@@ -12,6 +12,7 @@
 //! absence is told from failure, reads fill or prove end of file, and locks, condition variables
 //! and atomics are part of the outside world.
 
+pub mod posix;
 mod sync;
 mod threads;
 

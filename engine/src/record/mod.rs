@@ -25,8 +25,8 @@
 //! with a payload starts there with a FIRST of length 0.
 //!
 //! A file can end anywhere: the machine stopped before the rest was written. What a reader finds
-//! is therefore of three kinds, kept apart by type: a record, dropped bytes ([`Dropped`]) and a torn
-//! end ([`Tail`]). The reader takes no decision about the latter two; recovery policy does.
+//! is therefore of three kinds, kept apart by type: a record, dropped bytes ([`Dropped`]) and a
+//! torn end ([`Tail`]). The reader decides nothing about the latter two; recovery policy does.
 //!
 //! Source: LevelDB `doc/log_format.md`, `db/log_format.h`.
 

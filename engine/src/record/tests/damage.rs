@@ -261,6 +261,20 @@ fn a_start_behind_bad_bytes_tells_damage_from_a_torn_end() {
 }
 
 #[test]
+fn a_bad_length_in_a_last_block_that_is_full_is_no_torn_end() {
+    let mut bytes = log_of(&[b"one", &big("x", BLOCK_SIZE - 2 * HEADER_SIZE - 3)]);
+    assert_eq!(bytes.len(), BLOCK_SIZE);
+    bytes[10 + 4] ^= 0x80;
+    bytes[10 + 5] ^= 0x80;
+    let found = read_all(&bytes);
+    assert_eq!(found.records, [b"one"]);
+    let lost = 32_768 - 10;
+    let defect = Defect::BadRecordLength;
+    assert_eq!(found.dropped, [Dropped { offset: 10, bytes: lost, defect }]);
+    assert_eq!(found.tail, None);
+}
+
+#[test]
 fn an_empty_first_before_a_full_is_no_loss() {
     let mut bytes = log_of(&[&big("x", BLOCK_SIZE - 2 * HEADER_SIZE), b"y"]);
     let lost = bytes.len() - BLOCK_SIZE;

@@ -1,0 +1,113 @@
+//! The lock, against this process, against others, and against the removal of its file.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
+use super::*;
+
+/// Tries the lock that LevelDB takes (`F_SETLK`), or the kind taken here, through another
+/// descriptor.
+fn try_lock(path: &Path, ours: bool) -> (rustix::fd::OwnedFd, nix::Result<i32>) {
+    let fd = fs::open(path, OFlags::RDWR, Mode::empty()).expect("opened");
+    let lock = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    let arg = if ours { FcntlArg::F_OFD_SETLK(&lock) } else { FcntlArg::F_SETLK(&lock) };
+    let result = fcntl(&fd, arg);
+    (fd, result)
+}
+
+fn locked(path: &Path, holder: Option<u32>) -> Error {
+    Error::Locked { path: path.into(), holder }
+}
+
+#[test]
+fn one_holder_in_this_process() {
+    let (env, dir) = scratch();
+    let path = dir.path().join("LOCK");
+    let us = Some(std::process::id());
+    let held = env.lock(&path).expect("free");
+    assert_eq!(env.lock(&path).err(), Some(locked(&path, us)));
+    // Under another name of the file or of the directory too.
+    let link = dir.path().join("link");
+    assert_eq!(env.link(&path, &link), Ok(()));
+    assert_eq!(env.lock(&link).err(), Some(locked(&link, us)));
+    let dotted = dir.path().join(".").join("LOCK");
+    assert_eq!(env.lock(&dotted).err(), Some(locked(&dotted, us)));
+    // The attempts have not loosened it.
+    let (_fd, result) = try_lock(&path, true);
+    assert_eq!(result, Err(nix::errno::Errno::EAGAIN));
+    drop(held);
+    drop(env.lock(&path).expect("free again"));
+    drop(env.lock(&path).expect("and again"));
+}
+
+#[test]
+fn keeps_leveldb_out_and_is_kept_out_by_it() {
+    let (env, dir) = scratch();
+    let path = dir.path().join("LOCK");
+    let held = env.lock(&path).expect("free");
+    let (fd, result) = try_lock(&path, false);
+    assert_eq!(result, Err(nix::errno::Errno::EAGAIN));
+    drop((held, fd));
+
+    let (fd, result) = try_lock(&path, false);
+    assert!(result.is_ok());
+    assert_eq!(env.lock(&path).err(), Some(locked(&path, Some(std::process::id()))));
+    drop(fd);
+    assert!(env.lock(&path).is_ok());
+}
+
+#[test]
+fn a_holder_of_our_kind_has_no_process() {
+    let (env, dir) = scratch();
+    let path = dir.path().join("LOCK");
+    write(&env, &path, b"");
+    let (fd, result) = try_lock(&path, true);
+    assert!(result.is_ok());
+    assert_eq!(env.lock(&path).err(), Some(locked(&path, None)));
+    drop(fd);
+    assert!(env.lock(&path).is_ok());
+}
+
+#[test]
+fn errors_of_the_file_are_no_locks() {
+    let (env, dir) = scratch();
+    let path = dir.path().join("none").join("LOCK");
+    let error = env.lock(&path).err();
+    assert_eq!(error, Some(Error::NotFound { path: path.as_path().into(), op: FileOp::Lock }));
+}
+
+#[test]
+fn removing_the_file_lets_nobody_in_beside_the_next_holder() {
+    let (env, dir) = scratch();
+    let path = dir.path().join("LOCK");
+    let holders = AtomicU32::new(0);
+    let taken = AtomicU32::new(0);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while taken.load(Ordering::Relaxed) < 300 {
+                    let Ok(held) = env.lock(&path) else {
+                        thread::yield_now();
+                        continue;
+                    };
+                    assert_eq!(holders.fetch_add(1, Ordering::AcqRel), 0, "two holders");
+                    taken.fetch_add(1, Ordering::Relaxed);
+                    assert_eq!(env.exists(&path), Ok(true), "locked a file without a name");
+                    holders.fetch_sub(1, Ordering::AcqRel);
+                    // As the end of a destroyed database: remove, then release.
+                    assert_eq!(env.remove(&path), Ok(()));
+                    drop(held);
+                }
+            });
+        }
+    });
+}
