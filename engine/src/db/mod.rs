@@ -38,6 +38,7 @@ use queue::Write;
 
 use crate::batch::WriteBatch;
 use crate::env::Env;
+use crate::env::posix::PosixEnv;
 use crate::error::Result;
 use crate::key::SequenceNumber;
 use crate::options::{Options, ReadOptions, WriteOptions};
@@ -58,7 +59,7 @@ use crate::options::{Options, ReadOptions, WriteOptions};
 /// that failed does not show while the database stays open; whether it is there after the next open
 /// is decided by that open, for good, unless `resume` made it absent.
 #[derive(Clone, Debug)]
-pub struct Db<E: Env> {
+pub struct Db<E: Env = PosixEnv> {
     handle: Arc<Handle<E>>,
 }
 
@@ -218,3 +219,6 @@ impl<E: Env> Db<E> {
         self.handle.inner.visit_entries(visit)
     }
 }
+
+#[cfg(test)]
+mod tests;

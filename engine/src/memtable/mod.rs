@@ -188,3 +188,6 @@ impl<R: Threads> fmt::Debug for MemTableIterator<R> {
         f.debug_struct("MemTableIterator").field("valid", &self.valid()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

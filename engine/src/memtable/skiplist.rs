@@ -297,3 +297,7 @@ fn random_height(random: &mut u64) -> usize {
     }
     height
 }
+
+#[cfg(test)]
+#[path = "skiplist_tests.rs"]
+mod tests;
