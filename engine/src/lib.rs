@@ -5,13 +5,19 @@
 
 pub mod batch;
 pub mod codec;
+pub mod db;
 pub mod env;
 mod error;
 pub mod filename;
 pub mod iterator;
 pub mod key;
+mod level_iterator;
+pub mod memtable;
+mod merging;
+pub mod options;
 pub mod record;
 pub mod table;
+mod table_cache;
 pub mod version;
 
 #[cfg(test)]

@@ -1,0 +1,180 @@
+//! Room in the memtable: waiting for it, and switching to a fresh memtable and log.
+//!
+//! All of it happens in the turn of a leader, so the whole queue waits with it, and nobody else
+//! appends meanwhile.
+//!
+//! Invariant: before the first append to a new log, the old log has been synced, and so has the
+//! directory with the names of both. So only the newest log with any bytes can have bytes that are
+//! not durable.
+//!
+//! Source: LevelDB `DBImpl::MakeRoomForWrite`. Differs: that invariant; an empty memtable is never
+//! switched; the level-0 triggers are options; no lock is held while files are created.
+
+use core::mem;
+use core::time::Duration;
+use std::sync::Arc;
+
+use super::queue::{Entered, Request};
+use super::state::{Inner, State};
+use super::write::{LeaderTurn, sync_log};
+use crate::env::{Env, Threads};
+use crate::error::{Error, Result};
+use crate::filename::{FileNumber, log_file_name};
+use crate::memtable::MemTableWriter;
+use crate::record::Writer;
+
+/// How long a write is held up when there are many tables at level 0.
+const SLOWDOWN: Duration = Duration::from_millis(1);
+
+/// What room is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// One more group, if the memtable is not full.
+    ForWrite,
+    /// A fresh memtable, unless it is empty anyway.
+    ForSwitch,
+}
+
+/// What a leader must do first.
+enum Next {
+    Go,
+    Slow,
+    WaitForFlush,
+    WaitForLevel0,
+    Switch,
+}
+
+impl<E: Env> Inner<E> {
+    /// Returns once the leader may write, or, for a switch, once the memtable is empty.
+    ///
+    /// # Errors
+    /// What stopped all writes; that of creating a log, after which the next write tries again.
+    pub(super) fn make_room(&self, turn: &mut LeaderTurn<'_, E>, room: Room) -> Result<()> {
+        let mut may_delay = room == Room::ForWrite;
+        let watches_level0 = self.options.level0_slowdown_writes_trigger.is_some();
+        loop {
+            let mem = turn.mem.table();
+            let is_switch_due = match room {
+                Room::ForWrite => {
+                    mem.approximate_memory_usage() > self.options.write_buffer_size as u64
+                }
+                Room::ForSwitch => !mem.is_empty(),
+            };
+            if !(is_switch_due || watches_level0 && may_delay) {
+                // The queue gives no turn to a write while writes are stopped.
+                return Ok(());
+            }
+            let mut state = self.state.lock();
+            match self.next_step(&state, is_switch_due, may_delay)? {
+                Next::Go => return Ok(()),
+                Next::Slow => {
+                    drop(state);
+                    tracing::debug!(target: "faultline", "write delayed");
+                    E::Threads::sleep(SLOWDOWN);
+                    // Once a write: many short delays instead of one long one.
+                    may_delay = false;
+                }
+                Next::WaitForFlush | Next::WaitForLevel0 => {
+                    tracing::debug!(target: "faultline", "write waits");
+                    state = self.done.wait(state);
+                    drop(state);
+                }
+                Next::Switch => {
+                    let number = state.versions.new_file_number();
+                    drop(state);
+                    self.switch(turn, number)?;
+                }
+            }
+        }
+    }
+
+    fn next_step(
+        &self,
+        state: &State<E::Threads>,
+        is_switch_due: bool,
+        may_delay: bool,
+    ) -> Result<Next> {
+        if let Some(error) = state.write_error() {
+            return Err(error);
+        }
+        let level0 = state.versions.current().level(0).len();
+        let reached = |trigger: Option<usize>| trigger.is_some_and(|trigger| level0 >= trigger);
+        Ok(if may_delay && reached(self.options.level0_slowdown_writes_trigger) {
+            Next::Slow
+        } else if !is_switch_due {
+            Next::Go
+        } else if state.view.imm.is_some() {
+            Next::WaitForFlush
+        } else if reached(self.options.level0_stop_writes_trigger) {
+            Next::WaitForLevel0
+        } else {
+            Next::Switch
+        })
+    }
+
+    /// Makes log `number` and an empty memtable the live ones, and the old memtable the one to be
+    /// flushed.
+    fn switch(&self, turn: &mut LeaderTurn<'_, E>, number: FileNumber) -> Result<()> {
+        tracing::debug!(target: "faultline", from = turn.log_number, to = number, "switch");
+        let log = match self.env.create(&log_file_name(&self.dir, number)) {
+            Ok(file) => Writer::new(file),
+            Err(error) => {
+                // Nothing has changed, so the next write may try again, under the same number.
+                self.state.lock().versions.reuse_file_number(number);
+                return Err(error);
+            }
+        };
+        let durable = sync_log(turn).and_then(|()| self.env.sync_dir(&self.dir));
+        if let Err(error) = durable {
+            self.set_background_error(&error, true);
+            return Err(error);
+        }
+        let old_log = mem::replace(&mut turn.log, log);
+        turn.log_number = number;
+        turn.mem = MemTableWriter::new(self.order.clone());
+        let mut state = self.state.lock();
+        let imm = Arc::clone(&state.view.mem);
+        state.imm_log_number = number;
+        state.set_view(Arc::clone(turn.mem.table()), Some(imm));
+        drop(state);
+        self.work.notify_one();
+        if let Err(error) = old_log.close() {
+            // What it held is durable, as far as its sync can be trusted. LevelDB stops here too.
+            self.set_background_error(&error, true);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Returns once the memtable that was live is in a table.
+    ///
+    /// # Errors
+    /// What stopped all writes, before or meanwhile.
+    pub(super) fn flush(&self) -> Result<()> {
+        match self.queue.enter(Request::Switch) {
+            Entered::Leader(mut turn) => {
+                let outcome = self.make_room(&mut turn, Room::ForSwitch);
+                let log_number = turn.log_number;
+                let last_sequence = turn.last_sequence;
+                turn.finish(outcome.map(|()| last_sequence))?;
+                self.wait_for_flush(log_number)
+            }
+            Entered::Done(outcome) => outcome.map(drop),
+        }
+    }
+
+    /// Waits until no log before `log_number` is needed any more.
+    fn wait_for_flush(&self, log_number: FileNumber) -> Result<()> {
+        let mut state = self.state.lock();
+        while state.versions.log_number() < log_number {
+            if let Some(error) = state.write_error() {
+                return Err(error);
+            }
+            if state.is_shutting_down {
+                return Err(Error::Closed);
+            }
+            state = self.done.wait(state);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! [`Db`]: the database as its user sees it.
+//!
+//! Reading order: `state` (what is shared, and under which lock), `queue` (who writes next),
+//! `make_room` and `write` (one group, step by step), `background` and `flush` (memtable to table),
+//! `open` and `replay` (recovery), `resume`, `close`.
+//!
+//! Source: LevelDB `include/leveldb/db.h`. Differs: every call takes `&self` on a handle that is
+//! cheap to clone; snapshots and iterators own what they need; `write` returns a sequence number;
+//! `sync`, `resume` and a `close` that can fail are there.
+
+mod background;
+mod close;
+mod flush;
+mod iter;
+mod lost;
+mod make_room;
+mod obsolete_files;
+mod open;
+mod queue;
+mod read;
+mod replay;
+mod report;
+mod resume;
+mod snapshot;
+mod state;
+mod write;
+
+pub use iter::{DbEntries, DbIterator};
+pub use read::EntryVisitor;
+pub use report::{DroppedBytes, RecoveryReport};
+pub use snapshot::Snapshot;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use close::Handle;
+use queue::Write;
+
+use crate::batch::WriteBatch;
+use crate::env::Env;
+use crate::env::posix::PosixEnv;
+use crate::error::Result;
+use crate::key::SequenceNumber;
+use crate::options::{Options, ReadOptions, WriteOptions};
+
+/// An open database.
+///
+/// A handle: clones share the database, and all threads may use them at once. Writes of one thread
+/// happen in its order; those of all threads in one order, that of their sequence numbers.
+///
+/// # Durability
+/// A write that returned `Ok` survives the death of the process. It survives the loss of power if
+/// it was a sync write, or if a later sync write or [`Db::sync`] returned `Ok`. What is recovered
+/// is always all writes up to some point, and of each batch all or nothing.
+///
+/// # Errors
+/// After a failed append, sync or close of a log or MANIFEST, or a failed flush, every write fails
+/// with [`crate::Error::Background`] until [`Db::resume`] or the next open; reads go on. A write
+/// that failed does not show while the database stays open; whether it is there after the next open
+/// is decided by that open, for good, unless `resume` made it absent.
+#[derive(Clone, Debug)]
+pub struct Db<E: Env = PosixEnv> {
+    handle: Arc<Handle<E>>,
+}
+
+impl<E: Env> Db<E> {
+    /// Opens the database in the directory `path`, and creates it if there is none and
+    /// `options` say so. What it recovered is durable when it returns.
+    ///
+    /// # Errors
+    /// `Locked` if it is open already, here or in another process: nothing is touched then.
+    /// `InvalidArgument` if it does not exist, exists against `error_if_exists`, or has another
+    /// comparator. `Corruption` for damage that the recovery policy does not accept; where the
+    /// damage is in a log, another [`crate::options::RecoveryPolicy`] may open the database without
+    /// some of the data. Any error of the file system. A fault-free open after a failed one finds
+    /// what it would have found before.
+    ///
+    /// Source: LevelDB `DB::Open`.
+    pub fn open(env: E, path: impl Into<PathBuf>, options: Options) -> Result<Self> {
+        let inner = open::open(env, path.into(), options)?;
+        if !inner.report.has_dropped() {
+            inner.remove_obsolete_files();
+        }
+        Ok(Db { handle: Arc::new(Handle::new(inner)) })
+    }
+
+    /// Sets `key` to `value`. Not durable by itself; see [`Db::write`]. Returns the sequence number.
+    pub fn put(&self, key: &[u8], value: &[u8]) -> Result<SequenceNumber> {
+        self.put_with(key, value, &WriteOptions::default())
+    }
+
+    /// Sets `key` to `value`.
+    pub fn put_with(
+        &self,
+        key: &[u8],
+        value: &[u8],
+        options: &WriteOptions,
+    ) -> Result<SequenceNumber> {
+        self.handle.inner.write(Write::Put { key, value }, options.sync)
+    }
+
+    /// Removes `key`, which need not be there. Not durable by itself. Returns the sequence number.
+    pub fn delete(&self, key: &[u8]) -> Result<SequenceNumber> {
+        self.delete_with(key, &WriteOptions::default())
+    }
+
+    /// Removes `key`, which need not be there.
+    pub fn delete_with(&self, key: &[u8], options: &WriteOptions) -> Result<SequenceNumber> {
+        self.handle.inner.write(Write::Delete { key }, options.sync)
+    }
+
+    /// Applies all operations of `batch`, or none. Returns the sequence number of the first; the
+    /// others follow it. An empty batch occupies none and gets the number that comes next.
+    ///
+    /// Blocks while the memtable is full and the one before is still being written out.
+    ///
+    /// # Errors
+    /// `Background` if writes are stopped; the error itself if this write met it, or if it was in
+    /// one group with it. An error of creating a log leaves writes possible. `Closed`.
+    ///
+    /// Source: LevelDB `DB::Write`.
+    pub fn write(&self, batch: &WriteBatch, options: &WriteOptions) -> Result<SequenceNumber> {
+        self.handle.inner.write(Write::Batch(batch), options.sync)
+    }
+
+    /// The value of `key` now, if it has one.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.get_with(key, &ReadOptions::default())
+    }
+
+    /// The value of `key` in the state that `options` name, if it has one.
+    ///
+    /// # Errors
+    /// `Corruption` of a table, a missing one included; that of reading one; `Closed`.
+    pub fn get_with(&self, key: &[u8], options: &ReadOptions) -> Result<Option<Vec<u8>>> {
+        self.handle.inner.get(key, options)
+    }
+
+    /// A cursor over the state now, not positioned.
+    #[expect(clippy::iter_not_returning_iterator, reason = "a cursor that turns into one")]
+    pub fn iter(&self) -> Result<DbIterator> {
+        self.iter_with(&ReadOptions::default())
+    }
+
+    /// A cursor over the state that `options` name, not positioned.
+    ///
+    /// # Errors
+    /// As for [`Db::get_with`].
+    pub fn iter_with(&self, options: &ReadOptions) -> Result<DbIterator> {
+        self.handle.inner.cursor(options)
+    }
+
+    /// The state now, to be read later.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Snapshot::new(&self.handle.inner)
+    }
+
+    /// Writes the memtable to a table. Returns once everything acknowledged before the call is in
+    /// durable tables.
+    ///
+    /// # Errors
+    /// What stopped all writes, before or meanwhile; that of creating a log; `Closed`.
+    pub fn flush(&self) -> Result<()> {
+        self.handle.inner.flush()
+    }
+
+    /// Makes everything acknowledged before the call durable.
+    ///
+    /// # Errors
+    /// `Background` if writes are stopped; that of the sync, which stops them; `Closed`.
+    pub fn sync(&self) -> Result<()> {
+        self.handle.inner.sync()
+    }
+
+    /// Makes writes possible again after an error that stopped them, without closing the database.
+    ///
+    /// Everything acknowledged stays; writes that failed are absent for ever after. `Ok` at once if
+    /// writes are not stopped. Writes that wait meanwhile go on when it is done.
+    ///
+    /// # Errors
+    /// That of writing the new files: all stays as it was, and `resume` may be tried again. The
+    /// error that stopped writes, if only the next open can help: damage, or a switch of CURRENT
+    /// whose outcome is not known.
+    pub fn resume(&self) -> Result<()> {
+        self.handle.inner.resume()
+    }
+
+    /// Closes the database, for all clones of this handle: makes everything acknowledged durable,
+    /// waits for running background work, and releases LOCK last.
+    ///
+    /// Iterators and snapshots stay readable; every other call returns `Closed` from now on.
+    ///
+    /// # Errors
+    /// What stopped writes before; that of syncing or closing the log; `Closed` if a clone was
+    /// closed before. The database is closed in any case.
+    pub fn close(self) -> Result<()> {
+        self.handle.close(true)
+    }
+
+    /// What `open` found, wrote and dropped.
+    pub fn report(&self) -> &RecoveryReport {
+        &self.handle.inner.report
+    }
+
+    /// The sequence number up to which everything is visible.
+    pub fn last_sequence(&self) -> SequenceNumber {
+        self.handle.inner.published()
+    }
+
+    /// Shows every visible entry of memtables and tables to `visit`, overwritten ones and deletions
+    /// included, in internal-key order. For tools and checkers.
+    ///
+    /// # Errors
+    /// As for [`Db::get_with`].
+    pub fn visit_entries(&self, visit: &mut EntryVisitor<'_>) -> Result<()> {
+        self.handle.inner.visit_entries(visit)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,360 @@
+//! Opening a database: from a directory to an [`Inner`] that serves.
+//!
+//! ```text
+//! directory -> LOCK -> new database, if there is none: its directory's name in the parent,
+//!                      MANIFEST-000001, directory, CURRENT, directory
+//!           -> CURRENT and MANIFEST -> logs to level-0 tables -> `lost` -> new log -> directory
+//!           -> new MANIFEST -> directory -> CURRENT -> directory -> obsolete files
+//! ```
+//!
+//! Invariants: nothing in the directory is touched before LOCK is held; no file of an earlier
+//! incarnation is appended to or synced; until CURRENT is switched, what the directory held can be
+//! opened again as if this open had never been; after it, all that was recovered is durable in
+//! bytes that this incarnation wrote. An open that dropped anything removes nothing.
+//!
+//! Source: LevelDB `DB::Open`, `DBImpl::{NewDB, Recover}`. Differs: as the rules above say; a
+//! database whose CURRENT is gone is refused instead of being overwritten.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::flush::TableMaker;
+use super::lost::Lost;
+use super::queue::CommitQueue;
+use super::replay::{LiveLog, Replay, live_logs};
+use super::report::{DroppedBytes, RecoveryReport};
+use super::state::{Inner, State, View, WriteHalf};
+use crate::batch::WriteBatch;
+use crate::env::{Atomic, Condvar, Env, FileLock, Mutex, Threads};
+use crate::error::{Defect, Error, Result};
+use crate::filename::{
+    FileKind, FileNumber, current_file_name, legacy_table_file_name, lock_file_name, log_file_name,
+    manifest_file_name, parse_file_name, table_file_name,
+};
+use crate::key::InternalKeyComparator;
+use crate::memtable::MemTableWriter;
+use crate::options::Options;
+use crate::record::Writer;
+use crate::table_cache::TableCache;
+use crate::version::edit::VersionEdit;
+use crate::version::{Manifest, Recovered, VersionSet, recover, switch_current};
+
+/// The files of a database's directory, by their names.
+struct Listing(BTreeSet<FileKind>);
+
+impl Listing {
+    fn read<E: Env>(env: &E, dir: &Path) -> Result<Self> {
+        let names = env.list(dir)?;
+        Ok(Listing(names.iter().filter_map(|name| parse_file_name(name)).collect()))
+    }
+
+    fn has_table(&self, number: FileNumber) -> bool {
+        self.0.contains(&FileKind::Table(number)) || self.0.contains(&FileKind::LegacyTable(number))
+    }
+
+    fn logs(&self) -> impl Iterator<Item = FileNumber> {
+        self.0.iter().filter_map(|kind| match kind {
+            FileKind::Log(number) => Some(*number),
+            _ => None,
+        })
+    }
+
+    fn last_number(&self) -> FileNumber {
+        self.0.iter().filter_map(|kind| kind.number()).max().unwrap_or(0)
+    }
+}
+
+/// Opens the database in `dir`; see the module.
+pub(super) fn open<E: Env>(env: E, dir: PathBuf, options: Options) -> Result<Inner<E>> {
+    let options = options.clipped();
+    let order = InternalKeyComparator::new(Arc::clone(&options.comparator));
+    let is_created = ensure_directory(&env, &dir, &options)?;
+    let lock = env.lock(&lock_file_name(&dir))?;
+    tracing::debug!(target: "faultline", dir = %dir.display(), "locked");
+    let listing = Listing::read(&env, &dir)?;
+    let is_new = is_new_database(&env, &dir, &options, &listing)?;
+    if is_new {
+        sync_parent(&env, &dir, is_created)?;
+        create_database(&env, &dir, &order)?;
+    }
+    let mut report = RecoveryReport { is_new, ..RecoveryReport::default() };
+    Recovery { env, dir, options, order, listing }.run(lock, &mut report)
+}
+
+/// Makes sure that the directory is there. Whether it was made just now.
+fn ensure_directory<E: Env>(env: &E, dir: &Path, options: &Options) -> Result<bool> {
+    if env.exists(dir)? {
+        return Ok(false);
+    }
+    if !options.create_if_missing {
+        return Err(does_not_exist(dir));
+    }
+    env.create_dir(dir)?;
+    Ok(true)
+}
+
+fn does_not_exist(dir: &Path) -> Error {
+    let dir = dir.display();
+    Error::invalid(format!("{dir}: does not exist (create_if_missing is false)"))
+}
+
+/// Whether there is no database here and one is to be made.
+fn is_new_database<E: Env>(
+    env: &E,
+    dir: &Path,
+    options: &Options,
+    listing: &Listing,
+) -> Result<bool> {
+    let current = current_file_name(dir);
+    if env.exists(&current)? {
+        if options.error_if_exists {
+            let dir = dir.display();
+            return Err(Error::invalid(format!("{dir}: exists (error_if_exists is true)")));
+        }
+        return Ok(false);
+    }
+    let is_of_a_database = |kind: &&FileKind| match kind {
+        // All that an interrupted creation leaves, and nothing was ever acknowledged in it.
+        FileKind::Manifest(number) => *number != 1,
+        FileKind::Log(_) | FileKind::Table(_) | FileKind::LegacyTable(_) => true,
+        FileKind::Temp(_)
+        | FileKind::Current
+        | FileKind::Lock
+        | FileKind::InfoLog
+        | FileKind::OldInfoLog => false,
+    };
+    if let Some(found) = listing.0.iter().find(is_of_a_database) {
+        let words = format!(
+            "is missing although files of a database are there ({found:?}, for one); \
+             nothing was changed"
+        );
+        return Err(Error::corruption(current, 0, Defect::Other(words.into())));
+    }
+    if options.create_if_missing { Ok(true) } else { Err(does_not_exist(dir)) }
+}
+
+/// Makes the directory's own name durable, before anything in it can be acknowledged.
+fn sync_parent<E: Env>(env: &E, dir: &Path, is_created: bool) -> Result<()> {
+    let parent = match dir.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        // The root of the file system has no name to lose.
+        None => return Ok(()),
+    };
+    let synced = env.sync_dir(parent);
+    if synced.is_err() && is_created {
+        // The next sync of the parent could succeed without this name in it. So let the next open
+        // make a new one. Best effort.
+        drop(env.remove(&lock_file_name(dir)));
+        drop(env.remove_dir(dir));
+    }
+    synced
+}
+
+/// Writes the files of an empty database.
+fn create_database<E: Env>(env: &E, dir: &Path, order: &InternalKeyComparator) -> Result<()> {
+    tracing::info!(target: "faultline", dir = %dir.display(), "creating a database");
+    let edit = VersionEdit {
+        comparator: Some(order.user().name().as_bytes().to_vec()),
+        log_number: Some(0),
+        next_file_number: Some(2),
+        last_sequence: Some(0),
+        ..VersionEdit::new()
+    };
+    Manifest::create(env, dir, 1, &[&edit])?.close()?;
+    env.sync_dir(dir)?;
+    switch_current(env, dir, 1).map_err(|(error, _)| error)
+}
+
+/// What every step of a recovery needs.
+struct Recovery<E: Env> {
+    env: E,
+    dir: PathBuf,
+    options: Options,
+    order: InternalKeyComparator,
+    listing: Listing,
+}
+
+impl<E: Env> Recovery<E> {
+    fn run(self, lock: Box<dyn FileLock>, report: &mut RecoveryReport) -> Result<Inner<E>> {
+        let recovered = recover(&self.env, &self.dir, &self.order)?;
+        tracing::debug!(
+            target: "faultline",
+            manifest = recovered.manifest_number,
+            log = recovered.log_number,
+            last_sequence = recovered.last_sequence,
+            "MANIFEST read"
+        );
+        self.check_tables(&recovered)?;
+        report.last_sequence = recovered.last_sequence;
+        let logs = self.needed_logs(&recovered)?;
+        let next_file_number = recovered
+            .next_file_number
+            .max(recovered.log_number + 1)
+            .max(recovered.prev_log_number + 1)
+            .max(self.listing.last_number() + 1);
+        let mut lost = Lost::new(&self.env, &self.dir);
+        let plan = Evidence::new(&self, &recovered, &logs);
+        let mut versions = VersionSet::new(self.order.clone(), recovered, next_file_number);
+
+        let capacity = self.options.max_open_files - 10;
+        let tables =
+            TableCache::new(self.env.clone(), self.dir.clone(), self.order.clone(), capacity);
+        let maker = TableMaker {
+            env: &self.env,
+            dir: &self.dir,
+            order: &self.order,
+            blocks: self.options.blocks,
+            tables: &tables,
+        };
+        let replay = Replay::new(maker, &self.options, &mut versions, &mut lost, report);
+        let new_tables = replay.run(&logs)?;
+        plan.keep(&mut lost, report)?;
+        lost.finish()?;
+
+        let log_number = versions.new_file_number();
+        let log = Writer::new(self.env.create(&log_file_name(&self.dir, log_number))?);
+        self.env.sync_dir(&self.dir)?;
+        let edit = VersionEdit {
+            log_number: Some(log_number),
+            new_files: new_tables.into_iter().map(|table| (0, table)).collect(),
+            ..VersionEdit::new()
+        };
+        let size_max = self.options.manifest_size_max;
+        let job = versions.begin(edit, report.last_sequence, size_max)?;
+        let written = job.write(&self.env, &self.dir);
+        versions.end(written).map_err(|failure| failure.error)?;
+        tracing::info!(
+            target: "faultline",
+            log = log_number,
+            batches = report.batches,
+            dropped = report.dropped.len(),
+            "recovered"
+        );
+        Ok(self.into_inner(lock, versions, tables, log, log_number, report.clone()))
+    }
+
+    /// Refuses a database that lacks a table.
+    fn check_tables(&self, recovered: &Recovered) -> Result<()> {
+        let files = recovered.version.files().map(|(_, file)| file.number);
+        let missing: Vec<_> = files.filter(|&number| !self.listing.has_table(number)).collect();
+        let Some(first) = missing.first() else { return Ok(()) };
+        let words = format!("{} missing files; this is one", missing.len());
+        let path = table_file_name(&self.dir, *first);
+        Err(Error::corruption(path, 0, Defect::Other(words.into())))
+    }
+
+    fn needed_logs(&self, recovered: &Recovered) -> Result<Vec<LiveLog>> {
+        let (oldest, previous) = (recovered.log_number, recovered.prev_log_number);
+        let is_needed = |number: &FileNumber| *number >= oldest || *number == previous;
+        live_logs(&self.env, &self.dir, self.listing.logs().filter(is_needed))
+    }
+
+    fn into_inner(
+        self,
+        lock: Box<dyn FileLock>,
+        versions: VersionSet,
+        tables: TableCache<E>,
+        log: Writer,
+        log_number: FileNumber,
+        report: RecoveryReport,
+    ) -> Inner<E> {
+        let mem = MemTableWriter::new(self.order.clone());
+        let version = Arc::clone(versions.current());
+        let view = View { mem: Arc::clone(mem.table()), imm: None, version };
+        let write_half = WriteHalf {
+            log,
+            log_number,
+            log_is_dirty: false,
+            mem,
+            last_sequence: report.last_sequence,
+            group: Some(WriteBatch::new()),
+        };
+        let state = State {
+            view: Arc::new(view),
+            imm_log_number: log_number,
+            versions,
+            pending_outputs: BTreeSet::new(),
+            background_error: None,
+            is_flushing: false,
+            is_shutting_down: false,
+            snapshots: BTreeMap::new(),
+        };
+        Inner {
+            env: self.env,
+            dir: self.dir,
+            options: self.options,
+            order: self.order,
+            tables: Arc::new(tables),
+            queue: CommitQueue::new(Box::new(write_half)),
+            state: Mutex::new("state", state),
+            last_sequence: <E::Threads as Threads>::AtomicU64::new(report.last_sequence),
+            work: Condvar::new("work"),
+            done: Condvar::new("done"),
+            lock: Mutex::new("lock file", Some(lock)),
+            report,
+        }
+    }
+}
+
+/// What must be kept because the MANIFEST has a torn end: the end itself, and the files that only
+/// the edits in it could have named.
+struct Evidence {
+    manifest: Option<(PathBuf, DroppedBytes)>,
+    tables: Vec<PathBuf>,
+    logs: Vec<PathBuf>,
+}
+
+impl Evidence {
+    fn new<E: Env>(recovery: &Recovery<E>, recovered: &Recovered, logs: &[LiveLog]) -> Self {
+        let mut evidence = Evidence { manifest: None, tables: Vec::new(), logs: Vec::new() };
+        let Some(tail) = &recovered.tail else { return evidence };
+        let dir = &recovery.dir;
+        let known: BTreeSet<_> = recovered.version.files().map(|(_, file)| file.number).collect();
+        let unknown =
+            |number: FileNumber| number >= recovered.next_file_number && !known.contains(&number);
+        evidence.manifest = Some((
+            manifest_file_name(dir, tail.number),
+            DroppedBytes {
+                file: FileKind::Manifest(tail.number),
+                offset: tail.offset,
+                bytes: tail.bytes,
+                defect: Some(tail.defect.clone()),
+                batches: 0,
+                sequences: None,
+                kept_in: None,
+            },
+        ));
+        for kind in &recovery.listing.0 {
+            match kind {
+                FileKind::Table(number) if unknown(*number) => {
+                    evidence.tables.push(table_file_name(dir, *number));
+                }
+                FileKind::LegacyTable(number) if unknown(*number) => {
+                    evidence.tables.push(legacy_table_file_name(dir, *number));
+                }
+                _ => {}
+            }
+        }
+        let unknown_logs = logs.iter().filter(|log| unknown(log.number) && log.size > 0);
+        evidence.logs = unknown_logs.map(|log| log.path.clone()).collect();
+        evidence
+    }
+
+    fn keep<E: Env>(self, lost: &mut Lost<'_, E>, report: &mut RecoveryReport) -> Result<()> {
+        if let Some((path, dropped)) = self.manifest {
+            let kept_in = Some(lost.keep(&path, dropped.offset)?);
+            report.dropped.push(DroppedBytes { kept_in, ..dropped });
+        }
+        for table in self.tables {
+            // In no version, and what it holds was replayed from its log.
+            report.set_aside.push(lost.set_aside(&table)?);
+        }
+        for log in self.logs {
+            // A copy: until CURRENT is switched, the log itself is needed.
+            report.set_aside.push(lost.keep(&log, 0)?);
+        }
+        Ok(())
+    }
+}

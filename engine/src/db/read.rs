@@ -1,0 +1,90 @@
+//! Looking up one key, and looking at every entry.
+//!
+//! Source: LevelDB `DBImpl::Get`, `Version::Get` and `DBImpl::NewInternalIterator`. Differs: no
+//! seek is charged to any table.
+
+use std::sync::Arc;
+
+use super::snapshot::Snapshot;
+use super::state::{Inner, View};
+use crate::env::Env;
+use crate::error::{Defect, Error, Result};
+use crate::iterator::InternalIterator;
+use crate::key::{ParsedInternalKey, SequenceNumber, ValueType};
+use crate::level_iterator::LevelIterator;
+use crate::memtable::Lookup;
+use crate::merging::MergingIterator;
+use crate::options::ReadOptions;
+use crate::table_cache::Found;
+use crate::version::edit::LEVEL_COUNT;
+use crate::version::lookup_key;
+
+/// Who is shown entries: user key, sequence number, type and value.
+pub type EntryVisitor<'a> = dyn FnMut(&[u8], SequenceNumber, ValueType, &[u8]) + 'a;
+
+impl<E: Env> Inner<E> {
+    /// The value of `key` in the state that `options` names.
+    pub(super) fn get(&self, key: &[u8], options: &ReadOptions) -> Result<Option<Vec<u8>>> {
+        let (view, published) = self.view()?;
+        let sequence = options.snapshot.as_ref().map_or(published, Snapshot::sequence);
+        let memtables = core::iter::once(&view.mem).chain(&view.imm);
+        for memtable in memtables {
+            match memtable.get(key, sequence) {
+                Lookup::Value(value) => return Ok(Some(value.to_vec())),
+                // Not "look further": there may be an older value below.
+                Lookup::Deleted => return Ok(None),
+                Lookup::Absent => {}
+            }
+        }
+        let lookup = lookup_key(key, sequence);
+        for file in view.version.candidates(&lookup, &self.order) {
+            match self.tables.get(file, &lookup)? {
+                Found::Value(value) => return Ok(Some(value)),
+                Found::Deleted => return Ok(None),
+                Found::Absent => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// A cursor over every entry of `view`, newest memtable first.
+    pub(super) fn merge(&self, view: &View<E::Threads>) -> Result<MergingIterator> {
+        let mut children: Vec<Box<dyn InternalIterator>> = Vec::new();
+        for memtable in core::iter::once(&view.mem).chain(&view.imm) {
+            children.push(Box::new(memtable.iter()));
+        }
+        let mut level0: Vec<_> = view.version.level(0).iter().collect();
+        level0.sort_unstable_by_key(|file| core::cmp::Reverse(file.number));
+        for file in level0 {
+            children.push(Box::new(self.tables.cursor(file)?));
+        }
+        for level in 1..LEVEL_COUNT {
+            let files = view.version.level(level);
+            if !files.is_empty() {
+                let tables = Arc::clone(&self.tables);
+                let order = self.order.clone();
+                children.push(Box::new(LevelIterator::new(tables, order, files.to_vec())));
+            }
+        }
+        Ok(MergingIterator::new(self.order.clone(), children))
+    }
+
+    /// Shows every published entry to `visit`, in internal-key order.
+    pub(super) fn visit_entries(&self, visit: &mut EntryVisitor<'_>) -> Result<()> {
+        let (view, published) = self.view()?;
+        let mut entries = self.merge(&view)?;
+        entries.seek_to_first();
+        while entries.valid() {
+            let Some(key) = ParsedInternalKey::parse(entries.key()) else {
+                let defect = Defect::Other("corrupted key".into());
+                return Err(Error::corruption(&self.dir, 0, defect));
+            };
+            // What is in the memtable and not published is a group on its way.
+            if key.sequence <= published {
+                visit(key.user_key, key.sequence, key.value_type, entries.value());
+            }
+            entries.next();
+        }
+        entries.status()
+    }
+}

@@ -1,0 +1,174 @@
+//! [`MergingIterator`]: several cursors as one, in order.
+//!
+//! Entries of equal internal key are all yielded, the child with the lowest index first going
+//! forwards and last going backwards. A child's error ends the walk: what it would have yielded is
+//! unknown, so anything further would be a guess.
+//!
+//! Source: LevelDB `table/merger.cc`. Differs: an error stops the walk at once instead of being
+//! noted for later.
+
+use core::fmt;
+
+use crate::error::{Error, Result};
+use crate::iterator::InternalIterator;
+use crate::key::InternalKeyComparator;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    /// Every child stands at or after the current entry.
+    Forward,
+    /// Every other child stands before the current entry.
+    Backward,
+}
+
+/// The merge.
+pub(crate) struct MergingIterator {
+    order: InternalKeyComparator,
+    children: Vec<Box<dyn InternalIterator>>,
+    // Invariant: the index of a valid child.
+    current: Option<usize>,
+    direction: Direction,
+    failed: Option<Error>,
+    // The key to which the others are moved when the direction turns; kept for its memory.
+    turn: Vec<u8>,
+}
+
+impl MergingIterator {
+    /// Merges `children`, each in the order `order`.
+    pub(crate) fn new(
+        order: InternalKeyComparator,
+        children: Vec<Box<dyn InternalIterator>>,
+    ) -> Self {
+        MergingIterator {
+            order,
+            children,
+            current: None,
+            direction: Direction::Forward,
+            failed: None,
+            turn: Vec::new(),
+        }
+    }
+
+    /// Moves every child by `movement` and starts anew from there.
+    fn reposition(
+        &mut self,
+        direction: Direction,
+        mut movement: impl FnMut(&mut dyn InternalIterator),
+    ) {
+        self.direction = direction;
+        for child in &mut self.children {
+            movement(&mut **child);
+        }
+        self.select();
+    }
+
+    /// Makes the first (or, backwards, the last) of the children's entries the current one.
+    fn select(&mut self) {
+        self.current = None;
+        for (index, child) in self.children.iter().enumerate() {
+            if let Err(error) = child.status() {
+                self.failed.get_or_insert(error);
+                self.current = None;
+                return;
+            }
+            if !child.valid() {
+                continue;
+            }
+            let is_better = self.current.is_none_or(|best| {
+                let order = self.order.compare(child.key(), self.children[best].key());
+                match self.direction {
+                    Direction::Forward => order.is_lt(),
+                    Direction::Backward => order.is_ge(),
+                }
+            });
+            if is_better {
+                self.current = Some(index);
+            }
+        }
+    }
+
+    /// Moves every child but the current one across the current entry.
+    fn turn(&mut self, current: usize, direction: Direction) {
+        let mut turn = core::mem::take(&mut self.turn);
+        turn.clear();
+        turn.extend_from_slice(self.children[current].key());
+        for (index, child) in self.children.iter_mut().enumerate() {
+            if index == current {
+                continue;
+            }
+            child.seek(&turn);
+            match direction {
+                Direction::Forward => {
+                    if child.valid() && self.order.compare(child.key(), &turn).is_eq() {
+                        child.next();
+                    }
+                }
+                Direction::Backward if child.valid() => child.prev(),
+                Direction::Backward => child.seek_to_last(),
+            }
+        }
+        self.turn = turn;
+        self.direction = direction;
+    }
+
+    fn current(&self) -> Option<&dyn InternalIterator> {
+        self.current.map(|index| &*self.children[index])
+    }
+}
+
+impl InternalIterator for MergingIterator {
+    fn valid(&self) -> bool {
+        self.failed.is_none() && self.current.is_some()
+    }
+
+    fn seek_to_first(&mut self) {
+        self.reposition(Direction::Forward, |child| child.seek_to_first());
+    }
+
+    fn seek_to_last(&mut self) {
+        self.reposition(Direction::Backward, |child| child.seek_to_last());
+    }
+
+    fn seek(&mut self, target: &[u8]) {
+        self.reposition(Direction::Forward, |child| child.seek(target));
+    }
+
+    fn next(&mut self) {
+        let Some(current) = self.current else { return };
+        if self.direction == Direction::Backward {
+            self.turn(current, Direction::Forward);
+        }
+        self.children[current].next();
+        self.select();
+    }
+
+    fn prev(&mut self) {
+        let Some(current) = self.current else { return };
+        if self.direction == Direction::Forward {
+            self.turn(current, Direction::Backward);
+        }
+        self.children[current].prev();
+        self.select();
+    }
+
+    fn key(&self) -> &[u8] {
+        self.current().map_or(&[], InternalIterator::key)
+    }
+
+    fn value(&self) -> &[u8] {
+        self.current().map_or(&[], InternalIterator::value)
+    }
+
+    fn status(&self) -> Result<()> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl fmt::Debug for MergingIterator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MergingIterator")
+            .field("children", &self.children.len())
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}

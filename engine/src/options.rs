@@ -1,0 +1,161 @@
+//! What a caller can choose: [`Options`] for a database, [`ReadOptions`] and [`WriteOptions`] for
+//! a call, and the read-only [`Observer`].
+//!
+//! Nothing here acts. Numbers outside their range are moved to its nearer end at open, as LevelDB
+//! does; nothing is refused.
+//!
+//! Source: LevelDB `include/leveldb/options.h` and `SanitizeOptions` in `db/db_impl.cc`. Differs:
+//! damage in logs is met by a named policy, not by `paranoid_checks`; logs and MANIFESTs of an
+//! earlier incarnation are never appended to, so there is no `reuse_logs`; checksums are verified
+//! unless the caller opts out; the level-0 triggers are options, and off.
+
+use core::fmt;
+use std::sync::Arc;
+
+use crate::db::Snapshot;
+use crate::filename::FileNumber;
+use crate::iterator::InternalIterator;
+use crate::key::{BytewiseComparator, Comparator};
+use crate::table::BlockOptions;
+
+/// What `open` does with a log that is not whole. An I/O error fails the open under each of them.
+///
+/// Whatever is dropped is kept in the directory `lost` and told in the
+/// [`crate::db::RecoveryReport`], and such an open removes no file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RecoveryPolicy {
+    /// In the newest log that has any bytes, everything from the first bad byte on is taken for
+    /// the tail that a crash left, and dropped. Damage in an older log, or a gap between two logs,
+    /// fails the open: those bytes had been made durable.
+    #[default]
+    TolerateTail,
+    /// Stops at the first thing wrong in any log, or the first gap between two logs, and drops
+    /// everything from there on, later logs included.
+    PointInTime,
+    /// Drops what is damaged and goes on behind it, holes and all. What is recovered need not be
+    /// any state that the database ever had. LevelDB's default.
+    SkipCorrupt,
+    /// Anything wrong fails the open, the torn tail of an interrupted write included.
+    Absolute,
+}
+
+/// Hooks that look on at well-defined places and can change nothing. For tools and checkers.
+///
+/// They are called without any lock held, but the caller waits; they must not call into the same
+/// database.
+pub trait Observer: Send + Sync + fmt::Debug {
+    /// During `open`, before a memtable filled from log `log` is written to a table: the entries
+    /// as replay left them, in internal-key order. One log can fill several memtables.
+    fn replayed(&self, log: FileNumber, entries: &mut dyn InternalIterator) {
+        // By default nobody looks.
+        let _ = (log, entries);
+    }
+}
+
+/// How a database is opened and run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The order of user keys. It must be the one that the database was created with.
+    /// Default: plain byte order.
+    pub comparator: Arc<dyn Comparator>,
+    /// Whether to create a database that does not exist. Default: no.
+    pub create_if_missing: bool,
+    /// Whether to refuse a database that exists. Default: no.
+    pub error_if_exists: bool,
+    /// Bytes of memory after which a memtable is switched: 4 KiB to 1 GiB, default 4 MiB. A
+    /// memtable exceeds it by at most one group of batches. LevelDB's least is 64 KiB; the smaller
+    /// one lets a simulator reach many switches cheaply.
+    pub write_buffer_size: usize,
+    /// Most files kept open: 74 to 50000, default 1000.
+    pub max_open_files: usize,
+    /// How tables are cut into blocks: `block_size` from 1 KiB to 4 MiB, default 4096 bytes;
+    /// `restart_interval` at least 1, default 16.
+    pub blocks: BlockOptions,
+    /// Bytes after which a MANIFEST is replaced by a fresh one, if that would be at most half its
+    /// size: at least 4 KiB, default 64 MiB. LevelDB lets it grow for the life of the process.
+    pub manifest_size_max: u64,
+    /// Number of level-0 tables at which each write is delayed by 1 ms, once. Default: none,
+    /// because nothing takes tables off level 0 yet; LevelDB's is 8.
+    pub level0_slowdown_writes_trigger: Option<usize>,
+    /// Number of level-0 tables at which writes wait. Default: none, as above; LevelDB's is 12.
+    pub level0_stop_writes_trigger: Option<usize>,
+    /// What to do with damaged logs. Default: [`RecoveryPolicy::TolerateTail`].
+    pub recovery_policy: RecoveryPolicy,
+    /// Who looks on. Default: nobody.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            comparator: Arc::new(BytewiseComparator),
+            create_if_missing: false,
+            error_if_exists: false,
+            write_buffer_size: 4 << 20,
+            max_open_files: 1000,
+            blocks: BlockOptions { block_size: 4096, restart_interval: 16 },
+            manifest_size_max: 64 << 20,
+            level0_slowdown_writes_trigger: None,
+            level0_stop_writes_trigger: None,
+            recovery_policy: RecoveryPolicy::default(),
+            observer: None,
+        }
+    }
+}
+
+impl Options {
+    /// These options with every number moved into its range.
+    #[must_use]
+    pub fn clipped(mut self) -> Self {
+        self.write_buffer_size = self.write_buffer_size.clamp(4 << 10, 1 << 30);
+        self.max_open_files = self.max_open_files.clamp(74, 50_000);
+        self.blocks.block_size = self.blocks.block_size.clamp(1 << 10, 4 << 20);
+        self.blocks.restart_interval = self.blocks.restart_interval.max(1);
+        self.manifest_size_max = self.manifest_size_max.max(4 << 10);
+        self.level0_slowdown_writes_trigger = self.level0_slowdown_writes_trigger.map(|n| n.max(1));
+        self.level0_stop_writes_trigger = self.level0_stop_writes_trigger.map(|n| n.max(1));
+        self
+    }
+}
+
+/// How one read is done.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// The state to read: that at this snapshot of the same database, or, if `None`, the state
+    /// when the read begins.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// How one write is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// Whether the write, and with it everything before it, is durable when the call returns.
+    /// Otherwise it survives the death of the process, but not the loss of power. Default: no.
+    pub sync: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_moved_into_their_ranges() {
+        let small = Options {
+            write_buffer_size: 0,
+            max_open_files: 0,
+            manifest_size_max: 0,
+            level0_stop_writes_trigger: Some(0),
+            ..Options::default()
+        }
+        .clipped();
+        assert_eq!((small.write_buffer_size, small.max_open_files), (4096, 74));
+        assert_eq!((small.manifest_size_max, small.level0_stop_writes_trigger), (4096, Some(1)));
+        let large = Options {
+            write_buffer_size: usize::MAX,
+            max_open_files: usize::MAX,
+            ..Options::default()
+        }
+        .clipped();
+        assert_eq!((large.write_buffer_size, large.max_open_files), (1 << 30, 50_000));
+    }
+}
