@@ -28,7 +28,8 @@ impl Commit {
 /// The batches with a place, in commit order. Empty ones have none.
 pub fn commits(plan: &Plan, history: &History) -> Vec<Commit> {
     let placed = history.batches.iter().enumerate().filter_map(|(batch, state)| {
-        let (Status::Acknowledged { sequence } | Status::Settled { sequence }) = state.status else {
+        let (Status::Acknowledged { sequence } | Status::Settled { sequence }) = state.status
+        else {
             return None;
         };
         let count = plan.batches[batch].ops.len() as u64;
@@ -71,8 +72,10 @@ pub fn settle(plan: &Plan, history: &History, opened: &Opened) -> Settlement {
         .collect();
     let mut entries: Vec<&Entry> = opened.entries.iter().collect();
     entries.sort_unstable_by(|a, b| a.by_sequence(b));
-    let mut result =
-        Settlement { last: entries.last().map_or(0, |entry| entry.sequence), ..Settlement::default() };
+    let mut result = Settlement {
+        last: entries.last().map_or(0, |entry| entry.sequence),
+        ..Settlement::default()
+    };
     let mut scratch = Vec::new();
     let mut rest = entries.as_slice();
     let mut next_known = 0;

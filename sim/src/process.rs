@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use faultline::env::Threads as _;
-use faultline::{Db, Observer, Options, SequenceNumber, ValueType};
+use faultline::iterator::InternalIterator;
+use faultline::key::ParsedInternalKey;
+use faultline::{Db, Observer, Options, ValueType};
 
 use crate::arena::Outside;
 use crate::env::SimEnv;
@@ -14,7 +16,7 @@ use crate::workload::{Trigger, noted, reader, writer};
 use crate::world::{World, with_world};
 
 /// Where the database lies on the simulated disk.
-pub const DATABASE: &str = "/db";
+pub(crate) const DATABASE: &str = "/db";
 
 /// Tells the world what the process does from here on, and arms the crash that belongs there.
 pub(crate) fn enter_phase(kernel: &Kernel, world: &World, phase: Phase) {
@@ -36,17 +38,16 @@ fn phase(phase: Phase) {
 struct Replayed;
 
 impl Observer for Replayed {
-    fn replayed(
-        &self,
-        log: u64,
-        key: &[u8],
-        sequence: SequenceNumber,
-        value_type: ValueType,
-        value: &[u8],
-    ) {
-        let _outside = Outside::enter();
-        let entry = entry(key, sequence, value_type, value);
-        with_world(|world| world.history.borrow_mut().opened.replayed.push((log, entry)));
+    fn replayed(&self, log: u64, entries: &mut dyn InternalIterator) {
+        entries.seek_to_first();
+        while entries.valid() {
+            let key = ParsedInternalKey::parse(entries.key()).expect("a memtable holds whole keys");
+            let outside = Outside::enter();
+            let entry = entry(key.user_key, key.sequence, key.value_type, entries.value());
+            with_world(|world| world.history.borrow_mut().opened.replayed.push((log, entry)));
+            drop(outside);
+            entries.next();
+        }
     }
 }
 

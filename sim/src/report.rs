@@ -104,11 +104,8 @@ pub fn event_line(event: &Event) -> String {
         Lane::Fault => "FAULT",
         Lane::Schedule => "sched",
     };
-    let thread = if event.thread == ThreadId::CLOCK {
-        "-".to_owned()
-    } else {
-        event.thread_name.clone()
-    };
+    let thread =
+        if event.thread == ThreadId::CLOCK { "-".to_owned() } else { event.thread_name.clone() };
     format!(
         "  {:>6} {:>10.1}  {:<12} {lane:<6} {}",
         event.point,

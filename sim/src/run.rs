@@ -38,7 +38,8 @@ pub struct FaultCounts(Vec<[u64; Phase::ALL.len()]>);
 
 impl FaultCounts {
     fn of_plan(plan: &FaultPlan) -> Self {
-        let count = |&kind: &FaultKind| Phase::ALL.map(|phase| u64::from(plan.delivered(kind, phase)));
+        let count =
+            |&kind: &FaultKind| Phase::ALL.map(|phase| u64::from(plan.delivered(kind, phase)));
         FaultCounts(FaultKind::ALL.iter().map(count).collect())
     }
 
@@ -148,8 +149,12 @@ impl Runner {
         }
         let world = World::new(plan, faults, checkers);
         world.swallow_syncs.set(mode.swallow_syncs);
-        let mut run =
-            Run { kernel: &self.kernel, world: &world, keep: mode.keep_events, verdict: Verdict::default() };
+        let mut run = Run {
+            kernel: &self.kernel,
+            world: &world,
+            keep: mode.keep_events,
+            verdict: Verdict::default(),
+        };
         world.enter(|| run.incarnations());
         run.finish()
     }
@@ -210,7 +215,8 @@ impl Run<'_> {
         };
         match end {
             End::Returned(left) => {
-                let closed = |o: &crate::history::Outcome| o.call == Call::Close && o.error.is_none();
+                let closed =
+                    |o: &crate::history::Outcome| o.call == Call::Close && o.error.is_none();
                 let closed = world.history.borrow().outcomes.iter().any(closed);
                 // Its page cache stays; what it had in flight may not.
                 let mut chance = world.chance.borrow_mut();

@@ -170,8 +170,8 @@ impl Report {
     /// A sum of these tells which runs were done, and each trace.
     fn mixed_hash(&self) -> u64 {
         let place = (self.scenario as u64) << 56 ^ self.seed;
-        let mixed = u128::from(place ^ 0x5851_f42d_4c95_7f2d)
-            * u128::from(self.verdict.trace_hash | 1);
+        let mixed =
+            u128::from(place ^ 0x5851_f42d_4c95_7f2d) * u128::from(self.verdict.trace_hash | 1);
         (mixed as u64) ^ ((mixed >> 64) as u64) ^ self.verdict.trace_hash
     }
 
@@ -223,8 +223,13 @@ impl Sweep {
         for worker in 0..jobs {
             start_worker(worker, &shared, &sender);
         }
-        let mut supervisor =
-            Supervisor { shared, sender, totals: Totals::default(), alive: jobs, next_worker: jobs };
+        let mut supervisor = Supervisor {
+            shared,
+            sender,
+            totals: Totals::default(),
+            alive: jobs,
+            next_worker: jobs,
+        };
         supervisor.watch(&receiver, started, progress);
         let mut totals = supervisor.totals;
         totals.complete = totals.runs + hangs(&totals) == wanted;
@@ -360,8 +365,8 @@ fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
         let verdict = runner.run(&sweep.scenarios[scenario], seed, Mode::default());
         let used_up = std::thread::panicking();
         let again = !used_up && is_sampled(seed, sweep.check_determinism);
-        let second_hash = again
-            .then(|| runner.run(&sweep.scenarios[scenario], seed, Mode::default()).trace_hash);
+        let second_hash =
+            again.then(|| runner.run(&sweep.scenarios[scenario], seed, Mode::default()).trace_hash);
         let mut at = shared.at.lock().unwrap_or_else(PoisonError::into_inner);
         if at.remove(&worker).is_none() {
             return Exit::GivenUp;
@@ -382,13 +387,7 @@ fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
 }
 
 /// Notes the run in flight.
-fn begin(
-    worker: usize,
-    shared: &Shared,
-    scenario: usize,
-    seed: u64,
-    note: Option<&mut File>,
-) {
+fn begin(worker: usize, shared: &Shared, scenario: usize, seed: u64, note: Option<&mut File>) {
     if let Some(file) = note {
         // Fixed width, so that one write replaces the line before.
         let line = format!("{}:{seed:<20}\n", shared.sweep.scenarios[scenario].token());

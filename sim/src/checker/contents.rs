@@ -36,7 +36,8 @@ impl Checker for Contents {
                 got,
             );
         }
-        let mut on_disk: Vec<&Entry> = image.table_entries.iter().chain(&image.log_entries).collect();
+        let mut on_disk: Vec<&Entry> =
+            image.table_entries.iter().chain(&image.log_entries).collect();
         on_disk.sort_by(|a, b| a.by_sequence(b));
         let mut shown: Vec<&Entry> = opened.entries.iter().collect();
         shown.sort_by(|a, b| a.by_sequence(b));

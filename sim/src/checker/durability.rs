@@ -43,7 +43,10 @@ impl Checker for Durability {
             Some(lost) => Err(Violation {
                 checker: self.name(),
                 promise,
-                expected: format!("{}; everything up to {floor} was promised", name_batch(plan, lost)),
+                expected: format!(
+                    "{}; everything up to {floor} was promised",
+                    name_batch(plan, lost)
+                ),
                 got: format!("entries up to sequence {} only", settlement.last),
                 point: open.history.opened.point,
             }),

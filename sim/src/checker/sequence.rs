@@ -67,7 +67,11 @@ impl Checker for Sequence {
                 violation(
                     state(later.batch).returned,
                     "sequences rise with real time",
-                    format!("{} behind {}", name_batch(end.plan, later), name_batch(end.plan, commit)),
+                    format!(
+                        "{} behind {}",
+                        name_batch(end.plan, later),
+                        name_batch(end.plan, commit)
+                    ),
                     "it was asked for after that was acknowledged, and stands before it".to_owned(),
                 )
             } else {

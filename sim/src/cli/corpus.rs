@@ -88,7 +88,10 @@ pub(super) fn replay_one(file: &Path) -> Result<Exit, Failed> {
     let mode = Mode { keep_events: true, ..Mode::default() };
     let verdict = run_on_fresh_thread(&scenario, case.seed, mode);
     if let Some(message) = &verdict.harness_error {
-        return Err(Failed { exit: Exit::Internal, words: format!("{}: {message}", file.display()) });
+        return Err(Failed {
+            exit: Exit::Internal,
+            words: format!("{}: {message}", file.display()),
+        });
     }
     match (case.expect, verdict.violations.is_empty()) {
         (Expectation::Pass, true) | (Expectation::Fail, false) => Ok(Exit::Clean),

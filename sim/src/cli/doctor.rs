@@ -27,7 +27,10 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failed> {
     say(format!("determinism: {runs} runs on fresh threads, {differing} differ"));
     let crashing = scenarios.iter().find(|scenario| scenario.name == "crash_mid_add_record");
     let found = crashing.is_some_and(canary);
-    say(format!("canary: a disk that swallows syncs is {}", if found { "found" } else { "MISSED" }));
+    say(format!(
+        "canary: a disk that swallows syncs is {}",
+        if found { "found" } else { "MISSED" }
+    ));
     Ok(match (differing, found) {
         (0, true) => Exit::Clean,
         (0, false) => Exit::Internal,

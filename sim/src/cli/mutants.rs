@@ -3,7 +3,10 @@
 //! Each patch is applied to a scratch copy of the repository, which is built and swept by its own
 //! `sim`. The engine itself carries no switch.
 
-#![expect(clippy::disallowed_methods, reason = "works on files of the repository, in a scratch copy")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "works on files of the repository, in a scratch copy"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +28,10 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     let scratch = Scratch::prepare()?;
     let mut missed = 0;
     if args.format == Format::Human {
-        say(format!("{:<34} {:>10}  {:>10}  {:<12} found by", "mutant", "hits/runs", "first seed", "expected"));
+        say(format!(
+            "{:<34} {:>10}  {:>10}  {:<12} found by",
+            "mutant", "hits/runs", "first seed", "expected"
+        ));
     }
     for mutant in &mutants {
         scratch.plant(mutant)?;
@@ -46,7 +52,9 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     }
     let found = mutants.len() - missed;
     if args.format == Format::Json {
-        event(&json!({"v": 1, "event": "mutants_finished", "mutants": mutants.len(), "found": found}));
+        event(
+            &json!({"v": 1, "event": "mutants_finished", "mutants": mutants.len(), "found": found}),
+        );
     } else if !args.check {
         say(format!("{found} of {} found by a checker that should find them", mutants.len()));
     }
@@ -60,8 +68,7 @@ fn chosen(args: &MutantsArgs) -> Result<Vec<Mutant>, Failed> {
             return Err(Failed::usage(format!("no mutant is called `{name}`")));
         }
     }
-    let is_chosen =
-        |mutant: &Mutant| args.names.is_empty() || args.names.contains(&mutant.name);
+    let is_chosen = |mutant: &Mutant| args.names.is_empty() || args.names.contains(&mutant.name);
     Ok(all.into_iter().filter(is_chosen).collect())
 }
 
@@ -90,7 +97,8 @@ fn tell(format: Format, mutant: &Mutant, row: &Row) {
         }));
         return;
     }
-    let by: Vec<String> = row.checkers.iter().map(|(name, hits)| format!("{name} {hits}")).collect();
+    let by: Vec<String> =
+        row.checkers.iter().map(|(name, hits)| format!("{name} {hits}")).collect();
     let verdict = match (row.hits, row.is_found(mutant)) {
         (0, _) => "NOT FOUND".to_owned(),
         (_, true) => by.join(", "),
@@ -112,8 +120,16 @@ struct Scratch {
 }
 
 /// What the copy needs to build `sim`.
-const COPIED: [&str; 8] =
-    ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "clippy.toml", ".cargo", "engine", "sim", "scenarios"];
+const COPIED: [&str; 8] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain.toml",
+    "clippy.toml",
+    ".cargo",
+    "engine",
+    "sim",
+    "scenarios",
+];
 
 impl Scratch {
     fn prepare() -> Result<Self, Failed> {

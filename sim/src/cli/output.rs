@@ -68,7 +68,8 @@ impl Meter {
     /// Shows the totals so far; goes on unless a signal came.
     pub(super) fn show(&mut self, totals: &Totals) -> ControlFlow<()> {
         if let Some(bar) = &self.bar {
-            let at = if self.wanted.is_some() { totals.runs } else { totals.elapsed.as_millis() as u64 };
+            let at =
+                if self.wanted.is_some() { totals.runs } else { totals.elapsed.as_millis() as u64 };
             bar.set_position(at);
             bar.set_message(words(totals));
         } else if self.lines && self.last_line.elapsed() >= LINE_EVERY {

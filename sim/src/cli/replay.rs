@@ -14,7 +14,9 @@ use crate::trace::Lane;
 use crate::workload::Plan;
 
 pub(super) fn replay(args: &ReplayArgs) -> Result<Exit, Failed> {
-    if Path::new(&args.what).extension().is_some_and(|ext| ext == "toml") && !args.what.contains(':') {
+    if Path::new(&args.what).extension().is_some_and(|ext| ext == "toml")
+        && !args.what.contains(':')
+    {
         return corpus::replay_one(Path::new(&args.what));
     }
     let token: Token = args.what.parse().map_err(Failed::usage)?;

@@ -81,7 +81,10 @@ fn announce(args: &RunArgs, selection: &Selection, seeds: &Seeds) {
         tokens.len()
     ));
     let example = tokens.first().map_or("", String::as_str);
-    remark(format!("replay any run: sim replay SCENARIO:SEED, such as {example}:SEED{}", selection.flags));
+    remark(format!(
+        "replay any run: sim replay SCENARIO:SEED, such as {example}:SEED{}",
+        selection.flags
+    ));
 }
 
 /// Fresh seeds start anywhere below 2^40 and go on for as long as the time lasts.
@@ -164,8 +167,11 @@ fn finish(
     budgeted: bool,
 ) -> Result<Exit, Failed> {
     let missing = missing_faults(selection, totals);
-    let violations =
-        totals.failures.iter().filter(|f| matches!(f.what, FailureKind::Violations(_) | FailureKind::Hang)).count();
+    let violations = totals
+        .failures
+        .iter()
+        .filter(|f| matches!(f.what, FailureKind::Violations(_) | FailureKind::Hang))
+        .count();
     if args.format == Format::Json {
         event(&run_finished(selection, totals, violations));
     } else {
@@ -182,7 +188,10 @@ fn finish(
     } else if has(|what| matches!(what, FailureKind::Nondeterminism { .. })) {
         Exit::Nondeterminism
     } else if let Some(signal) = signal::received() {
-        return Err(Failed { exit: Exit::Signal(signal), words: format!("ended by signal {signal}") });
+        return Err(Failed {
+            exit: Exit::Signal(signal),
+            words: format!("ended by signal {signal}"),
+        });
     } else if totals.runs == 0 {
         Exit::Nothing
     } else if !missing.is_empty() || !(totals.complete || budgeted) {
@@ -195,7 +204,8 @@ fn finish(
 /// Faults that a scenario demands and that no run met. Asked only of sweeps long enough to say.
 fn missing_faults(selection: &Selection, totals: &Totals) -> Vec<String> {
     let runs_of = |index: usize| totals.runs_by_scenario.get(&index).copied().unwrap_or(0);
-    let demanding = selection.scenarios.iter().enumerate().filter(|(index, _)| runs_of(*index) >= 200);
+    let demanding =
+        selection.scenarios.iter().enumerate().filter(|(index, _)| runs_of(*index) >= 200);
     let mut missing: Vec<String> = demanding
         .flat_map(|(_, scenario)| scenario.spec.expect.faults.iter())
         .filter(|name| {
@@ -271,5 +281,9 @@ fn summary(totals: &Totals) {
     }
     say(format!("trace hash {:016x}", totals.trace_hash));
     let failures = totals.failures.len();
-    say(if failures == 0 { "no promise was broken".to_owned() } else { format!("{failures} failures") });
+    say(if failures == 0 {
+        "no promise was broken".to_owned()
+    } else {
+        format!("{failures} failures")
+    });
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use faultline::FileOp;
 
+use super::inject::{Injected, inject};
 use crate::arena::Outside;
 use crate::disk::{Disk, Errno, SyncOutcome, SyncTicket};
 use crate::fault::{FileRole, Operation};
-use super::inject::{Injected, inject};
 use crate::kernel::{Kernel, Step, StepKind, with_kernel};
 use crate::trace::{Lane, Tag};
 use crate::workload::{Calls, Moment, Trigger};

@@ -141,13 +141,18 @@ fn end_batch<T>(number: u32, sync: bool, sequence: Option<u64>, result: &Result<
         with_kernel(|kernel| {
             kernel.with_trace(|trace| trace.note(Tag::Ack, word));
             kernel.tell(Lane::Client, || {
-                let batch = number - world.plan.writers[world.plan.batches[number as usize].writer as usize].start;
+                let batch = number
+                    - world.plan.writers[world.plan.batches[number as usize].writer as usize].start;
                 let sync = if sync { " sync" } else { "" };
                 match (sequence, result) {
                     (Some(sequence), _) => {
-                        format!("write{sync} batch {batch} ({count} ops) -> ok, sequence {sequence}")
+                        format!(
+                            "write{sync} batch {batch} ({count} ops) -> ok, sequence {sequence}"
+                        )
                     }
-                    (None, Err(error)) => format!("write{sync} batch {batch} ({count} ops) -> {error}"),
+                    (None, Err(error)) => {
+                        format!("write{sync} batch {batch} ({count} ops) -> {error}")
+                    }
                     (None, Ok(_)) => String::new(),
                 }
             });
@@ -217,7 +222,7 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
             note(|world| world.history.borrow_mut().reads.push(read));
             continue;
         }
-        let snapshot = db.snapshot();
+        let Ok(snapshot) = db.snapshot() else { return };
         let at = Read {
             reader,
             sequence: Some(snapshot.sequence()),
@@ -228,7 +233,7 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
             acknowledged,
             by_scan: false,
         };
-        let options = ReadOptions { snapshot: Some(snapshot), ..ReadOptions::default() };
+        let options = ReadOptions { snapshot: Some(snapshot) };
         if draw % 4 == 1 {
             scan(db, &options, &at);
             continue;
@@ -245,10 +250,11 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
     }
 }
 
-fn scan(db: &Db<SimEnv>, options: &ReadOptions<SimEnv>, at: &Read) {
+fn scan(db: &Db<SimEnv>, options: &ReadOptions, at: &Read) {
     let keys = with_world(|world| world.plan.keys);
     let mut found = note(|_| vec![None; keys as usize]);
-    for entry in db.iter_with(options) {
+    let Ok(entries) = db.iter_with(options) else { return };
+    for entry in entries {
         let Ok((key, value)) = entry else { return };
         if let Some(number) = key_number(&key, keys) {
             found[number as usize] = Some(ValueDigest::of(&value));

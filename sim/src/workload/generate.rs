@@ -121,9 +121,8 @@ fn skewed(stream: &mut Stream, below: u32) -> u32 {
 }
 
 fn draw_trigger(site: CrashSite, stream: &mut Stream) -> Trigger {
-    let call = |calls, nth, stream: &mut Stream| {
-        Trigger::Call { calls, nth, moment: draw_moment(stream) }
-    };
+    let call =
+        |calls, nth, stream: &mut Stream| Trigger::Call { calls, nth, moment: draw_moment(stream) };
     match site {
         CrashSite::Point => Trigger::Point(u64::from(skewed(stream, 6000))),
         CrashSite::LogAppend => {

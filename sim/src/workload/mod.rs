@@ -135,7 +135,8 @@ pub fn key_bytes(key: u32, out: &mut Vec<u8>) {
         1 => out.extend((0..200u8).map(|byte| byte.wrapping_mul(151))),
         _ => {
             out.push(b'k');
-            let digits = [key / 10_000 % 10, key / 1000 % 10, key / 100 % 10, key / 10 % 10, key % 10];
+            let digits =
+                [key / 10_000 % 10, key / 1000 % 10, key / 100 % 10, key / 10 % 10, key % 10];
             out.extend(digits.map(|digit| b'0' + digit as u8));
             if key >= 100_000 {
                 out.extend(key.to_le_bytes());
@@ -164,7 +165,13 @@ pub fn value_bytes(op: u32, len: u32, out: &mut Vec<u8>) {
 
 impl Plan {
     /// Whether an entry is what operation `op` wrote.
-    pub fn op_matches(&self, op: u32, key: &[u8], value: Option<&[u8]>, scratch: &mut Vec<u8>) -> bool {
+    pub fn op_matches(
+        &self,
+        op: u32,
+        key: &[u8],
+        value: Option<&[u8]>,
+        scratch: &mut Vec<u8>,
+    ) -> bool {
         let planned = self.ops[op as usize];
         scratch.clear();
         key_bytes(planned.key, scratch);
