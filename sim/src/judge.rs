@@ -7,6 +7,7 @@ use crate::checker::{AfterEnd, AfterOpen, Checker, Ending, Violation};
 use crate::history::{History, Status};
 use crate::model::{self, Settlement};
 use crate::naive;
+use crate::scenario::CrashKind;
 use crate::workload::Plan;
 
 /// Judges one run, in order of events.
@@ -15,6 +16,8 @@ pub struct Judge {
     violations: Vec<Violation>,
     image: naive::Image,
     before: Option<Ending>,
+    /// Whether this incarnation's open has decided what is there.
+    has_opened: bool,
     faults_before: u64,
 }
 
@@ -32,6 +35,7 @@ impl Judge {
             violations: Vec::new(),
             image: naive::Image::default(),
             before: None,
+            has_opened: false,
             faults_before: 0,
         }
     }
@@ -39,6 +43,7 @@ impl Judge {
     /// An incarnation begins on a disk that holds `image`.
     pub fn begin_incarnation(&mut self, image: naive::Image, faults_so_far: u64) {
         self.image = image;
+        self.has_opened = false;
         self.faults_before = faults_so_far;
     }
 
@@ -58,6 +63,7 @@ impl Judge {
             self.violations.extend(checker.after_open(&open).err());
         }
         decide(history, &settlement);
+        self.has_opened = true;
         self.violations.is_empty()
     }
 
@@ -86,7 +92,11 @@ impl Judge {
         }
         let first = self.violations.iter().map(|violation| violation.point).min();
         self.violations.retain(|violation| Some(violation.point) == first);
-        self.before = Some(ending);
+        // What a power loss took stays taken, however an open that never returned ended.
+        let lost_power = Ending::Crashed(CrashKind::PowerLoss);
+        if self.has_opened || self.before != Some(lost_power) {
+            self.before = Some(ending);
+        }
     }
 
     /// The violations at the earliest event that has any.
