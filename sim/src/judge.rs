@@ -3,10 +3,9 @@
 
 use std::fmt;
 
-use crate::checker::{AfterEnd, AfterOpen, Checker, Ending, Violation};
+use crate::checker::{AfterEnd, AfterOpen, Checker, Ending, Image, Violation};
 use crate::history::{History, Status};
 use crate::model::{self, Settlement};
-use crate::naive;
 use crate::scenario::CrashKind;
 use crate::workload::Plan;
 
@@ -14,7 +13,7 @@ use crate::workload::Plan;
 pub struct Judge {
     checkers: Vec<Box<dyn Checker>>,
     violations: Vec<Violation>,
-    image: naive::Image,
+    image: Image,
     before: Option<Ending>,
     /// Whether this incarnation's open has decided what is there.
     has_opened: bool,
@@ -33,7 +32,7 @@ impl Judge {
         Judge {
             checkers,
             violations: Vec::new(),
-            image: naive::Image::default(),
+            image: Image::default(),
             before: None,
             has_opened: false,
             faults_before: 0,
@@ -41,7 +40,7 @@ impl Judge {
     }
 
     /// An incarnation begins on a disk that holds `image`.
-    pub fn begin_incarnation(&mut self, image: naive::Image, faults_so_far: u64) {
+    pub fn begin_incarnation(&mut self, image: Image, faults_so_far: u64) {
         self.image = image;
         self.has_opened = false;
         self.faults_before = faults_so_far;

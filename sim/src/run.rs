@@ -4,11 +4,10 @@
 //! clients work, and ends with a close or a crash. After the last planned crash, one incarnation
 //! finishes the work and closes, and one more opens what that left.
 
-use crate::checker::{Checker, Ending, Violation};
+use crate::checker::{Checker, Ending, Image, Violation};
 use crate::fault::{FaultKind, FaultPlan, Phase};
 use crate::history::Call;
 use crate::kernel::{End, Kernel, Limits};
-use crate::naive;
 use crate::policy::{Decision, Policy, PolicyName, Replay};
 use crate::process;
 use crate::scenario::{CrashKind, Scenario};
@@ -203,7 +202,7 @@ impl Run<'_> {
     /// Runs one process to its end.
     fn incarnation(&mut self) -> Ending {
         let world = self.world;
-        let image = naive::Image::read(&world.disk.borrow(), process::DATABASE);
+        let image = Image::read(&world.disk.borrow(), process::DATABASE);
         let faults = u64::from(world.faults.borrow().delivered_total());
         world.judge.borrow_mut().begin_incarnation(image, faults);
         self.kernel.start_process(Limits::NONE, process::main);

@@ -27,7 +27,14 @@ impl Checker for Contents {
                 describe(stranger),
             );
         }
-        let Some(image) = open.image.recoverable() else { return Ok(()) };
+        let Some(image) = &open.image.recoverable else { return Ok(()) };
+        if let Some(damage) = &image.must_refuse {
+            return violation(
+                "an open refuses damage that no crash leaves",
+                format!("an error: {damage}"),
+                "Ok".to_owned(),
+            );
+        }
         let replayed: Vec<&Entry> = opened.replayed.iter().map(|(_, entry)| entry).collect();
         if let Some((expected, got)) = first_difference(&image.log_entries, &replayed) {
             return violation(

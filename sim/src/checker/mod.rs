@@ -8,6 +8,7 @@ mod atomicity;
 mod contents;
 mod durability;
 mod errors;
+mod image;
 mod liveness;
 mod reads;
 mod recovery;
@@ -17,6 +18,7 @@ pub use atomicity::Atomicity;
 pub use contents::Contents;
 pub use durability::Durability;
 pub use errors::Errors;
+pub use image::{Image, Recoverable};
 pub use liveness::Liveness;
 pub use reads::Reads;
 pub use recovery::Recovery;
@@ -83,7 +85,7 @@ pub struct AfterOpen<'a> {
     /// The entries shown, explained.
     pub settlement: &'a Settlement,
     /// What the disk held when the open began, as the independent decoder reads it.
-    pub image: &'a crate::naive::Image,
+    pub image: &'a Image,
     /// Whether a media fault excuses the loss of synced bytes.
     pub excused: bool,
 }
