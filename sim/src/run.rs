@@ -179,7 +179,7 @@ impl Run<'_> {
             world.begin_incarnation(number, planned.get(number as usize).copied());
             // The last incarnations show what is there with no fault in the way.
             if number + 3 >= most || clean_closes > 0 {
-                world.faults.borrow_mut().heal();
+                world.heal();
             }
             let ending = self.incarnation();
             let closed = matches!(ending, Ending::Returned { closed: true, .. });
@@ -187,7 +187,7 @@ impl Run<'_> {
                 &world.plan,
                 &world.history.borrow(),
                 ending,
-                u64::from(world.faults.borrow().delivered_total()),
+                world.provocations(),
                 self.kernel.points(),
             );
             self.count_acknowledged();
@@ -203,7 +203,7 @@ impl Run<'_> {
     fn incarnation(&mut self) -> Ending {
         let world = self.world;
         let image = Image::read(&world.disk.borrow(), process::DATABASE);
-        let faults = u64::from(world.faults.borrow().delivered_total());
+        let faults = world.provocations();
         world.judge.borrow_mut().begin_incarnation(image, faults);
         self.kernel.start_process(Limits::NONE, process::main);
         process::enter_phase(self.kernel, world, Phase::Recovery);

@@ -34,6 +34,8 @@ pub struct World {
     pub latency: RefCell<Stream>,
     /// Which calls fail.
     pub fault_stream: RefCell<Stream>,
+    /// Calls that failed because the disk was full.
+    pub found_full: Cell<u64>,
     /// A bug planted in the harness: syncs return Ok and do nothing. For [`crate::cli`]'s doctor.
     pub swallow_syncs: Cell<bool>,
     /// What a crash leaves.
@@ -63,6 +65,7 @@ impl World {
             history: RefCell::new(History::new(&plan)),
             latency: RefCell::new(Stream::new(plan.seed, Purpose::Latency)),
             fault_stream: RefCell::new(Stream::new(plan.seed, Purpose::Faults)),
+            found_full: Cell::new(0),
             swallow_syncs: Cell::new(false),
             chance: RefCell::new(Stream::new(plan.seed, Purpose::Disk)),
             phase: Cell::new(Phase::Recovery),
@@ -78,6 +81,17 @@ impl World {
         self.history.borrow_mut().begin_incarnation(number);
         self.crash.set(crash);
         self.calls_seen.set(0);
+    }
+
+    /// From here on nothing fails: no fault strikes, and a full disk has room again.
+    pub fn heal(&self) {
+        self.faults.borrow_mut().heal();
+        self.disk.borrow_mut().set_capacity(None);
+    }
+
+    /// How often the disk gave the engine a reason to fail.
+    pub fn provocations(&self) -> u64 {
+        u64::from(self.faults.borrow().delivered_total()) + self.found_full.get()
     }
 
     /// Calls `f` with this world as the one that simulated code finds.

@@ -124,6 +124,9 @@ pub(super) fn call<B, T>(
                 kernel.crash();
             }
             let result = begun.and_then(|begun| finish(world, begun, fault));
+            if result.as_ref().err() == Some(&Errno::NoSpace) {
+                world.found_full.set(world.found_full.get() + 1);
+            }
             note_result(kernel, op, target, result.as_ref().err().copied(), fault);
             if moment == Some(Moment::After) {
                 kernel.tell(Lane::Fault, || format!("dies after {op} {}", target.short()));
