@@ -476,3 +476,7 @@ impl<R: Threads, T: Send> fmt::Debug for CommitQueue<R, T> {
         f.write_str("CommitQueue { .. }")
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;
