@@ -149,9 +149,10 @@ impl Space {
                 }
             }
         }
-        for register in self.entries as usize..self.registers.len() {
+        let entries = self.entries as usize;
+        for (version, register) in versions.iter_mut().zip(&self.registers).skip(entries) {
             if pick.pick(2) == 1 {
-                versions[register] = self.registers[register].top;
+                *version = register.top;
             }
         }
         if pick.pick(2) == 0 {
@@ -253,7 +254,7 @@ impl Space {
         }
         garbage.retain_mut(|(_, seed)| {
             *seed = pick.pick(u32::MAX);
-            *seed % 4 != 0
+            *seed & 2 != 0
         });
     }
 }

@@ -56,6 +56,8 @@ impl Record {
 struct Mark {
     sector: u32,
     upto: OpId,
+    /// A truncation left nothing of the file in it.
+    empty: bool,
 }
 
 /// A failed sync left `page` clean: its records up to `upto` are in no later sync.
@@ -162,15 +164,20 @@ impl Content {
 
     /// Version of `sector` that is durable by itself.
     pub(super) fn mark(&self, sector: u32) -> OpId {
-        let marks = self.marks.iter().filter(|mark| mark.sector == sector);
-        marks.map(|mark| mark.upto).max().unwrap_or(0)
+        self.marks.iter().find(|mark| mark.sector == sector).map_or(0, |mark| mark.upto)
     }
 
     fn set_mark(&mut self, sector: u32, upto: OpId) {
-        match self.marks.iter_mut().find(|mark| mark.sector == sector) {
-            Some(mark) => mark.upto = mark.upto.max(upto),
-            None => self.marks.push(Mark { sector, upto }),
-        }
+        let durable = self.mark(sector);
+        let touches = |record: &&Record| {
+            (durable + 1..=upto).contains(&record.id) && self.sectors(record).contains(&sector)
+        };
+        let empty = match self.pending.iter().rev().find(touches) {
+            Some(record) => record.is_cut() && record.offset <= sector * SECTOR,
+            None => self.is_unwritten(sector),
+        };
+        self.marks.retain(|mark| mark.sector != sector);
+        self.marks.push(Mark { sector, upto, empty });
     }
 
     /// Last operation of `page` that a sync failed before `now` has left out of later syncs.
@@ -186,7 +193,8 @@ impl Content {
 
     /// Whether no write had reached the medium where `sector` lies.
     pub(super) fn is_unwritten(&self, sector: u32) -> bool {
-        self.written <= sector * SECTOR && self.mark(sector) == 0
+        let mark = self.marks.iter().find(|mark| mark.sector == sector);
+        mark.map_or(self.written <= sector * SECTOR, |mark| mark.empty)
     }
 
     /// Whether a write is recorded on `page` after operation `lost`, up to `begin`.

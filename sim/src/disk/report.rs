@@ -2,6 +2,7 @@
 
 use super::choose::Fates;
 use super::content::OpId;
+use super::listing::push;
 use super::names::NameId;
 use super::space::{Space, Target};
 use super::state::{Disk, EntryOp, Ino};
@@ -123,14 +124,16 @@ impl CrashReport {
         let mut text = format!("{:?}\n", self.strategy);
         for (op, fate) in &self.ops {
             text.push_str(&op.describe(disk));
-            text.push_str(&match fate {
-                Fate::Survived => ": survived\n".to_owned(),
-                Fate::Lost => ": lost\n".to_owned(),
-                Fate::Torn(kept, all) => format!(": torn, {kept} of {all} pieces survived\n"),
-            });
+            match fate {
+                Fate::Survived => text.push_str(": survived\n"),
+                Fate::Lost => text.push_str(": lost\n"),
+                Fate::Torn(kept, all) => {
+                    push(&mut text, format_args!(": torn, {kept} of {all} pieces survived"));
+                }
+            }
         }
         if !self.garbage.is_empty() {
-            text.push_str(&format!("stale garbage in {} sectors\n", self.garbage.len()));
+            push(&mut text, format_args!("stale garbage in {} sectors", self.garbage.len()));
         }
         text
     }

@@ -4,7 +4,7 @@ use super::content::OpId;
 use super::profile::{
     CrossDirectoryRename, FailedDirSync, FileSync, MetadataOrder, NewBlocks, ReplacingRename,
 };
-use super::state::{Disk, Errno, Fd, Ino, Kind};
+use super::state::{Disk, Errno, Fd, Ino, Kind, MetaOp};
 
 /// A sync submitted with [`Disk::begin_sync`] or [`Disk::begin_sync_dir`] and not completed.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Disk {
             let sides = op.synced.iter().filter(|synced| **synced).count();
             wanted.push(op.touches(dir) && op.id <= begin && (sides == 2 || either));
         }
-        if self.meta.iter().any(|op| op.crosses_directories()) {
+        if self.meta.iter().any(MetaOp::crosses_directories) {
             self.close_down(&mut wanted);
         }
         self.harden_entries(&wanted);
@@ -115,16 +115,12 @@ impl Disk {
 
     /// Adds to `wanted` the operations below it: those before on the same entries.
     fn close_down(&self, wanted: &mut [bool]) {
-        for later in (0..self.meta.len()).rev().filter(|index| wanted[*index]).collect::<Vec<_>>() {
-            // Operations found on the way are earlier than the one that led to them, so each is
-            // followed by walking back once more from it.
-            let mut stack = vec![later];
-            while let Some(index) = stack.pop() {
-                for earlier in 0..index {
-                    if !wanted[earlier] && self.meta[index].shares_entry(&self.meta[earlier]) {
-                        wanted[earlier] = true;
-                        stack.push(earlier);
-                    }
+        // What an operation needs is earlier, so one walk back meets every need in time.
+        for later in (0..self.meta.len()).rev() {
+            let (before, at) = wanted.split_at_mut(later);
+            if at[0] {
+                for (earlier, wanted) in before.iter_mut().enumerate() {
+                    *wanted |= self.meta[later].shares_entry(&self.meta[earlier]);
                 }
             }
         }

@@ -34,6 +34,8 @@ struct Piece {
     failed: Vec<u32>,
     /// For names: directories whose sync has covered it.
     synced: BTreeSet<&'static str>,
+    /// For names: directories whose sync was to cover it and failed.
+    unsynced: BTreeSet<&'static str>,
 }
 
 /// The rules of a profile, written out once more.
@@ -107,9 +109,16 @@ impl Model {
     }
 
     fn push(&mut self, ino: usize, what: What, new_block: bool) {
-        let (time, synced) = (self.time, BTreeSet::new());
-        let failed = Vec::new();
-        self.pieces.push(Piece { time, ino, what, new_block, durable: false, failed, synced });
+        self.pieces.push(Piece {
+            time: self.time,
+            ino,
+            what,
+            new_block,
+            durable: false,
+            failed: Vec::new(),
+            synced: BTreeSet::new(),
+            unsynced: BTreeSet::new(),
+        });
     }
 
     fn entry(&mut self, ino: usize, changes: Vec<(&'static str, Option<usize>)>, replaces: bool) {
@@ -298,7 +307,8 @@ impl Model {
         let mut targets = Vec::new();
         // A directory is one page: it is written whole or, if nothing changed, not at all.
         let changed = self.pieces.iter().any(|piece| {
-            Self::dirs(piece).contains(dir) && !piece.durable && piece.failed.is_empty()
+            let written = piece.durable || piece.synced.contains(dir);
+            Self::dirs(piece).contains(dir) && !written && !piece.unsynced.contains(dir)
         });
         for (index, piece) in self.pieces.iter_mut().enumerate() {
             let dirs = Self::dirs(piece);
@@ -315,7 +325,7 @@ impl Model {
     fn fail_dir(&mut self, rules: &Rules, dir: &'static str) {
         for piece in &mut self.pieces {
             if Self::dirs(piece).contains(dir) && !rules.ext4 {
-                piece.failed.push(self.time);
+                piece.unsynced.insert(dir);
             }
         }
     }

@@ -119,13 +119,12 @@ pub(crate) fn show(disk: &Disk, report: &CrashReport) -> String {
 
 /// Bytes as runs: `A100.28` is a hundred times `A`, then 28 zeros.
 pub(crate) fn runs(bytes: &[u8]) -> String {
-    bytes
-        .chunk_by(|a, b| a == b)
-        .map(|run| {
-            let shown = if run[0] == 0 { '.' } else { char::from(run[0]) };
-            format!("{shown}{}", run.len())
-        })
-        .collect()
+    let mut text = String::new();
+    for run in bytes.chunk_by(|a, b| a == b) {
+        text.push(if run[0] == 0 { '.' } else { char::from(run[0]) });
+        text.push_str(&run.len().to_string());
+    }
+    text
 }
 
 /// Every image that the disk allows, as text.

@@ -97,7 +97,7 @@ fn check(profile: &'static Profile, acts: &[Act], flight: Option<(&'static str, 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn posix_weak_images_are_those_of_brute_force((acts, flight) in program(), seed: u64) {
