@@ -171,6 +171,12 @@ impl Disk {
         self.lookup(path).is_ok()
     }
 
+    /// The bytes of a file, for those who look on from outside, such as checkers.
+    pub fn bytes(&self, path: &str) -> Result<&[u8], Errno> {
+        let ino = self.lookup_file(path)?;
+        Ok(&self.inode(ino).content.volatile)
+    }
+
     /// Size of a file in bytes.
     pub fn size(&self, path: &str) -> Result<u64, Errno> {
         let ino = self.lookup_file(path)?;

@@ -43,6 +43,7 @@ fn names_behave_as_posix_says() {
     assert_eq!(append(&mut disk, fd, b"hello"), 5);
     let again = disk.open_or_create("/d/b").expect("the file");
     assert_eq!(content(&disk, again), b"hello");
+    assert_eq!(disk.bytes("/d/b"), Ok(&b"hello"[..]));
     assert_eq!(disk.remove_dir("/d"), Err(Errno::NotEmpty));
     assert_eq!(disk.remove("/d"), Err(Errno::IsADirectory));
     disk.link("/d/b", "/d/a").expect("a free name");
