@@ -8,3 +8,4 @@ compile_error!(
 );
 
 pub mod disk;
+pub mod fault;
