@@ -9,3 +9,4 @@ compile_error!(
 
 pub mod disk;
 pub mod fault;
+pub mod naive;
