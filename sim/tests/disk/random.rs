@@ -14,7 +14,7 @@ const DIRS: [&str; 3] = ["/", "/d", "/e"];
 const LENGTHS: [u32; 6] = [1, 100, 412, 512, 700, 3500];
 
 /// As many pieces as brute force can take.
-const PENDING_MAX: usize = 13;
+const PENDING_MAX: usize = 11;
 
 fn act() -> impl Strategy<Value = Act> {
     let file = || prop::sample::select(&FILES[..]);
