@@ -99,6 +99,7 @@ fn show(db: &Db<SimEnv>) {
         with_world(|world| {
             let mut history = world.history.borrow_mut();
             history.opened.point = with_kernel(Kernel::points);
+            world.is_looking.set(true);
         });
     }
     let visited = db.visit_entries(&mut |key, sequence, value_type, value| {
@@ -112,6 +113,7 @@ fn show(db: &Db<SimEnv>) {
         with_world(|world| {
             let mut history = world.history.borrow_mut();
             history.opened.last_sequence = last_sequence;
+            world.is_looking.set(false);
             // A table that cannot be read is for the reads that follow to report.
             if visited.is_ok() {
                 let kept = world.judge.borrow_mut().after_open(&world.plan, &mut history, false);

@@ -34,6 +34,8 @@ pub struct World {
     pub latency: RefCell<Stream>,
     /// Which calls fail.
     pub fault_stream: RefCell<Stream>,
+    /// Set while the harness itself looks at the database: nothing fails then.
+    pub is_looking: Cell<bool>,
     /// Calls that failed because the disk was full.
     pub found_full: Cell<u64>,
     /// A bug planted in the harness: syncs return Ok and do nothing. For [`crate::cli`]'s doctor.
@@ -65,6 +67,7 @@ impl World {
             history: RefCell::new(History::new(&plan)),
             latency: RefCell::new(Stream::new(plan.seed, Purpose::Latency)),
             fault_stream: RefCell::new(Stream::new(plan.seed, Purpose::Faults)),
+            is_looking: Cell::new(false),
             found_full: Cell::new(0),
             swallow_syncs: Cell::new(false),
             chance: RefCell::new(Stream::new(plan.seed, Purpose::Disk)),
@@ -81,6 +84,7 @@ impl World {
         self.history.borrow_mut().begin_incarnation(number);
         self.crash.set(crash);
         self.calls_seen.set(0);
+        self.is_looking.set(false);
     }
 
     /// From here on nothing fails: no fault strikes, and a full disk has room again.

@@ -207,7 +207,7 @@ pub(super) fn sync(
 
 impl World {
     fn decide_fault(&self, kernel: &Kernel, op: FileOp, target: &Target<'_>) -> Option<Injected> {
-        let operation = operation(op)?;
+        let operation = operation(op).filter(|_| !self.is_looking.get())?;
         let mut stream = self.fault_stream.borrow_mut();
         let mut faults = self.faults.borrow_mut();
         let fault = faults.decide(operation, target.role, self.phase.get(), &mut *stream)?;
