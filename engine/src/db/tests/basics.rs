@@ -161,26 +161,6 @@ fn flushing_nothing_makes_no_table() {
 }
 
 #[test]
-fn a_manifest_that_grew_is_replaced() {
-    let test = TestDb::with(Options { manifest_size_max: 4096, ..options() });
-    let manifest = |test: &TestDb| {
-        let names = test.file_names();
-        names.into_iter().find(|name| name.starts_with("MANIFEST")).unwrap()
-    };
-    let first = manifest(&test);
-    // Each table adds an entry with two keys of 300 bytes, so the snapshot grows as the file does
-    // and only after enough edits is it worth replacing.
-    let key = "k".repeat(300);
-    for i in 0..40 {
-        test.put(&key, &i.to_string());
-        test.db().flush().unwrap();
-    }
-    // Nothing leaves the version, so the snapshot never is half the size.
-    assert_eq!(manifest(&test), first);
-    assert_eq!(test.get(&key), "39");
-}
-
-#[test]
 fn slowdown_and_stop_are_options() {
     // One write is delayed and then goes on: there is nothing to wait for but time.
     let slow = TestDb::with(Options { level0_slowdown_writes_trigger: Some(1), ..options() });
