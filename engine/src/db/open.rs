@@ -34,11 +34,14 @@ use crate::filename::{
 };
 use crate::key::InternalKeyComparator;
 use crate::memtable::MemTableWriter;
-use crate::options::Options;
+use crate::options::{Options, RecoveryPolicy};
 use crate::record::Writer;
 use crate::table_cache::TableCache;
 use crate::version::edit::VersionEdit;
 use crate::version::{Manifest, Recovered, VersionSet, recover, switch_current};
+
+/// The most that an open may start counting from; far from where the counter would overflow.
+const FILE_NUMBER_MAX: FileNumber = 1 << 62;
 
 /// The files of a database's directory, by their names.
 struct Listing(BTreeSet<FileKind>);
@@ -195,14 +198,16 @@ impl<E: Env> Recovery<E> {
             // log made now and lose CURRENT, which nobody could tell from damage.
             switch_current(&self.env, &self.dir, CREATION_MANIFEST).map_err(|(error, _)| error)?;
         }
+        if let (Some(tail), RecoveryPolicy::Absolute) =
+            (&recovered.tail, self.options.recovery_policy)
+        {
+            let path = manifest_file_name(&self.dir, tail.number);
+            return Err(Error::corruption(path, tail.offset, tail.defect.clone()));
+        }
         self.check_tables(&recovered)?;
         report.last_sequence = recovered.last_sequence;
         let logs = self.needed_logs(&recovered)?;
-        let next_file_number = recovered
-            .next_file_number
-            .max(recovered.log_number + 1)
-            .max(recovered.prev_log_number + 1)
-            .max(self.listing.last_number() + 1);
+        let next_file_number = self.next_file_number(&recovered)?;
         let mut lost = Lost::new(&self.env, &self.dir);
         let plan = Evidence::new(&self, &recovered, &logs);
         let mut versions = VersionSet::new(self.order.clone(), recovered, next_file_number);
@@ -244,6 +249,18 @@ impl<E: Env> Recovery<E> {
         Ok(self.into_inner(lock, versions, tables, log, log_number, report.clone()))
     }
 
+    /// A number above that of every file that is there or is known.
+    fn next_file_number(&self, recovered: &Recovered) -> Result<FileNumber> {
+        let taken = [recovered.log_number, recovered.prev_log_number, self.listing.last_number()];
+        let taken = taken.into_iter().max().unwrap_or(0);
+        let next = recovered.next_file_number.max(taken.saturating_add(1));
+        if next > FILE_NUMBER_MAX {
+            let defect = Defect::Other("a file number is beyond all bounds".into());
+            return Err(Error::corruption(&self.dir, 0, defect));
+        }
+        Ok(next)
+    }
+
     /// Refuses a database that lacks a table.
     fn check_tables(&self, recovered: &Recovered) -> Result<()> {
         let files = recovered.version.files().map(|(_, file)| file.number);
@@ -256,7 +273,8 @@ impl<E: Env> Recovery<E> {
 
     fn needed_logs(&self, recovered: &Recovered) -> Result<Vec<LiveLog>> {
         let (oldest, previous) = (recovered.log_number, recovered.prev_log_number);
-        let is_needed = |number: &FileNumber| *number >= oldest || *number == previous;
+        let is_needed =
+            |number: &FileNumber| *number >= oldest || (*number == previous && previous != 0);
         live_logs(&self.env, &self.dir, self.listing.logs().filter(is_needed))
     }
 
@@ -287,6 +305,7 @@ impl<E: Env> Recovery<E> {
             pending_outputs: BTreeSet::new(),
             background_error: None,
             is_flushing: false,
+            is_closing: false,
             is_shutting_down: false,
             snapshots: BTreeMap::new(),
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::env::Env;
 use crate::env::posix::PosixEnv;
+use crate::loom_world::Loom;
 
 type R = <PosixEnv as Env>::Threads;
 type Queue = CommitQueue<R, Vec<u64>>;
@@ -230,4 +231,63 @@ fn a_leader_that_dies_leaves_nobody_waiting() {
         let Entered::Done(outcome) = queue.enter(request) else { panic!("nobody leads") };
         assert!(dead(&outcome));
     }
+}
+
+/// Every interleaving of a leader and two others that line up meanwhile: each ends once, with its
+/// own place in the order, and nobody sleeps for ever.
+#[test]
+fn under_loom_everyone_gets_a_place_of_its_own() {
+    loom::model(|| {
+        type Queue = CommitQueue<Loom, SequenceNumber>;
+        fn write(queue: &Queue) -> SequenceNumber {
+            let write = Write::Put { key: b"k", value: b"v" };
+            match queue.enter(Request::Write { write, sync: false }) {
+                Entered::Done(outcome) => outcome.unwrap(),
+                Entered::Leader(mut turn) => {
+                    let mut group = WriteBatch::new();
+                    write.append_to(&mut group).unwrap();
+                    turn.gather(&mut group);
+                    let first = *turn + 1;
+                    *turn += SequenceNumber::from(group.count());
+                    turn.finish(Ok(first)).unwrap()
+                }
+            }
+        }
+        let queue = Arc::new(Queue::new(0));
+        let others: Vec<_> = (0..2)
+            .map(|_| {
+                let queue = Arc::clone(&queue);
+                Loom::spawn("writer", move || write(&queue))
+            })
+            .collect();
+        let mut given = vec![write(&queue)];
+        given.extend(others.into_iter().map(|other| Loom::join(other).unwrap()));
+        given.sort_unstable();
+        assert_eq!(given, [1, 2, 3]);
+    });
+}
+
+/// Every interleaving of a writer with a leader that fails and stops the queue.
+#[test]
+fn under_loom_a_stop_reaches_everyone() {
+    loom::model(|| {
+        let queue = Arc::new(CommitQueue::<Loom, ()>::new(()));
+        let other = {
+            let queue = Arc::clone(&queue);
+            Loom::spawn("writer", move || match queue.enter(Request::Sync) {
+                Entered::Done(outcome) => outcome.is_err(),
+                Entered::Leader(turn) => turn.finish(Ok(0)).is_err(),
+            })
+        };
+        match queue.enter(Request::Switch) {
+            Entered::Leader(turn) => {
+                queue.stop(Error::Closed);
+                turn.finish(Err(Error::Closed)).unwrap_err();
+            }
+            Entered::Done(outcome) => panic!("a switch leads or waits: {outcome:?}"),
+        }
+        // It came first, or it was refused; it does not hang.
+        Loom::join(other).unwrap();
+        assert!(matches!(queue.enter(Request::Sync), Entered::Done(Err(Error::Closed))));
+    });
 }

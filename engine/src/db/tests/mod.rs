@@ -3,6 +3,8 @@
 
 mod basics;
 mod concurrency;
+mod faults;
+mod faulty_env;
 mod golden;
 mod iterators;
 mod randomized;
