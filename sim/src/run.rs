@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::checker::{Checker, Ending, Image, Violation};
+use crate::disk::{Disk, POSIX_WEAK};
 use crate::engine_events;
 use crate::fault::{FaultKind, FaultPlan, Phase};
 use crate::history::Call;
@@ -121,12 +122,14 @@ pub struct DiskAtCrash {
 #[derive(Debug)]
 pub struct Runner {
     kernel: Rc<Kernel>,
+    /// That of the last run: its memory is used again.
+    disk: Disk,
 }
 
 impl Default for Runner {
     fn default() -> Self {
         let kernel = Kernel::new(PolicyName::Random.build(0), Trace::new(false));
-        Runner { kernel: Rc::new(kernel) }
+        Runner { kernel: Rc::new(kernel), disk: Disk::new(&POSIX_WEAK) }
     }
 }
 
@@ -172,7 +175,8 @@ impl Runner {
         if mode.record_schedule {
             self.kernel.record_schedule();
         }
-        let mut world = World::new(plan, faults, checkers);
+        let disk = std::mem::replace(&mut self.disk, Disk::new(plan.profile));
+        let mut world = World::new(plan, faults, checkers, disk);
         world.swallow_syncs.set(mode.swallow_syncs);
         if let Some(custom) = custom {
             world.workload = Some(custom.workload);
@@ -187,7 +191,9 @@ impl Runner {
             world,
         };
         let seed = run.world.plan.seed;
-        mode.host.drive(seed, run.incarnations())
+        let (verdict, disk) = mode.host.drive(seed, run.incarnations());
+        self.disk = disk;
+        verdict
     }
 }
 
@@ -203,7 +209,7 @@ struct Run {
 const SPARE_INCARNATIONS: u32 = 6;
 
 impl Run {
-    async fn incarnations(mut self) -> Verdict {
+    async fn incarnations(mut self) -> (Verdict, Disk) {
         let planned = self.world.plan.crashes.clone();
         let most = planned.len() as u32 + SPARE_INCARNATIONS;
         let mut clean_closes = 0;
@@ -308,7 +314,7 @@ impl Run {
         }
     }
 
-    fn finish(self) -> Verdict {
+    fn finish(self) -> (Verdict, Disk) {
         let mut verdict = self.verdict;
         verdict.violations = self.world.judge.borrow_mut().take_violations();
         for violation in &verdict.violations {
@@ -321,7 +327,7 @@ impl Run {
         verdict.faults = FaultCounts::of_plan(&self.world.faults.borrow());
         verdict.events = self.kernel.with_trace(Trace::take_events);
         verdict.schedule = self.kernel.take_schedule();
-        verdict
+        (verdict, self.world.disk.into_inner())
     }
 }
 

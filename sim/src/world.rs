@@ -64,9 +64,14 @@ impl fmt::Debug for World {
 }
 
 impl World {
-    /// The world of `plan` before anything has happened.
-    pub fn new(plan: Plan, faults: FaultPlan, checkers: Vec<Box<dyn Checker>>) -> Self {
-        let mut disk = Disk::new(plan.profile);
+    /// The world of `plan` before anything has happened, on a disk made new out of `disk`.
+    pub fn new(
+        plan: Plan,
+        faults: FaultPlan,
+        checkers: Vec<Box<dyn Checker>>,
+        mut disk: Disk,
+    ) -> Self {
+        disk.reset(plan.profile);
         disk.set_capacity(plan.capacity);
         World {
             disk: RefCell::new(disk),
