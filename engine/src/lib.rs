@@ -20,6 +20,12 @@ pub mod table;
 mod table_cache;
 pub mod version;
 
+// Test support that is shared with `tests/` names the crate as they do.
+#[cfg(test)]
+extern crate self as faultline;
+#[cfg(test)]
+#[path = "../tests/support/loom_world.rs"]
+mod loom_world;
 #[cfg(test)]
 mod test_files;
 

@@ -172,3 +172,60 @@ impl fmt::Debug for MergingIterator {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Env;
+    use crate::env::posix::PosixEnv;
+    use crate::key::ValueType;
+    use crate::memtable::MemTableWriter;
+
+    fn child(entries: &[(u64, &str)]) -> Box<dyn InternalIterator> {
+        let mut writer: MemTableWriter<<PosixEnv as Env>::Threads> =
+            MemTableWriter::new(InternalKeyComparator::bytewise());
+        for (sequence, key) in entries {
+            writer.add(*sequence, ValueType::Value, key.as_bytes(), b"");
+        }
+        Box::new(writer.table().iter())
+    }
+
+    fn here(iter: &MergingIterator) -> String {
+        let key = crate::key::ParsedInternalKey::parse(iter.key());
+        key.map_or("end".into(), |key| format!("{}{}", key.user_key.escape_ascii(), key.sequence))
+    }
+
+    #[test]
+    fn turns_at_every_entry() {
+        let children = vec![
+            child(&[(1, "a"), (9, "c"), (7, "e")]),
+            child(&[]),
+            child(&[(3, "b"), (2, "c"), (5, "d")]),
+        ];
+        let mut iter = MergingIterator::new(InternalKeyComparator::bytewise(), children);
+        assert!(!iter.valid());
+        let expected = ["a1", "b3", "c9", "c2", "d5", "e7"];
+        for (at, entry) in expected.iter().enumerate() {
+            // Forwards to the entry, back to the start, and forwards again.
+            iter.seek_to_first();
+            (0..at).for_each(|_| iter.next());
+            assert_eq!(here(&iter), *entry);
+            for back in expected[..at].iter().rev() {
+                iter.prev();
+                assert_eq!(here(&iter), *back);
+            }
+            for forth in &expected[1..] {
+                iter.next();
+                assert_eq!(here(&iter), *forth);
+            }
+            iter.next();
+            assert!(!iter.valid());
+            iter.seek_to_last();
+            assert_eq!(here(&iter), "e7");
+            iter.prev();
+            iter.next();
+            assert_eq!(here(&iter), "e7");
+        }
+        assert_eq!(iter.status(), Ok(()));
+    }
+}

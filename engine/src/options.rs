@@ -35,7 +35,8 @@ pub enum RecoveryPolicy {
     /// Drops what is damaged and goes on behind it, holes and all. What is recovered need not be
     /// any state that the database ever had. LevelDB's default.
     SkipCorrupt,
-    /// Anything wrong fails the open, the torn tail of an interrupted write included.
+    /// Anything wrong fails the open, the torn tail of an interrupted write included, in a log or
+    /// in the MANIFEST.
     Absolute,
 }
 

@@ -8,124 +8,16 @@
 
 #![cfg(test)]
 
-use core::time::Duration;
+#[path = "support/loom_world.rs"]
+mod loom_world;
+
 use std::sync::Arc;
 
-use faultline::env::{Atomic, AtomicInt, Died, Threads};
+use faultline::env::{Atomic, Threads};
 use faultline::iterator::InternalIterator;
 use faultline::key::{InternalKeyComparator, ValueType, user_key};
 use faultline::memtable::{Lookup, MemTable, MemTableWriter};
-use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-
-#[derive(Clone, Copy, Debug)]
-struct Loom;
-
-struct Word<A>(A);
-
-macro_rules! word {
-    ([$($generics:tt)*] $value:ty, $inner:ty) => {
-        impl<$($generics)*> Atomic<$value> for Word<$inner> {
-            fn new(value: $value) -> Self {
-                Word(<$inner>::new(value))
-            }
-            fn load(&self) -> $value {
-                self.0.load(Acquire)
-            }
-            fn store(&self, value: $value) {
-                self.0.store(value, Release);
-            }
-            fn load_unsync(&self) -> $value {
-                self.0.load(Relaxed)
-            }
-            fn store_unsync(&self, value: $value) {
-                self.0.store(value, Relaxed);
-            }
-        }
-    };
-}
-
-word!([] u32, loom::sync::atomic::AtomicU32);
-word!([] u64, loom::sync::atomic::AtomicU64);
-word!([T] *mut T, loom::sync::atomic::AtomicPtr<T>);
-
-impl AtomicInt<u32> for Word<loom::sync::atomic::AtomicU32> {
-    fn fetch_add(&self, value: u32) -> u32 {
-        self.0.fetch_add(value, AcqRel)
-    }
-}
-
-impl AtomicInt<u64> for Word<loom::sync::atomic::AtomicU64> {
-    fn fetch_add(&self, value: u64) -> u64 {
-        self.0.fetch_add(value, AcqRel)
-    }
-}
-
-impl Threads for Loom {
-    type Mutex<T: Send> = loom::sync::Mutex<T>;
-    type Guard<'a, T: Send + 'a> = loom::sync::MutexGuard<'a, T>;
-    type Condvar = loom::sync::Condvar;
-    type JoinHandle<T: Send + 'static> = loom::thread::JoinHandle<T>;
-    type AtomicU32 = Word<loom::sync::atomic::AtomicU32>;
-    type AtomicU64 = Word<loom::sync::atomic::AtomicU64>;
-    type AtomicPtr<T> = Word<loom::sync::atomic::AtomicPtr<T>>;
-
-    fn mutex<T: Send>(_name: &'static str, value: T) -> Self::Mutex<T> {
-        loom::sync::Mutex::new(value)
-    }
-
-    fn condvar(_name: &'static str) -> Self::Condvar {
-        loom::sync::Condvar::new()
-    }
-
-    fn lock<T: Send>(mutex: &Self::Mutex<T>) -> Self::Guard<'_, T> {
-        mutex.lock().expect("a panic ends the model")
-    }
-
-    fn wait<'a, T: Send>(condvar: &Self::Condvar, guard: Self::Guard<'a, T>) -> Self::Guard<'a, T> {
-        condvar.wait(guard).expect("a panic ends the model")
-    }
-
-    fn wait_timeout<'a, T: Send>(
-        condvar: &Self::Condvar,
-        guard: Self::Guard<'a, T>,
-        _timeout: Duration,
-    ) -> (Self::Guard<'a, T>, bool) {
-        // There is no time here; nothing under test waits for it.
-        (Self::wait(condvar, guard), false)
-    }
-
-    fn notify_one(condvar: &Self::Condvar) {
-        condvar.notify_one();
-    }
-
-    fn notify_all(condvar: &Self::Condvar) {
-        condvar.notify_all();
-    }
-
-    fn sleep(_duration: Duration) {
-        loom::thread::yield_now();
-    }
-
-    fn spawn<T, F>(_name: &'static str, body: F) -> Self::JoinHandle<T>
-    where
-        T: Send + 'static,
-        F: FnOnce() -> T + Send + 'static,
-    {
-        loom::thread::spawn(body)
-    }
-
-    fn join<T: Send + 'static>(handle: Self::JoinHandle<T>) -> Result<T, Died> {
-        handle.join().map_err(|_panic| Died)
-    }
-
-    fn yield_now() {
-        loom::thread::yield_now();
-    }
-
-    fn panicking() -> bool {
-        false
-    }
-}
+use loom_world::Loom;
 
 fn writer() -> MemTableWriter<Loom> {
     MemTableWriter::new(InternalKeyComparator::bytewise())

@@ -73,6 +73,25 @@ pub(crate) fn main() {
     };
     show(&db);
     phase(Phase::Run);
+    // Borrowed, not counted: a crash would never give the count back.
+    let is_custom = with_world(|world| match &world.workload {
+        Some(workload) => {
+            let incarnation = world.history.borrow().incarnation;
+            workload.run(&db, incarnation);
+            true
+        }
+        None => false,
+    });
+    if !is_custom {
+        work_as_planned(&db);
+    }
+    phase(Phase::Close);
+    // Its outcome is noted; there is nothing else to do about an error.
+    noted(Call::Close, || db.close()).ok();
+}
+
+/// Starts the plan's writers and readers, and waits for them.
+fn work_as_planned(db: &Db<SimEnv>) {
     let (writers, readers) =
         with_world(|world| (world.plan.writers.len() as u32, world.plan.readers.len() as u32));
     let mut clients = Vec::new();
@@ -87,9 +106,6 @@ pub(crate) fn main() {
     for client in clients {
         SimThreads::join(client).expect("a client that panics ends the run");
     }
-    phase(Phase::Close);
-    // Its outcome is noted; there is nothing else to do about an error.
-    noted(Call::Close, || db.close()).ok();
 }
 
 /// Shows the harness every live entry, and lets it judge. Ends the process if a promise is broken.
@@ -99,6 +115,7 @@ fn show(db: &Db<SimEnv>) {
         with_world(|world| {
             let mut history = world.history.borrow_mut();
             history.opened.point = with_kernel(Kernel::points);
+            world.is_looking.set(true);
         });
     }
     let visited = db.visit_entries(&mut |key, sequence, value_type, value| {
@@ -112,6 +129,7 @@ fn show(db: &Db<SimEnv>) {
         with_world(|world| {
             let mut history = world.history.borrow_mut();
             history.opened.last_sequence = last_sequence;
+            world.is_looking.set(false);
             // A table that cannot be read is for the reads that follow to report.
             if visited.is_ok() {
                 let kept = world.judge.borrow_mut().after_open(&world.plan, &mut history, false);

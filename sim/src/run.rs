@@ -4,15 +4,20 @@
 //! clients work, and ends with a close or a crash. After the last planned crash, one incarnation
 //! finishes the work and closes, and one more opens what that left.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use crate::checker::{Checker, Ending, Image, Violation};
+use crate::engine_events;
 use crate::fault::{FaultKind, FaultPlan, Phase};
 use crate::history::Call;
+use crate::host::Host;
 use crate::kernel::{End, Kernel, Limits};
 use crate::policy::{Decision, Policy, PolicyName, Replay};
 use crate::process;
 use crate::scenario::{CrashKind, Scenario};
 use crate::trace::{Event, Lane, Tag, Trace};
-use crate::workload::Plan;
+use crate::workload::{Custom, Plan};
 use crate::world::World;
 
 /// Switches of stacks between two returns to the node's own executor.
@@ -29,6 +34,8 @@ pub struct Mode {
     pub schedule: Option<Vec<Decision>>,
     /// Plant a bug in the harness: syncs return Ok and do nothing.
     pub swallow_syncs: bool,
+    /// What drives the kernel. Decides nothing: the trace is the same.
+    pub host: Host,
 }
 
 /// Faults delivered, by kind and phase.
@@ -113,12 +120,13 @@ pub struct DiskAtCrash {
 /// simulated thread panicked and will never finish unwinding.
 #[derive(Debug)]
 pub struct Runner {
-    kernel: Kernel,
+    kernel: Rc<Kernel>,
 }
 
 impl Default for Runner {
     fn default() -> Self {
-        Runner { kernel: Kernel::new(PolicyName::Random.build(0), Trace::new(false)) }
+        let kernel = Kernel::new(PolicyName::Random.build(0), Trace::new(false));
+        Runner { kernel: Rc::new(kernel) }
     }
 }
 
@@ -127,15 +135,33 @@ impl Runner {
     pub fn run(&mut self, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
         let plan = Plan::draw(scenario, seed);
         let faults = FaultPlan::new(&scenario.spec.faults);
-        self.run_plan(plan, faults, crate::checker::all(), mode)
+        self.carry_out(plan, faults, crate::checker::all(), None, mode)
     }
 
-    /// Runs a plan with these checkers.
-    pub fn run_plan(
+    /// Runs a workload, a fault hook and checkers of the caller's own on the disk, with the crashes,
+    /// faults and schedule that `seed` draws from `scenario`. Its clients are not started.
+    ///
+    /// The simulator's own checkers judge its own clients: of them, only [`crate::checker::Liveness`]
+    /// says something about another workload.
+    pub fn run_custom(
+        &mut self,
+        scenario: &Scenario,
+        seed: u64,
+        custom: Custom,
+        checkers: Vec<Box<dyn Checker>>,
+        mode: Mode,
+    ) -> Verdict {
+        let plan = Plan::draw(scenario, seed);
+        let faults = FaultPlan::new(&scenario.spec.faults);
+        self.carry_out(plan, faults, checkers, Some(custom), mode)
+    }
+
+    fn carry_out(
         &mut self,
         plan: Plan,
         faults: FaultPlan,
         checkers: Vec<Box<dyn Checker>>,
+        custom: Option<Custom>,
         mode: Mode,
     ) -> Verdict {
         let policy: Box<dyn Policy> = match mode.schedule {
@@ -146,22 +172,29 @@ impl Runner {
         if mode.record_schedule {
             self.kernel.record_schedule();
         }
-        let world = World::new(plan, faults, checkers);
+        let mut world = World::new(plan, faults, checkers);
         world.swallow_syncs.set(mode.swallow_syncs);
-        let mut run = Run {
-            kernel: &self.kernel,
-            world: &world,
+        if let Some(custom) = custom {
+            world.workload = Some(custom.workload);
+            world.fault_hook = RefCell::new(custom.fault_hook);
+        }
+        let _listening = mode.keep_events.then(engine_events::listen);
+        let run = Run {
+            kernel: Rc::clone(&self.kernel),
+            host: mode.host,
             keep: mode.keep_events,
             verdict: Verdict::default(),
+            world,
         };
-        world.enter(|| run.incarnations());
-        run.finish()
+        let seed = run.world.plan.seed;
+        mode.host.drive(seed, run.incarnations())
     }
 }
 
-struct Run<'a> {
-    kernel: &'a Kernel,
-    world: &'a World,
+struct Run {
+    kernel: Rc<Kernel>,
+    world: World,
+    host: Host,
     keep: bool,
     verdict: Verdict,
 }
@@ -169,48 +202,52 @@ struct Run<'a> {
 /// Incarnations at most, beside one for each planned crash: failed opens are tried again.
 const SPARE_INCARNATIONS: u32 = 6;
 
-impl Run<'_> {
-    fn incarnations(&mut self) {
-        let world = self.world;
-        let planned = &world.plan.crashes;
+impl Run {
+    async fn incarnations(mut self) -> Verdict {
+        let planned = self.world.plan.crashes.clone();
         let most = planned.len() as u32 + SPARE_INCARNATIONS;
         let mut clean_closes = 0;
         for number in 0..most {
+            let world = &self.world;
             world.begin_incarnation(number, planned.get(number as usize).copied());
             // The last incarnations show what is there with no fault in the way.
             if number + 3 >= most || clean_closes > 0 {
-                world.faults.borrow_mut().heal();
+                world.heal();
             }
-            let ending = self.incarnation();
+            let ending = self.incarnation().await;
+            let world = &self.world;
             let closed = matches!(ending, Ending::Returned { closed: true, .. });
             world.judge.borrow_mut().after_end(
                 &world.plan,
                 &world.history.borrow(),
                 ending,
-                u64::from(world.faults.borrow().delivered_total()),
+                world.provocations(),
                 self.kernel.points(),
             );
             self.count_acknowledged();
-            let judged = !world.judge.borrow().violations().is_empty();
+            let judged = !self.world.judge.borrow().violations().is_empty();
             clean_closes += u32::from(closed);
             if judged || clean_closes == 2 || self.verdict.harness_error.is_some() {
-                return;
+                break;
             }
         }
+        self.finish()
     }
 
     /// Runs one process to its end.
-    fn incarnation(&mut self) -> Ending {
-        let world = self.world;
+    async fn incarnation(&mut self) -> Ending {
+        let world = &self.world;
         let image = Image::read(&world.disk.borrow(), process::DATABASE);
-        let faults = u64::from(world.faults.borrow().delivered_total());
+        let faults = world.provocations();
         world.judge.borrow_mut().begin_incarnation(image, faults);
         self.kernel.start_process(Limits::NONE, process::main);
-        process::enter_phase(self.kernel, world, Phase::Recovery);
+        process::enter_phase(&self.kernel, world, Phase::Recovery);
         let end = loop {
-            if let Some(end) = self.kernel.run_slice(SLICE) {
+            let before = self.kernel.nanos();
+            if let Some(end) = world.enter(|| self.kernel.run_slice(SLICE)) {
                 break end;
             }
+            self.host.pause(self.kernel.nanos() - before).await;
         };
         match end {
             End::Returned(left) => {

@@ -9,6 +9,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ptr;
+use std::rc::Rc;
 
 use crate::checker::Checker;
 use crate::disk::{Disk, Pick};
@@ -16,7 +17,7 @@ use crate::fault::{FaultPlan, Phase};
 use crate::history::History;
 use crate::judge::Judge;
 use crate::rng::{Purpose, Stream};
-use crate::workload::{Plan, PlannedCrash};
+use crate::workload::{FaultHook, Plan, PlannedCrash, Workload};
 
 /// What simulated code acts upon.
 pub struct World {
@@ -28,12 +29,22 @@ pub struct World {
     pub faults: RefCell<FaultPlan>,
     /// What clients and the engine's observer have seen.
     pub history: RefCell<History>,
+    /// What clients do instead of the plan's.
+    pub workload: Option<Rc<dyn Workload>>,
+    /// Decides about faults before the plan does.
+    pub fault_hook: RefCell<Option<Box<dyn FaultHook>>>,
     /// Who judges it.
     pub judge: RefCell<Judge>,
     /// How long calls take.
     pub latency: RefCell<Stream>,
     /// Which calls fail.
     pub fault_stream: RefCell<Stream>,
+    /// Set while the harness itself looks at the database: nothing fails then.
+    pub is_looking: Cell<bool>,
+    /// Calls that failed because the disk was full.
+    pub found_full: Cell<u64>,
+    /// Faults that the hook decided.
+    pub found_hooked: Cell<u64>,
     /// A bug planted in the harness: syncs return Ok and do nothing. For [`crate::cli`]'s doctor.
     pub swallow_syncs: Cell<bool>,
     /// What a crash leaves.
@@ -63,11 +74,16 @@ impl World {
             history: RefCell::new(History::new(&plan)),
             latency: RefCell::new(Stream::new(plan.seed, Purpose::Latency)),
             fault_stream: RefCell::new(Stream::new(plan.seed, Purpose::Faults)),
+            is_looking: Cell::new(false),
+            found_hooked: Cell::new(0),
+            found_full: Cell::new(0),
             swallow_syncs: Cell::new(false),
             chance: RefCell::new(Stream::new(plan.seed, Purpose::Disk)),
             phase: Cell::new(Phase::Recovery),
             crash: Cell::new(None),
             calls_seen: Cell::new(0),
+            workload: None,
+            fault_hook: RefCell::new(None),
             judge: RefCell::new(Judge::new(checkers)),
             plan,
         }
@@ -78,6 +94,20 @@ impl World {
         self.history.borrow_mut().begin_incarnation(number);
         self.crash.set(crash);
         self.calls_seen.set(0);
+        self.is_looking.set(false);
+    }
+
+    /// From here on nothing fails: no fault strikes, and a full disk has room again.
+    pub fn heal(&self) {
+        self.faults.borrow_mut().heal();
+        self.disk.borrow_mut().set_capacity(None);
+    }
+
+    /// How often the disk gave the engine a reason to fail.
+    pub fn provocations(&self) -> u64 {
+        u64::from(self.faults.borrow().delivered_total())
+            + self.found_full.get()
+            + self.found_hooked.get()
     }
 
     /// Calls `f` with this world as the one that simulated code finds.

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use super::flush::TableMaker;
 use super::state::{Inner, State};
-use crate::env::Env;
+use crate::env::{Env, Threads};
+use crate::error::Error;
 use crate::filename::FileNumber;
 use crate::memtable::MemTable;
 use crate::version::CommitError;
@@ -23,9 +24,24 @@ struct FlushJob<E: Env> {
     table_number: FileNumber,
 }
 
+/// Frees those who wait for the background thread if it dies.
+struct DeathGuard<'a, E: Env>(&'a Inner<E>);
+
+impl<E: Env> Drop for DeathGuard<'_, E> {
+    fn drop(&mut self) {
+        if E::Threads::panicking() {
+            let error = Error::invalid("the background thread died");
+            self.0.set_background_error(&error, false);
+            self.0.state.lock().is_flushing = false;
+            self.0.done.notify_all();
+        }
+    }
+}
+
 impl<E: Env> Inner<E> {
     /// The body of the background thread. Returns when the database is closed.
     pub(super) fn work_in_background(&self) {
+        let _guard = DeathGuard(self);
         while let Some(job) = self.next_job() {
             let result = self.run_flush(&job);
             self.end_job(&job, result.as_ref().err());

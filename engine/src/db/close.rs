@@ -36,6 +36,8 @@ impl<E: Env> Handle<E> {
     /// What stopped all writes before; that of syncing or closing the log; `Closed` if it is
     /// closed already. The database is closed in any case.
     pub(super) fn close(&self, sync: bool) -> Result<()> {
+        self.inner.state.lock().is_closing = true;
+        self.inner.done.notify_all();
         let (mut result, half) = match self.inner.queue.enter(Request::Close) {
             Entered::Leader(mut turn) => {
                 let stopped = self.inner.queue.stopped().map_or(Ok(()), Err);

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use super::queue::{Entered, Request};
 use super::state::{Inner, State};
 use super::write::{LeaderTurn, sync_log};
-use crate::env::{Env, Threads};
+use crate::env::{Access, Env, Point, Threads};
 use crate::error::{Error, Result};
 use crate::filename::{FileNumber, log_file_name};
 use crate::memtable::MemTableWriter;
@@ -39,8 +39,8 @@ pub(super) enum Room {
 enum Next {
     Go,
     Slow,
-    WaitForFlush,
-    WaitForLevel0,
+    /// For the flush of the memtable before, or for fewer tables at level 0.
+    Wait,
     Switch,
 }
 
@@ -51,7 +51,9 @@ impl<E: Env> Inner<E> {
     /// What stopped all writes; that of creating a log, after which the next write tries again.
     pub(super) fn make_room(&self, turn: &mut LeaderTurn<'_, E>, room: Room) -> Result<()> {
         let mut may_delay = room == Room::ForWrite;
-        let watches_level0 = self.options.level0_slowdown_writes_trigger.is_some();
+        // The queue gives no turn to a write while writes are stopped, so the first look at the
+        // memtable needs no lock. After any wait the state is looked at again.
+        let mut must_look = may_delay && self.options.level0_slowdown_writes_trigger.is_some();
         loop {
             let mem = turn.mem.table();
             let is_switch_due = match room {
@@ -60,10 +62,10 @@ impl<E: Env> Inner<E> {
                 }
                 Room::ForSwitch => !mem.is_empty(),
             };
-            if !(is_switch_due || watches_level0 && may_delay) {
-                // The queue gives no turn to a write while writes are stopped.
+            if !is_switch_due && !must_look {
                 return Ok(());
             }
+            must_look = true;
             let mut state = self.state.lock();
             match self.next_step(&state, is_switch_due, may_delay)? {
                 Next::Go => return Ok(()),
@@ -74,7 +76,9 @@ impl<E: Env> Inner<E> {
                     // Once a write: many short delays instead of one long one.
                     may_delay = false;
                 }
-                Next::WaitForFlush | Next::WaitForLevel0 => {
+                // Closing must not wait for somebody who waits for room.
+                Next::Wait if state.is_closing => return Err(Error::Closed),
+                Next::Wait => {
                     tracing::debug!(target: "faultline", "write waits");
                     state = self.done.wait(state);
                     drop(state);
@@ -103,10 +107,8 @@ impl<E: Env> Inner<E> {
             Next::Slow
         } else if !is_switch_due {
             Next::Go
-        } else if state.view.imm.is_some() {
-            Next::WaitForFlush
-        } else if reached(self.options.level0_stop_writes_trigger) {
-            Next::WaitForLevel0
+        } else if state.view.imm.is_some() || reached(self.options.level0_stop_writes_trigger) {
+            Next::Wait
         } else {
             Next::Switch
         })
@@ -137,6 +139,7 @@ impl<E: Env> Inner<E> {
         state.imm_log_number = number;
         state.set_view(Arc::clone(turn.mem.table()), Some(imm));
         drop(state);
+        E::Threads::point(Point { label: "switched", object: number, access: Access::Write });
         self.work.notify_one();
         if let Err(error) = old_log.close() {
             // What it held is durable, as far as its sync can be trusted. LevelDB stops here too.

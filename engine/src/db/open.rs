@@ -34,11 +34,14 @@ use crate::filename::{
 };
 use crate::key::InternalKeyComparator;
 use crate::memtable::MemTableWriter;
-use crate::options::Options;
+use crate::options::{Options, RecoveryPolicy};
 use crate::record::Writer;
 use crate::table_cache::TableCache;
 use crate::version::edit::VersionEdit;
 use crate::version::{Manifest, Recovered, VersionSet, recover, switch_current};
+
+/// The most that an open may start counting from; far from where the counter would overflow.
+const FILE_NUMBER_MAX: FileNumber = 1 << 62;
 
 /// The files of a database's directory, by their names.
 struct Listing(BTreeSet<FileKind>);
@@ -116,7 +119,7 @@ fn is_new_database<E: Env>(
     }
     let is_of_a_database = |kind: &&FileKind| match kind {
         // All that an interrupted creation leaves, and nothing was ever acknowledged in it.
-        FileKind::Manifest(number) => *number != 1,
+        FileKind::Manifest(number) => *number != CREATION_MANIFEST,
         FileKind::Log(_) | FileKind::Table(_) | FileKind::LegacyTable(_) => true,
         FileKind::Temp(_)
         | FileKind::Current
@@ -152,6 +155,9 @@ fn sync_parent<E: Env>(env: &E, dir: &Path, is_created: bool) -> Result<()> {
     synced
 }
 
+/// The MANIFEST that a creation writes; the open that follows replaces it.
+const CREATION_MANIFEST: FileNumber = 1;
+
 /// Writes the files of an empty database.
 fn create_database<E: Env>(env: &E, dir: &Path, order: &InternalKeyComparator) -> Result<()> {
     tracing::info!(target: "faultline", dir = %dir.display(), "creating a database");
@@ -162,9 +168,9 @@ fn create_database<E: Env>(env: &E, dir: &Path, order: &InternalKeyComparator) -
         last_sequence: Some(0),
         ..VersionEdit::new()
     };
-    Manifest::create(env, dir, 1, &[&edit])?.close()?;
+    Manifest::create(env, dir, CREATION_MANIFEST, &[&edit])?.close()?;
     env.sync_dir(dir)?;
-    switch_current(env, dir, 1).map_err(|(error, _)| error)
+    switch_current(env, dir, CREATION_MANIFEST).map_err(|(error, _)| error)
 }
 
 /// What every step of a recovery needs.
@@ -186,14 +192,22 @@ impl<E: Env> Recovery<E> {
             last_sequence = recovered.last_sequence,
             "MANIFEST read"
         );
+        if recovered.manifest_number == CREATION_MANIFEST && !report.is_new {
+            // No open has come to its end since the creation, whose last directory sync may have
+            // failed: this CURRENT may be in the page cache alone. A power loss could then keep a
+            // log made now and lose CURRENT, which nobody could tell from damage.
+            switch_current(&self.env, &self.dir, CREATION_MANIFEST).map_err(|(error, _)| error)?;
+        }
+        if let (Some(tail), RecoveryPolicy::Absolute) =
+            (&recovered.tail, self.options.recovery_policy)
+        {
+            let path = manifest_file_name(&self.dir, tail.number);
+            return Err(Error::corruption(path, tail.offset, tail.defect.clone()));
+        }
         self.check_tables(&recovered)?;
         report.last_sequence = recovered.last_sequence;
         let logs = self.needed_logs(&recovered)?;
-        let next_file_number = recovered
-            .next_file_number
-            .max(recovered.log_number + 1)
-            .max(recovered.prev_log_number + 1)
-            .max(self.listing.last_number() + 1);
+        let next_file_number = self.next_file_number(&recovered)?;
         let mut lost = Lost::new(&self.env, &self.dir);
         let plan = Evidence::new(&self, &recovered, &logs);
         let mut versions = VersionSet::new(self.order.clone(), recovered, next_file_number);
@@ -235,6 +249,18 @@ impl<E: Env> Recovery<E> {
         Ok(self.into_inner(lock, versions, tables, log, log_number, report.clone()))
     }
 
+    /// A number above that of every file that is there or is known.
+    fn next_file_number(&self, recovered: &Recovered) -> Result<FileNumber> {
+        let taken = [recovered.log_number, recovered.prev_log_number, self.listing.last_number()];
+        let taken = taken.into_iter().max().unwrap_or(0);
+        let next = recovered.next_file_number.max(taken.saturating_add(1));
+        if next > FILE_NUMBER_MAX {
+            let defect = Defect::Other("a file number is beyond all bounds".into());
+            return Err(Error::corruption(&self.dir, 0, defect));
+        }
+        Ok(next)
+    }
+
     /// Refuses a database that lacks a table.
     fn check_tables(&self, recovered: &Recovered) -> Result<()> {
         let files = recovered.version.files().map(|(_, file)| file.number);
@@ -247,7 +273,8 @@ impl<E: Env> Recovery<E> {
 
     fn needed_logs(&self, recovered: &Recovered) -> Result<Vec<LiveLog>> {
         let (oldest, previous) = (recovered.log_number, recovered.prev_log_number);
-        let is_needed = |number: &FileNumber| *number >= oldest || *number == previous;
+        let is_needed =
+            |number: &FileNumber| *number >= oldest || (*number == previous && previous != 0);
         live_logs(&self.env, &self.dir, self.listing.logs().filter(is_needed))
     }
 
@@ -278,6 +305,7 @@ impl<E: Env> Recovery<E> {
             pending_outputs: BTreeSet::new(),
             background_error: None,
             is_flushing: false,
+            is_closing: false,
             is_shutting_down: false,
             snapshots: BTreeMap::new(),
         };

@@ -204,11 +204,11 @@ impl<R: Threads, T: Send> CommitQueue<R, T> {
             match mem::replace(&mut line.places[place].progress, Progress::Waiting) {
                 Progress::Waiting => {}
                 Progress::Leads => {
-                    line.free.push(place);
+                    line.leave(place);
                     return Entered::Leader(self.turn(&mut line, request));
                 }
                 Progress::Done(outcome) => {
-                    line.free.push(place);
+                    line.leave(place);
                     return Entered::Done(outcome);
                 }
             }
@@ -275,6 +275,16 @@ impl<R: Threads, T> Line<R, T> {
         };
         self.waiting.push_back(place);
         place
+    }
+
+    /// Gives a place back for the next who waits.
+    fn leave(&mut self, place: usize) {
+        let batch = &mut self.places[place].batch;
+        if batch.byte_size() > SMALL_BATCH_SIZE_MAX {
+            // Too much memory to keep for who may never need it.
+            *batch = WriteBatch::new();
+        }
+        self.free.push(place);
     }
 
     /// Takes the first in line out of it with this outcome.
@@ -476,3 +486,7 @@ impl<R: Threads, T: Send> fmt::Debug for CommitQueue<R, T> {
         f.write_str("CommitQueue { .. }")
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

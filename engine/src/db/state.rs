@@ -74,6 +74,9 @@ pub(super) struct State<R: Threads> {
     pub(super) background_error: Option<BackgroundError>,
     /// Whether the background thread has a memtable in its hands.
     pub(super) is_flushing: bool,
+    /// Whether somebody wants to close the database: nobody may wait for room any more.
+    pub(super) is_closing: bool,
+    /// Whether it is closed: the background thread ends, and everyone is refused.
     pub(super) is_shutting_down: bool,
     /// How many snapshots there are of each sequence number.
     pub(super) snapshots: BTreeMap<SequenceNumber, usize>,

@@ -106,14 +106,14 @@ fn readers_never_miss_what_was_there_when_they_began() {
     const KEYS: u64 = 4;
     const PER_KEY: u64 = 3000;
     let list = Arc::new(SkipList::<R>::new());
-    let done: Arc<[_; KEYS as usize]> =
-        Arc::new(core::array::from_fn(|_| <R as Threads>::AtomicU64::new(0)));
-    let stop = Arc::new(<R as Threads>::AtomicU32::new(0));
+    let done: Arc<[<R as Threads>::AtomicU64; KEYS as usize]> =
+        Arc::new(core::array::from_fn(|_| Atomic::new(0)));
+    let stop: Arc<<R as Threads>::AtomicU32> = Arc::new(Atomic::new(0));
     let reader = {
         let (list, done, stop) = (Arc::clone(&list), Arc::clone(&done), Arc::clone(&stop));
         R::spawn("reader", move || {
             let mut walks = 0_u64;
-            while stop.load() == 0 || walks == 0 {
+            while Atomic::load(&*stop) == 0 || walks == 0 {
                 let before: Vec<u64> = done.iter().map(Atomic::load).collect();
                 let mut seen = [0_u64; KEYS as usize];
                 let mut last = None;
@@ -137,8 +137,8 @@ fn readers_never_miss_what_was_there_when_they_began() {
         let key = i % KEYS;
         // Unique because of `i`, and scattered within the key's range.
         insert(&list, key << 32 | (random & 0xffff) << 16 | (i / KEYS));
-        done[key as usize].fetch_add(1);
+        AtomicInt::fetch_add(&done[key as usize], 1);
     }
-    stop.store(1);
+    Atomic::store(&*stop, 1);
     R::join(reader).unwrap();
 }

@@ -261,3 +261,7 @@ fn renew<E: Env>(
     }
     Err(CommitError { error, current_unknown })
 }
+
+#[cfg(test)]
+#[path = "set_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@ use crate::disk::{Disk, Errno, SyncOutcome, SyncTicket};
 use crate::fault::{FileRole, Operation};
 use crate::kernel::{Kernel, Step, StepKind, with_kernel};
 use crate::trace::{Lane, Tag};
-use crate::workload::{Calls, Moment, Trigger};
+use crate::workload::{Calls, FaultQuery, Moment, Trigger};
 use crate::world::{World, with_world};
 
 /// What a call is about.
@@ -124,6 +124,9 @@ pub(super) fn call<B, T>(
                 kernel.crash();
             }
             let result = begun.and_then(|begun| finish(world, begun, fault));
+            if result.as_ref().err() == Some(&Errno::NoSpace) {
+                world.found_full.set(world.found_full.get() + 1);
+            }
             note_result(kernel, op, target, result.as_ref().err().copied(), fault);
             if moment == Some(Moment::After) {
                 kernel.tell(Lane::Fault, || format!("dies after {op} {}", target.short()));
@@ -204,10 +207,17 @@ pub(super) fn sync(
 
 impl World {
     fn decide_fault(&self, kernel: &Kernel, op: FileOp, target: &Target<'_>) -> Option<Injected> {
-        let operation = operation(op)?;
-        let mut stream = self.fault_stream.borrow_mut();
-        let mut faults = self.faults.borrow_mut();
-        let fault = faults.decide(operation, target.role, self.phase.get(), &mut *stream)?;
+        let operation = operation(op).filter(|_| !self.is_looking.get())?;
+        let (role, phase) = (target.role, self.phase.get());
+        let query = FaultQuery { op, name: target.name, role, phase };
+        let hooked = self.fault_hook.borrow_mut().as_mut().and_then(|hook| hook.decide(&query));
+        if hooked.is_some() {
+            self.found_hooked.set(self.found_hooked.get() + 1);
+        }
+        let fault = hooked.or_else(|| {
+            let mut stream = self.fault_stream.borrow_mut();
+            self.faults.borrow_mut().decide(operation, role, phase, &mut *stream)
+        })?;
         let word = (fault.kind as u64) << 32 | u64::from(fault.draw);
         kernel.with_trace(|trace| trace.note(Tag::Fault, word));
         Some(inject(fault))

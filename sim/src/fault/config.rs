@@ -10,8 +10,8 @@
 //!     nth = 3
 //!     phase = "run"
 //! "#;
-//! let config: faultline_sim::fault::FaultConfig = toml::from_str(text).expect("a table of faults");
-//! assert_eq!(config.script[0].nth, 3);
+//! let config = toml::from_str::<faultline_sim::fault::FaultConfig>(text);
+//! assert_eq!(config.expect("a table of faults").script[0].nth, 3);
 //! ```
 
 use std::fmt;

@@ -253,6 +253,53 @@ fn records_are_put_together_across_blocks() {
 }
 
 #[test]
+fn a_trailer_is_skipped_whatever_it_holds() {
+    for left in 0..7 {
+        // One delete whose key fills the first block but for `left` bytes.
+        let mut log = batch(1, &[]);
+        log[8] = 1;
+        let len = 32768 - 7 - left - log.len() - 4;
+        log.extend([0, len as u8 | 0x80, (len >> 7) as u8 | 0x80, (len >> 14) as u8]);
+        log.extend(vec![b'k'; len]);
+        let mut log = fragment(1, &log);
+        log.extend(vec![0xee; left]);
+        assert_eq!(log.len(), 32768);
+        log.extend(fragment(1, &batch(2, &[b"a"])));
+        let files = with_log(log);
+        let found = read(&files).expect("a good MANIFEST");
+        assert_eq!((found.logs[0].batches.len(), found.logs[0].stop), (2, Stop::End));
+    }
+}
+
+#[test]
+fn edits_add_up() {
+    let file = |level: u8, number: u8| vec![7, level, number, 100, 1, b'a', 1, b'z'];
+    let numbers = vec![2, 3, 9, 0, 3, 20, 4, 50];
+    let manifest = |edits: &[Vec<u8>]| {
+        let mut files = unopened();
+        let bytes = edits.iter().flat_map(|edit| fragment(1, edit)).collect();
+        files.insert("MANIFEST-000002", bytes);
+        let found = read(&files).map(|found| found.manifest);
+        found.map(|manifest| {
+            manifest.files.iter().map(|file| (file.level, file.number)).collect::<Vec<_>>()
+        })
+    };
+    let edits = [numbers.clone(), [file(0, 5), file(1, 7), file(0, 6)].concat()];
+    assert_eq!(manifest(&edits), Ok(vec![(0, 5), (0, 6), (1, 7)]));
+    // The number is of a level: deleting 5 of level 1 says nothing of 5 of level 0.
+    let edits = [&edits[..], &[vec![6, 1, 5, 6, 1, 7, 5, 0, 1, b'k']]].concat();
+    assert_eq!(manifest(&edits), Ok(vec![(0, 5), (0, 6)]));
+    // In one edit deletions come first, whatever their place.
+    let edits = [&edits[..], &[[file(0, 5), vec![6, 0, 5, 6, 0, 6]].concat()]].concat();
+    assert_eq!(manifest(&edits), Ok(vec![(0, 5)]));
+    for bad in [vec![6, 7, 1], vec![8, 1], vec![7, 0, 1, 1, 0, 1, b'z'], vec![2], vec![1, 5, b'x']]
+    {
+        let found = manifest(&[numbers.clone(), bad]);
+        assert_eq!(found.map_err(|defect| defect.what), Err("a bad edit"));
+    }
+}
+
+#[test]
 fn fragments_out_of_order_are_bad() {
     let whole = fragment(1, &batch(1, &[b"a"]));
     let first = fragment(2, &batch(2, &[b"b"])[..13]);

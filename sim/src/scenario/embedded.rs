@@ -16,6 +16,7 @@ scenarios!(
     "disk_full",
     "fsync_failure",
     "giant_batches",
+    "io_errors",
     "power_loss_at_log_switch",
     "process_kill",
     "readers_and_snapshots",

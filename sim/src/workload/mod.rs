@@ -1,10 +1,12 @@
 //! What clients do: the plan of a run, and the simulated threads that carry it out.
 
 mod clients;
+mod custom;
 mod generate;
 
 pub(crate) use clients::noted;
 pub use clients::{reader, writer};
+pub use custom::{Custom, FaultHook, FaultQuery, Workload, outside};
 
 use std::ops::Range;
 

@@ -160,6 +160,15 @@ fn the_synced_prefix_is_what_ok_syncs_covered() {
     append(&mut disk, fd, &[4; 1]);
     sync(&mut disk, fd);
     assert_eq!(disk.synced_len(ino), 5000, "only the last page was written again");
+    disk.create("/b").expect("a free name");
+    let other = disk.open("/b").expect("the file");
+    append(&mut disk, other, &[5; 4096 + 8]);
+    let ticket = disk.begin_sync(other);
+    disk.finish_sync(ticket, SyncOutcome::Failed);
+    let write = disk.begin_write(other, 0, &[6]).expect("no capacity is set");
+    disk.finish_append(write, 1);
+    sync(&mut disk, other);
+    assert_eq!(disk.synced_len(disk.ino(other)), 4096, "the first page was written again");
     disk.truncate("/a", 4096).expect("a file");
     assert_eq!(disk.synced_len(ino), 4096);
     disk.truncate("/a", 10).expect("a file");

@@ -53,6 +53,16 @@ const PROGRAMS: &[Program] = &[
         &[Act::Create("/tmp"), Act::Append("/tmp", b'B', 16), Act::Rename("/tmp", "/CURRENT")],
     ),
     (
+        "rename without sync, then directory sync",
+        CURRENT_OLD,
+        &[
+            Act::Create("/tmp"),
+            Act::Append("/tmp", b'B', 16),
+            Act::Rename("/tmp", "/CURRENT"),
+            Act::SyncDir("/"),
+        ],
+    ),
+    (
         "log switch",
         &[Act::Create("/3.log"), Act::SyncDir("/")],
         &[

@@ -1,1 +1,271 @@
-//! later
+//! Reading what was written: LevelDB's db_test by the same names.
+
+use core::time::Duration;
+
+use super::{R, SYNC, TestDb, file_names, options};
+use crate::batch::WriteBatch;
+use crate::env::Threads;
+use crate::error::Error;
+use crate::key::ValueType;
+use crate::options::{Options, WriteOptions};
+
+#[test]
+fn empty() {
+    assert_eq!(TestDb::new().get("foo"), "NOT_FOUND");
+}
+
+#[test]
+fn empty_key() {
+    let test = TestDb::new();
+    test.put("", "v1");
+    assert_eq!(test.get(""), "v1");
+    test.put("", "v2");
+    assert_eq!(test.get(""), "v2");
+}
+
+#[test]
+fn empty_value() {
+    let test = TestDb::new();
+    for value in ["v1", "", "v2"] {
+        test.put("key", value);
+        assert_eq!(test.get("key"), value);
+    }
+}
+
+#[test]
+fn read_write() {
+    let test = TestDb::new();
+    test.put("foo", "v1");
+    test.put("bar", "v2");
+    test.put("foo", "v3");
+    assert_eq!((test.get("foo").as_str(), test.get("bar").as_str()), ("v3", "v2"));
+}
+
+#[test]
+fn put_delete_get() {
+    let test = TestDb::new();
+    test.put("foo", "v1");
+    assert_eq!(test.get("foo"), "v1");
+    test.put("foo", "v2");
+    assert_eq!(test.get("foo"), "v2");
+    test.delete("foo");
+    assert_eq!(test.get("foo"), "NOT_FOUND");
+    // The deletion must hide the value in the table too.
+    test.put("foo", "v3");
+    test.db().flush().unwrap();
+    test.delete("foo");
+    assert_eq!(test.get("foo"), "NOT_FOUND");
+    test.db().flush().unwrap();
+    assert_eq!(test.get("foo"), "NOT_FOUND");
+}
+
+#[test]
+fn get_from_tables() {
+    let test = TestDb::new();
+    test.put("foo", "v1");
+    test.db().flush().unwrap();
+    assert_eq!(test.get("foo"), "v1");
+}
+
+#[test]
+fn get_level0_ordering() {
+    let test = TestDb::new();
+    test.put("bar", "b");
+    test.put("foo", "v1");
+    test.db().flush().unwrap();
+    test.put("foo", "v2");
+    test.db().flush().unwrap();
+    assert_eq!(test.get("foo"), "v2");
+    assert_eq!(test.level0_tables(), 2);
+}
+
+#[test]
+fn get_snapshot() {
+    for key in ["foo".to_string(), "x".repeat(200)] {
+        let test = TestDb::new();
+        test.put(&key, "v1");
+        let first = test.db().snapshot().unwrap();
+        test.put(&key, "v2");
+        assert_eq!((test.get(&key).as_str(), test.get_at(&key, &first).as_str()), ("v2", "v1"));
+        test.db().flush().unwrap();
+        assert_eq!((test.get(&key).as_str(), test.get_at(&key, &first).as_str()), ("v2", "v1"));
+    }
+}
+
+#[test]
+fn get_identical_snapshots() {
+    let test = TestDb::new();
+    test.put("foo", "v1");
+    let [first, second, third] = [(); 3].map(|()| test.db().snapshot().unwrap());
+    test.put("foo", "v2");
+    for snapshot in [&first, &second, &third] {
+        assert_eq!(test.get_at("foo", snapshot), "v1");
+    }
+    drop(first);
+    test.db().flush().unwrap();
+    assert_eq!(test.get_at("foo", &second), "v1");
+    drop(second);
+    assert_eq!(test.get_at("foo", &third), "v1");
+}
+
+#[test]
+fn a_snapshot_before_the_first_write_shows_nothing() {
+    let test = TestDb::new();
+    let snapshot = test.db().snapshot().unwrap();
+    assert_eq!(snapshot.sequence(), 0);
+    test.put("foo", "v1");
+    assert_eq!(test.get_at("foo", &snapshot), "NOT_FOUND");
+    test.db().flush().unwrap();
+    assert_eq!(test.get_at("foo", &snapshot), "NOT_FOUND");
+}
+
+#[test]
+fn sequence_numbers_count_operations() {
+    let test = TestDb::new();
+    assert_eq!(test.db().put(b"a", b"1").unwrap(), 1);
+    let mut batch = WriteBatch::new();
+    for key in [b"a", b"b", b"c"] {
+        batch.put(key, b"2").unwrap();
+    }
+    assert_eq!(test.db().write(&batch, &SYNC).unwrap(), 2);
+    assert_eq!(test.db().delete(b"a").unwrap(), 5);
+    assert_eq!(test.db().last_sequence(), 5);
+    assert_eq!(test.db().snapshot().unwrap().sequence(), 5);
+    // The caller's batch is as it was.
+    assert_eq!(batch.sequence(), 0);
+}
+
+#[test]
+fn a_full_memtable_is_switched_and_flushed() {
+    let mut test = TestDb::with(Options { write_buffer_size: 10_000, ..options() });
+    let value = "v".repeat(1000);
+    for i in 0..100 {
+        test.put(&format!("key{i:03}"), &value);
+    }
+    test.db().flush().unwrap();
+    let tables = test.level0_tables();
+    assert!((9..=12).contains(&tables), "{tables} tables");
+    for i in 0..100 {
+        assert_eq!(test.get(&format!("key{i:03}")), value);
+    }
+    // Closing waits for the sweep that follows a flush.
+    test.close();
+    assert_eq!(test.count_files("log"), 1, "flushed logs are removed");
+}
+
+#[test]
+fn flushing_nothing_makes_no_table() {
+    let test = TestDb::new();
+    test.db().flush().unwrap();
+    assert_eq!(test.file_names(), ["000003.log", "CURRENT", "LOCK", "MANIFEST-000002"]);
+}
+
+#[test]
+fn slowdown_and_stop_are_options() {
+    // One write is delayed and then goes on: there is nothing to wait for but time.
+    let slow = TestDb::with(Options { level0_slowdown_writes_trigger: Some(1), ..options() });
+    for i in 0..5 {
+        slow.put("k", &i.to_string());
+        slow.db().flush().unwrap();
+    }
+    assert_eq!(slow.get("k"), "4");
+
+    // A stop holds a switch up, and with it all writes, until the database is closed: nothing takes
+    // tables off level 0.
+    let mut stop = TestDb::with(Options { level0_stop_writes_trigger: Some(2), ..options() });
+    for i in 0..2 {
+        stop.put("k", &i.to_string());
+        stop.db().flush().unwrap();
+    }
+    stop.put("k", "2");
+    assert_eq!((stop.get("k").as_str(), stop.level0_tables()), ("2", 2));
+    let db = stop.db().clone();
+    let stopped = R::spawn("stopped", move || db.flush());
+    R::sleep(Duration::from_millis(20));
+    stop.close();
+    assert_eq!(R::join(stopped).unwrap(), Err(Error::Closed));
+}
+
+#[test]
+fn visit_entries_shows_everything() {
+    let test = TestDb::new();
+    test.put("a", "1");
+    test.db().flush().unwrap();
+    test.delete("a");
+    test.put("b", "2");
+    let mut seen = Vec::new();
+    test.db()
+        .visit_entries(&mut |key, sequence, value_type, value| {
+            seen.push((key.to_vec(), sequence, value_type, value.to_vec()));
+        })
+        .unwrap();
+    assert_eq!(
+        seen,
+        [
+            (b"a".to_vec(), 2, ValueType::Deletion, vec![]),
+            (b"a".to_vec(), 1, ValueType::Value, b"1".to_vec()),
+            (b"b".to_vec(), 3, ValueType::Value, b"2".to_vec()),
+        ]
+    );
+}
+
+#[test]
+fn closed_means_closed_for_every_clone() {
+    let mut test = TestDb::new();
+    test.put("foo", "v1");
+    let clone = test.db().clone();
+    let snapshot = clone.snapshot().unwrap();
+    let mut iter = clone.iter().unwrap();
+    test.close();
+    assert_eq!(clone.put(b"a", b"b"), Err(Error::Closed));
+    assert_eq!(clone.write(&WriteBatch::new(), &WriteOptions::default()), Err(Error::Closed));
+    assert_eq!(clone.get(b"foo"), Err(Error::Closed));
+    assert_eq!(clone.iter().err(), Some(Error::Closed));
+    assert_eq!(clone.snapshot().err(), Some(Error::Closed));
+    assert_eq!(clone.flush(), Err(Error::Closed));
+    assert_eq!(clone.sync(), Err(Error::Closed));
+    assert_eq!(clone.resume(), Err(Error::Closed));
+    // LOCK is free although handles, a snapshot and an iterator are left.
+    test.open();
+    iter.seek_to_first();
+    assert_eq!(super::status(&iter), "foo->v1");
+    assert_eq!(clone.close(), Err(Error::Closed));
+    drop(snapshot);
+    assert_eq!(test.get("foo"), "v1");
+}
+
+#[test]
+fn locking() {
+    let mut test = TestDb::new();
+    let before = file_names(&test.path());
+    assert!(matches!(test.try_open(), Err(Error::Locked { .. })));
+    assert_eq!(file_names(&test.path()), before);
+    // The last drop frees it too.
+    test.put("foo", "v1");
+    test.db = None;
+    test.open();
+    assert_eq!(test.get("foo"), "v1");
+}
+
+#[test]
+fn open_options() {
+    let mut test = TestDb::new();
+    test.put("foo", "bar");
+    test.close();
+    test.options.error_if_exists = true;
+    assert!(
+        matches!(test.try_open(), Err(Error::InvalidArgument(words)) if words.contains("exists"))
+    );
+    test.options.error_if_exists = false;
+    test.options.create_if_missing = false;
+    test.open();
+    assert_eq!(test.get("foo"), "bar");
+    test.close();
+
+    let elsewhere = test.root.path().join("none");
+    let missing = super::Db::open(super::PosixEnv::new(), &elsewhere, test.options.clone());
+    assert!(
+        matches!(missing, Err(Error::InvalidArgument(words)) if words.contains("does not exist"))
+    );
+    assert_eq!(file_names(test.root.path()), ["db"]);
+}

@@ -22,7 +22,8 @@ dd39084616000000000000000000000000000000000000000000000000000000\
 00000000000000000057fb808b247547db";
 
 fn hex(test: &TestDb, name: &str) -> String {
-    read_file(&test.path().join(name)).iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes = read_file(&test.path().join(name));
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 mod basics;
 mod concurrency;
+mod faults;
+mod faulty_env;
 mod golden;
 mod iterators;
 mod randomized;
@@ -115,7 +117,7 @@ impl TestDb {
         iter.status().unwrap();
         backward.reverse();
         assert_eq!(forward, backward);
-        forward.iter().map(|entry| format!("({entry})")).collect()
+        forward.iter().map(|entry| format!("({entry})")).collect::<Vec<_>>().concat()
     }
 
     pub(super) fn file_names(&self) -> Vec<String> {
@@ -123,8 +125,16 @@ impl TestDb {
     }
 
     pub(super) fn level0_tables(&self) -> usize {
-        self.file_names().iter().filter(|name| name.ends_with(".ldb")).count()
+        self.count_files("ldb")
     }
+
+    pub(super) fn count_files(&self, extension: &str) -> usize {
+        self.file_names().iter().filter(|name| has_extension(name, extension)).count()
+    }
+}
+
+pub(super) fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|found| found == extension)
 }
 
 fn text(value: Option<Vec<u8>>) -> String {

@@ -83,12 +83,14 @@ impl Content {
         if self.pending.is_empty() {
             self.arena.clear();
         }
-        self.cover(self.written);
+        self.cover(self.written, begin);
     }
 
-    /// Notes that the first `covered` bytes are synced, but for those changed since.
-    fn cover(&mut self, covered: u32) {
-        let changed = self.pending.iter().map(|record| record.offset).min().unwrap_or(u32::MAX);
+    /// Notes that a sync begun after operation `begin` covers the first `covered` bytes, but for
+    /// those changed since.
+    fn cover(&mut self, covered: u32, begin: OpId) {
+        let since = self.pending.iter().filter(|record| begin < record.id);
+        let changed = since.map(|record| record.offset).min().unwrap_or(u32::MAX);
         self.synced = self.synced.max(covered.min(changed));
     }
 
@@ -135,7 +137,7 @@ impl Content {
         }
         self.durable.truncate(size);
         self.prune();
-        self.cover(covered);
+        self.cover(covered, begin);
     }
 
     /// Makes version `upto` of `sector` durable.

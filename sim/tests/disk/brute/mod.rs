@@ -172,6 +172,13 @@ impl Model {
                     self.entry(ino, vec![(to, Some(ino))], false);
                 }
             }
+            act => self.act_sync(rules, act)?,
+        }
+        Some(())
+    }
+
+    fn act_sync(&mut self, rules: &Rules, act: Act) -> Option<()> {
+        match act {
             Act::Sync(path) => self.sync_file(rules, self.file(path)?, self.time),
             Act::FailSync(path) => self.fail_file(self.file(path)?, self.time),
             Act::SyncDir(path) if self.dir_exists(path.trim_end_matches('/')) => {
@@ -193,6 +200,7 @@ impl Model {
                 let (ino, begin) = self.sync.take()?;
                 self.fail_file(ino, begin);
             }
+            _ => unreachable!("the other acts are not syncs"),
         }
         Some(())
     }
