@@ -8,7 +8,8 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::queue::{Entered, Request};
+use super::queue::Entered;
+use super::request::Request;
 use super::state::Inner;
 use super::write::sync_log;
 use crate::env::{Env, Mutex, Threads};

@@ -14,7 +14,8 @@ use core::mem;
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::queue::{Entered, Request};
+use super::queue::Entered;
+use super::request::Request;
 use super::state::{Inner, State};
 use super::write::{LeaderTurn, sync_log};
 use crate::env::{Access, Env, Point, Threads};

@@ -20,9 +20,11 @@ mod queue;
 mod read;
 mod replay;
 mod report;
+mod request;
 mod resume;
 mod snapshot;
 mod state;
+mod wake;
 mod write;
 
 pub use iter::{DbEntries, DbIterator};
@@ -34,7 +36,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use close::Handle;
-use queue::Write;
+use request::Write;
 
 use crate::batch::WriteBatch;
 use crate::env::Env;
@@ -58,6 +60,31 @@ use crate::options::{Options, ReadOptions, WriteOptions};
 /// with [`crate::Error::Background`] until [`Db::resume`] or the next open; reads go on. A write
 /// that failed does not show while the database stays open; whether it is there after the next open
 /// is decided by that open, for good, unless `resume` made it absent.
+///
+/// ```
+/// use faultline::batch::WriteBatch;
+/// use faultline::db::Db;
+/// use faultline::env::posix::PosixEnv;
+/// use faultline::options::{Options, WriteOptions};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let root = tempfile::tempdir()?;
+/// # let path = root.path().join("db");
+/// let options = Options { create_if_missing: true, ..Options::default() };
+/// let db = Db::open(PosixEnv::new(), path, options)?;
+/// let mut batch = WriteBatch::new();
+/// batch.put(b"alice", b"10")?;
+/// batch.put(b"bob", b"20")?;
+/// db.write(&batch, &WriteOptions { sync: true })?;
+/// assert_eq!(db.get(b"alice")?.as_deref(), Some(&b"10"[..]));
+/// for entry in db.iter()? {
+///     let (key, value) = entry?;
+///     assert!(key.len() >= value.len());
+/// }
+/// db.close()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Db<E: Env = PosixEnv> {
     handle: Arc<Handle<E>>,
@@ -84,7 +111,7 @@ impl<E: Env> Db<E> {
         Ok(Db { handle: Arc::new(Handle::new(inner)) })
     }
 
-    /// Sets `key` to `value`. Not durable by itself; see [`Db::write`]. Returns the sequence number.
+    /// Sets `key` to `value`. Not durable by itself; see [`Db`]. Returns the sequence number.
     pub fn put(&self, key: &[u8], value: &[u8]) -> Result<SequenceNumber> {
         self.put_with(key, value, &WriteOptions::default())
     }

@@ -22,8 +22,9 @@ use core::ops::{Deref, DerefMut};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::batch::{BATCH_HEADER_SIZE, WriteBatch};
-use crate::codec::VARINT32_SIZE_MAX;
+use super::request::Request;
+use super::wake::Wake;
+use crate::batch::WriteBatch;
 use crate::env::{Condvar, Mutex, Threads};
 use crate::error::{Error, Result};
 use crate::key::SequenceNumber;
@@ -32,91 +33,6 @@ use crate::key::SequenceNumber;
 const GROUP_SIZE_MAX: usize = 1 << 20;
 /// A batch up to this size does not wait for more than about as much again.
 const SMALL_BATCH_SIZE_MAX: usize = 128 << 10;
-/// Bytes of a batch of one operation beyond key and value: header, tag and two lengths, at most.
-const SINGLE_OVERHEAD: usize = BATCH_HEADER_SIZE + 1 + 2 * VARINT32_SIZE_MAX;
-/// Most bytes of a single put, so that lengths on disk have 32 bits.
-const SINGLE_SIZE_MAX: usize = u32::MAX as usize;
-
-/// What a caller wants written.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Write<'a> {
-    /// All of a batch.
-    Batch(&'a WriteBatch),
-    /// One put, which needs no batch of its own on its way.
-    Put { key: &'a [u8], value: &'a [u8] },
-    /// One delete.
-    Delete { key: &'a [u8] },
-}
-
-impl Write<'_> {
-    /// Adds the operations to `batch`.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if the batch has no room; it is unchanged then. An empty one has room for
-    /// any write that passed [`Write::check`].
-    pub(super) fn append_to(self, batch: &mut WriteBatch) -> Result<()> {
-        match self {
-            Write::Batch(write) => batch.append(write),
-            Write::Put { key, value } => batch.put(key, value),
-            Write::Delete { key } => batch.delete(key),
-        }
-    }
-
-    /// Refuses what does not fit a batch, before anything is touched.
-    pub(super) fn check(self) -> Result<()> {
-        match self {
-            Write::Put { .. } | Write::Delete { .. } if self.byte_size() > SINGLE_SIZE_MAX => {
-                Err(Error::invalid("a key and its value must stay below 4 GiB"))
-            }
-            // A batch in hand is valid; see its invariant.
-            Write::Batch(_) | Write::Put { .. } | Write::Delete { .. } => Ok(()),
-        }
-    }
-
-    fn byte_size(self) -> usize {
-        match self {
-            Write::Batch(batch) => batch.byte_size(),
-            Write::Put { key, value } => SINGLE_OVERHEAD + key.len() + value.len(),
-            Write::Delete { key } => SINGLE_OVERHEAD + key.len(),
-        }
-    }
-
-    fn count(self) -> u32 {
-        match self {
-            Write::Batch(batch) => batch.count(),
-            Write::Put { .. } | Write::Delete { .. } => 1,
-        }
-    }
-}
-
-/// What a caller lines up for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Request<'a> {
-    /// To write; `sync` asks for it to be durable when the call returns.
-    Write { write: Write<'a>, sync: bool },
-    /// To have everything acknowledged before made durable.
-    Sync,
-    /// To have the memtable switched. Leads alone.
-    Switch,
-    /// To repair what stopped the queue. Leads alone, and although the queue is stopped.
-    Resume,
-    /// To end the queue. Leads alone, and although the queue is stopped.
-    Close,
-}
-
-impl Request<'_> {
-    fn is_sync(self) -> bool {
-        match self {
-            Request::Write { sync, .. } => sync,
-            Request::Sync => true,
-            Request::Switch | Request::Resume | Request::Close => false,
-        }
-    }
-
-    fn leads_when_stopped(self) -> bool {
-        matches!(self, Request::Resume | Request::Close)
-    }
-}
 
 /// What came of lining up.
 pub(super) enum Entered<'q, R: Threads, T: Send> {
@@ -311,37 +227,6 @@ impl<R: Threads, T> Line<R, T> {
                 self.has_leader = true;
                 return;
             }
-        }
-    }
-}
-
-/// Places to be woken once the lock is free: a thread that wakes under it would only wait again.
-struct Wake<R: Threads> {
-    condvars: [Option<Arc<Condvar<R>>>; 16],
-    used: usize,
-}
-
-impl<R: Threads> Wake<R> {
-    fn new() -> Self {
-        Wake { condvars: [const { None }; 16], used: 0 }
-    }
-
-    fn push(&mut self, condvar: Option<Arc<Condvar<R>>>) {
-        let Some(condvar) = condvar else { return };
-        match self.condvars.get_mut(self.used) {
-            Some(place) => {
-                *place = Some(condvar);
-                self.used += 1;
-            }
-            // A long group: the rest is woken at once, which is only slower.
-            None => condvar.notify_one(),
-        }
-    }
-
-    /// Wakes the new leader, who was pushed last, before those who only return.
-    fn notify(self) {
-        for condvar in self.condvars.into_iter().take(self.used).rev().flatten() {
-            condvar.notify_one();
         }
     }
 }

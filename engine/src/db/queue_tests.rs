@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::db::request::Write;
 use crate::env::Env;
 use crate::env::posix::PosixEnv;
 use crate::loom_world::Loom;

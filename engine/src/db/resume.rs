@@ -11,7 +11,8 @@
 
 use std::sync::Arc;
 
-use super::queue::{Entered, Request};
+use super::queue::Entered;
+use super::request::Request;
 use super::state::{Inner, State};
 use super::write::LeaderTurn;
 use crate::env::Env;

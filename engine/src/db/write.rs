@@ -13,7 +13,8 @@
 //! does; a batch is valid before it lines up.
 
 use super::make_room::Room;
-use super::queue::{Entered, Request, Turn, Write};
+use super::queue::{Entered, Turn};
+use super::request::{Request, Write};
 use super::state::{Inner, WriteHalf};
 use crate::batch::WriteBatch;
 use crate::env::{Access, Atomic, Env, Point, Threads};

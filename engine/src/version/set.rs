@@ -250,7 +250,10 @@ fn renew<E: Env>(
         .and_then(|manifest| env.sync_dir(dir).map(|()| manifest));
     let (error, current_unknown) = match created {
         Ok(manifest) => match switch_current(env, dir, number) {
-            Ok(()) => return Ok(manifest),
+            Ok(()) => {
+                tracing::debug!(target: "faultline", manifest = number, "CURRENT switched");
+                return Ok(manifest);
+            }
             Err(failure) => failure,
         },
         Err(error) => (error, false),

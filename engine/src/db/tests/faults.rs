@@ -98,6 +98,31 @@ fn a_failed_flush_stops_all_writes_until_resume() {
     }
 }
 
+/// GetFromImmutableLayer and RecoverDuringMemtableCompaction: a memtable that never became a table
+/// is read like any other, and its log carries it to the next open.
+#[test]
+fn a_memtable_that_was_not_flushed_is_read_and_recovered() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("db");
+    let env = FaultyEnv::new();
+    let db = open(&env, &path).unwrap();
+    db.put(b"a", b"1").unwrap();
+    db.put(b"b", b"1").unwrap();
+    env.fail(Fault::Each(FileOp::Create, ".ldb"), false);
+    assert!(db.flush().is_err());
+    env.heal();
+    let check = |db: &FaultyDb| {
+        assert_eq!(db.get(b"a").unwrap(), Some(b"1".to_vec()));
+        assert_eq!(db.iter().unwrap().into_iter().count(), 2);
+    };
+    check(&db);
+    let closed = db.close();
+    assert!(is_background(&closed), "{closed:?}");
+    let db = open(&env, &path).unwrap();
+    check(&db);
+    assert_eq!(db.report().logs, [3, 4]);
+}
+
 #[test]
 fn a_log_that_cannot_be_created_stops_nothing() {
     let root = tempfile::tempdir().unwrap();
