@@ -29,4 +29,8 @@ mod loom_world;
 #[cfg(test)]
 mod test_files;
 
+pub use batch::WriteBatch;
+pub use db::{Db, DbIterator, RecoveryReport, Snapshot};
 pub use error::{Corruption, Defect, Error, FileOp, Result};
+pub use key::{SequenceNumber, ValueType};
+pub use options::{Observer, Options, ReadOptions, RecoveryPolicy, WriteOptions};

@@ -6,3 +6,28 @@ compile_error!(
      environment RUSTFLAGS replaces that file's line, so add `--cfg madsim` to it (and to \
      RUSTDOCFLAGS)."
 );
+
+pub mod arena;
+pub mod checker;
+pub mod cli;
+pub mod corpus;
+pub mod disk;
+pub mod env;
+pub mod fault;
+pub mod history;
+mod judge;
+pub mod kernel;
+pub mod model;
+pub mod mutant;
+pub mod naive;
+pub mod policy;
+mod process;
+pub mod report;
+pub mod rng;
+pub mod run;
+pub mod scenario;
+pub mod sweep;
+pub mod token;
+pub mod trace;
+pub mod workload;
+pub mod world;

@@ -21,7 +21,7 @@
 
 mod view;
 
-pub use view::{BatchDefect, BatchIter, BatchOp, BatchView};
+pub use view::{BatchDefect, BatchIter, BatchOp, BatchView, last_sequence_of_head};
 
 use core::fmt;
 

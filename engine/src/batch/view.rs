@@ -267,3 +267,11 @@ fn next_op<'a>(decoder: &mut Decoder<'a>, offset: u64) -> Result<BatchOp<'a>, Ba
         None => Err(BatchDefect::UnknownTag { offset, tag }),
     }
 }
+
+/// The last sequence number that a batch with this header occupies; `None` if the bytes are no
+/// whole header, or one of an empty batch, or one that no batch can have.
+pub fn last_sequence_of_head(head: &[u8]) -> Option<SequenceNumber> {
+    let view = BatchView::split(head)?;
+    let beyond_first = u64::from(view.count.checked_sub(1)?);
+    view.sequence.checked_add(beyond_first).filter(|last| *last <= MAX_SEQUENCE)
+}

@@ -119,7 +119,7 @@ fn is_new_database<E: Env>(
     }
     let is_of_a_database = |kind: &&FileKind| match kind {
         // All that an interrupted creation leaves, and nothing was ever acknowledged in it.
-        FileKind::Manifest(number) => *number != 1,
+        FileKind::Manifest(number) => *number != CREATION_MANIFEST,
         FileKind::Log(_) | FileKind::Table(_) | FileKind::LegacyTable(_) => true,
         FileKind::Temp(_)
         | FileKind::Current
@@ -155,6 +155,9 @@ fn sync_parent<E: Env>(env: &E, dir: &Path, is_created: bool) -> Result<()> {
     synced
 }
 
+/// The MANIFEST that a creation writes; the open that follows replaces it.
+const CREATION_MANIFEST: FileNumber = 1;
+
 /// Writes the files of an empty database.
 fn create_database<E: Env>(env: &E, dir: &Path, order: &InternalKeyComparator) -> Result<()> {
     tracing::info!(target: "faultline", dir = %dir.display(), "creating a database");
@@ -165,9 +168,9 @@ fn create_database<E: Env>(env: &E, dir: &Path, order: &InternalKeyComparator) -
         last_sequence: Some(0),
         ..VersionEdit::new()
     };
-    Manifest::create(env, dir, 1, &[&edit])?.close()?;
+    Manifest::create(env, dir, CREATION_MANIFEST, &[&edit])?.close()?;
     env.sync_dir(dir)?;
-    switch_current(env, dir, 1).map_err(|(error, _)| error)
+    switch_current(env, dir, CREATION_MANIFEST).map_err(|(error, _)| error)
 }
 
 /// What every step of a recovery needs.
@@ -194,6 +197,12 @@ impl<E: Env> Recovery<E> {
         {
             let path = manifest_file_name(&self.dir, tail.number);
             return Err(Error::corruption(path, tail.offset, tail.defect.clone()));
+        }
+        if recovered.manifest_number == CREATION_MANIFEST && !report.is_new {
+            // No open has come to its end since the creation, whose last directory sync may have
+            // failed: this CURRENT may be in the page cache alone. A power loss could then keep a
+            // log made now and lose CURRENT, which nobody could tell from damage.
+            switch_current(&self.env, &self.dir, CREATION_MANIFEST).map_err(|(error, _)| error)?;
         }
         self.check_tables(&recovered)?;
         report.last_sequence = recovered.last_sequence;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use super::flush::TableMaker;
 use super::lost::Lost;
 use super::report::{DroppedBytes, RecoveryReport};
-use crate::batch::BatchView;
+use crate::batch::{BatchView, last_sequence_of_head};
 use crate::env::Env;
 use crate::error::{Defect, Error, Result};
 use crate::filename::{FileKind, FileNumber, log_file_name};
@@ -141,6 +141,12 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
             self.meet(pass, Place::Within, offset, bytes, defect)?;
         }
         pass.finish_survey(&mut self.report.last_sequence);
+        // Not even a record behind a hole, or one without its end, may share its numbers with a
+        // later write: for as long as the file is there, somebody may read it.
+        for head in reader.lost_heads() {
+            let last = last_sequence_of_head(head.bytes()).unwrap_or_default();
+            self.report.last_sequence = self.report.last_sequence.max(last);
+        }
         self.flush(number)
     }
 

@@ -18,7 +18,7 @@ impl<R: Threads, T: Send> Mutex<R, T> {
     }
 
     /// Waits for the lock and takes it.
-    #[inline(always)]
+    #[inline]
     pub fn lock(&self) -> MutexGuard<'_, R, T> {
         R::lock(&self.0)
     }

@@ -67,7 +67,7 @@ pub trait Threads: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Waits for the lock and takes it. Ignores poison: a thread that panicked while it held the
     /// lock has released it.
-    fn lock<'a, T: Send>(mutex: &'a Self::Mutex<T>) -> Self::Guard<'a, T>;
+    fn lock<T: Send>(mutex: &Self::Mutex<T>) -> Self::Guard<'_, T>;
 
     /// Releases the lock, waits for a notification, takes the lock again. May return without one.
     fn wait<'a, T: Send>(condvar: &Self::Condvar, guard: Self::Guard<'a, T>) -> Self::Guard<'a, T>;
@@ -110,7 +110,7 @@ pub trait Threads: Clone + fmt::Debug + Send + Sync + 'static {
     fn panicking() -> bool;
 
     /// A step worth a switch; nothing in production.
-    #[inline(always)]
+    #[inline]
     fn point(_point: Point) {}
 }
 

@@ -88,5 +88,31 @@ impl RecordType {
     }
 }
 
+/// The first bytes of a record, as many as the header of a batch has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordHead {
+    bytes: [u8; RecordHead::SIZE],
+    size: usize,
+}
+
+impl RecordHead {
+    /// Bytes kept.
+    pub const SIZE: usize = 12;
+
+    fn of(record: &[u8]) -> Self {
+        let size = record.len().min(Self::SIZE);
+        let mut bytes = [0; Self::SIZE];
+        for (kept, byte) in bytes.iter_mut().zip(record) {
+            *kept = *byte;
+        }
+        RecordHead { bytes, size }
+    }
+
+    /// The bytes: [`RecordHead::SIZE`], or fewer if the record, or its first fragment, is shorter.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.size).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@
 
 use core::ops::Range;
 
-use super::{BLOCK_SIZE, HEADER_SIZE, RecordType};
+use super::{BLOCK_SIZE, HEADER_SIZE, RecordHead, RecordType};
 use crate::codec::{Decoder, crc32c_append, mask, to_u64};
 use crate::env::SequentialFile;
 use crate::error::{Defect, Result};
@@ -46,6 +46,8 @@ pub(super) struct PhysicalReader {
     is_last: bool,
     // Records that start before it are skipped.
     initial_offset: u64,
+    // Of the records that start in bytes given up.
+    pub(super) lost_heads: Vec<RecordHead>,
 }
 
 impl PhysicalReader {
@@ -58,6 +60,7 @@ impl PhysicalReader {
             block_start: 0,
             is_last: false,
             initial_offset,
+            lost_heads: Vec::new(),
         }
     }
 
@@ -121,7 +124,7 @@ impl PhysicalReader {
             // In the last block of a file a length can lead too far because the rest was never
             // written; in any other block, and in a last one that is full, it is a lie.
             if self.is_last {
-                let start_follows = start_within(rest);
+                let start_follows = starts_within(rest, &mut self.lost_heads);
                 self.position = self.filled;
                 return Physical::End { torn: Some((offset, Defect::TornRecord)), start_follows };
             }
@@ -154,7 +157,8 @@ impl PhysicalReader {
     fn damaged(&mut self, defect: Defect) -> Physical {
         let offset = self.offset();
         let rest = self.block.get(self.position..self.filled).unwrap_or_default();
-        let (bytes, start_follows) = (to_u64(rest.len()), start_within(rest));
+        let bytes = to_u64(rest.len());
+        let start_follows = starts_within(rest, &mut self.lost_heads);
         self.position = self.filled;
         Physical::Damaged { offset, bytes, defect, start_follows }
     }
@@ -193,18 +197,19 @@ impl Header {
     }
 }
 
-/// Whether a record starts somewhere in `damaged` behind its first byte: a FULL or FIRST fragment
-/// with a right checksum, at any offset.
+/// The records that start somewhere in `damaged` behind its first byte: FULL or FIRST fragments
+/// with a right checksum, at any offset. Adds the head of each to `heads`; whether there are any.
 ///
 /// A writer that is stopped leaves nothing behind the place where it was stopped. Such a fragment
 /// hence proves that what is in front of it was once whole, where every record was synced before
 /// the next was written.
-fn start_within(damaged: &[u8]) -> bool {
+fn starts_within(damaged: &[u8], heads: &mut Vec<RecordHead>) -> bool {
+    let before = heads.len();
     let mut rest = damaged;
     while let Some((_, behind)) = rest.split_first() {
         rest = behind;
         if rest.len() < HEADER_SIZE {
-            return false;
+            break;
         }
         let header = Header::decode(rest);
         let is_start = matches!(
@@ -212,8 +217,9 @@ fn start_within(damaged: &[u8]) -> bool {
             Some(RecordType::Full | RecordType::First)
         );
         if is_start && header.matches(rest) {
-            return true;
+            let payload = rest.get(HEADER_SIZE..header.total_size().unwrap_or(HEADER_SIZE));
+            heads.push(RecordHead::of(payload.unwrap_or_default()));
         }
     }
-    false
+    heads.len() > before
 }

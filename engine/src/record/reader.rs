@@ -16,8 +16,8 @@ use core::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::RecordType;
 use super::physical::{Physical, PhysicalReader};
+use super::{RecordHead, RecordType};
 use crate::codec::to_u64;
 use crate::env::SequentialFile;
 use crate::error::{Defect, Error, Result};
@@ -187,6 +187,13 @@ impl Reader {
         self.start_after_damage
     }
 
+    /// The first bytes of every record whose start has a right checksum and that was not yielded:
+    /// one in dropped bytes, at any offset, or one without its end. What they number may have been
+    /// given out. Final once [`Reader::read_record`] has returned `None`.
+    pub fn lost_heads(&self) -> &[RecordHead] {
+        &self.physical.lost_heads
+    }
+
     /// The file, for messages.
     pub fn path(&self) -> &Path {
         &self.path
@@ -316,6 +323,7 @@ impl Reader {
     /// Gives up the record that is being put together; its offset and the bytes it had so far.
     fn abandon(&mut self) -> Option<(u64, u64)> {
         let offset = self.open.take()?;
+        self.physical.lost_heads.push(RecordHead::of(&self.assembled));
         Some((offset, to_u64(self.assembled.len())))
     }
 

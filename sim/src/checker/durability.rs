@@ -1,0 +1,55 @@
+//! Promises 1 to 4: nothing that had to survive is missing, and what survives is a prefix.
+
+use super::{AfterOpen, Checker, Ending, Violation, name_batch};
+use crate::scenario::CrashKind;
+
+/// Compares what an open shows with what clients had been promised.
+#[derive(Debug)]
+pub struct Durability;
+
+impl Checker for Durability {
+    fn name(&self) -> &'static str {
+        "durability"
+    }
+
+    fn after_open(&mut self, open: &AfterOpen<'_>) -> Result<(), Violation> {
+        let (plan, settlement) = (open.plan, open.settlement);
+        if let Some(hole) = settlement.holes.first() {
+            return Err(Violation {
+                checker: self.name(),
+                promise: "what is recovered is a prefix of the commit order",
+                expected: format!("{}, or nothing behind it", name_batch(plan, hole)),
+                got: format!("entries up to sequence {} without it", settlement.last),
+                point: open.history.opened.point,
+            });
+        }
+        if open.excused {
+            return Ok(());
+        }
+        // What had to survive ends with this sequence.
+        let (floor, promise) = match open.before {
+            None => return Ok(()),
+            Some(Ending::Crashed(CrashKind::PowerLoss) | Ending::Stuck(_)) => (
+                open.history.synced_sequence,
+                "a power loss loses nothing ordered at or before an acknowledged sync write",
+            ),
+            Some(Ending::Crashed(_) | Ending::Returned { .. }) => (
+                open.history.acknowledged_sequence,
+                "the death of the process, or a close, loses nothing acknowledged",
+            ),
+        };
+        match settlement.lost.iter().find(|commit| commit.end() - 1 <= floor) {
+            None => Ok(()),
+            Some(lost) => Err(Violation {
+                checker: self.name(),
+                promise,
+                expected: format!(
+                    "{}; everything up to {floor} was promised",
+                    name_batch(plan, lost)
+                ),
+                got: format!("entries up to sequence {} only", settlement.last),
+                point: open.history.opened.point,
+            }),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What the disk held when an open began, by the independent decoder.
+
+use crate::disk::Disk;
+use crate::history::Entry;
+use crate::naive::{self, Stop};
+
+/// A directory as [`naive::decode`] reads it, copied out of the disk.
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    /// Highest sequence in any file that a recovery reads, behind holes too.
+    pub highest_sequence: u64,
+    /// What can be recovered; `None` if there is no database, or none that can be read.
+    pub recoverable: Option<Recoverable>,
+}
+
+/// What the tables and the longest valid prefix of the logs hold.
+#[derive(Clone, Debug, Default)]
+pub struct Recoverable {
+    /// Entries of the logs, in order.
+    pub log_entries: Vec<Entry>,
+    /// Entries of the tables.
+    pub table_entries: Vec<Entry>,
+    /// Damage that a recovery must refuse by its default policy: in a log older than the newest
+    /// that has any bytes, or a gap between two logs.
+    pub must_refuse: Option<String>,
+}
+
+impl Image {
+    /// Reads directory `dir` of `disk`.
+    pub fn read(disk: &Disk, dir: &str) -> Self {
+        let mut names = Vec::new();
+        if disk.list(dir, &mut |name| names.push(name.to_owned())).is_err() {
+            return Image::default();
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let path = |name: &str| format!("{dir}/{name}");
+        let Ok(database) = naive::decode(&names, &|name| disk.bytes(&path(name)).ok()) else {
+            return Image::default();
+        };
+        let mut found = Recoverable::default();
+        for table in &database.tables {
+            // A table that cannot be read fails the reads that need it, not the open.
+            for entry in table.entries.iter().flatten() {
+                let value = entry.value.map(Into::into);
+                let key = entry.key.as_slice().into();
+                found.table_entries.push(Entry { key, sequence: entry.sequence, value });
+            }
+        }
+        let newest = database.logs.iter().rposition(|log| log.size > 0);
+        for (index, log) in database.logs.iter().enumerate() {
+            if let Some((expected, first)) = log.gap {
+                let words = format!("log {} begins at {first}, not at {expected}", log.number);
+                found.must_refuse.get_or_insert(words);
+            }
+            if log.stop != Stop::End && newest.is_some_and(|newest| index < newest) {
+                let words = format!("log {} is damaged and not the newest", log.number);
+                found.must_refuse.get_or_insert(words);
+            }
+            for batch in &log.batches {
+                for (operation, sequence) in batch.operations().zip(batch.sequence..) {
+                    let value = operation.value.map(Into::into);
+                    let key = operation.key.into();
+                    found.log_entries.push(Entry { key, sequence, value });
+                }
+            }
+        }
+        let highest_sequence = database.highest_sequence;
+        Image { highest_sequence, recoverable: Some(found) }
+    }
+}

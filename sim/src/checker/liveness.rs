@@ -1,0 +1,34 @@
+//! Progress: no deadlock, no lost wake-up, no panic, no thread that outlives its database.
+
+use super::{AfterEnd, Checker, Ending, Violation};
+use crate::kernel::End;
+
+/// Looks at how an incarnation ended.
+#[derive(Debug)]
+pub struct Liveness;
+
+impl Checker for Liveness {
+    fn name(&self) -> &'static str {
+        "liveness"
+    }
+
+    fn after_end(&mut self, end: &AfterEnd<'_>) -> Result<(), Violation> {
+        let (promise, got) = match end.ending {
+            Ending::Crashed(_) => return Ok(()),
+            Ending::Returned { left, .. } if left.is_empty() => return Ok(()),
+            Ending::Returned { left, .. } => {
+                ("a closed database has no thread", format!("still there: {}", left.join(", ")))
+            }
+            Ending::Stuck(End::Deadlock(lines)) => {
+                ("every call returns", format!("nobody can run: {}", lines.join("; ")))
+            }
+            Ending::Stuck(End::PointLimit) => {
+                ("every call returns", "the limit of scheduling points was reached".to_owned())
+            }
+            Ending::Stuck(End::Panicked(message)) => ("the engine never panics", message.clone()),
+            Ending::Stuck(other) => ("every call returns", format!("{other:?}")),
+        };
+        let expected = "an end of every thread".to_owned();
+        Err(Violation { checker: self.name(), promise, expected, got, point: end.point })
+    }
+}

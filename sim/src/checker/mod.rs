@@ -1,0 +1,158 @@
+//! Checkers: what the promises demand, one file each.
+//!
+//! A checker looks at what clients were told and at what an open shows; it never looks into the
+//! engine. The violation of a run is the earliest by event. A checker counts only because a
+//! planted bug has made it fail: see `corpus/mutants/`.
+
+mod atomicity;
+mod contents;
+mod durability;
+mod errors;
+mod image;
+mod liveness;
+mod reads;
+mod recovery;
+mod sequence;
+
+pub use atomicity::Atomicity;
+pub use contents::Contents;
+pub use durability::Durability;
+pub use errors::Errors;
+pub use image::{Image, Recoverable};
+pub use liveness::Liveness;
+pub use reads::Reads;
+pub use recovery::Recovery;
+pub use sequence::Sequence;
+
+use std::fmt;
+
+use crate::history::History;
+use crate::kernel::End;
+use crate::model::{Commit, Settlement};
+use crate::scenario::CrashKind;
+use crate::workload::Plan;
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The checker that found it.
+    pub checker: &'static str,
+    /// The promise, in one sentence.
+    pub promise: &'static str,
+    /// What had to be.
+    pub expected: String,
+    /// What was.
+    pub got: String,
+    /// Scheduling point at which it showed.
+    pub point: u64,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} (expected {}; got {})",
+            self.checker, self.promise, self.expected, self.got
+        )
+    }
+}
+
+/// How an incarnation ended, for checkers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The database was closed with Ok, or the main thread gave up after an error.
+    Returned {
+        /// Whether `close` returned Ok.
+        closed: bool,
+        /// Threads still there when the main thread returned.
+        left: Vec<&'static str>,
+    },
+    /// A crash.
+    Crashed(CrashKind),
+    /// Anything that is no end of a program: a deadlock, a panic, a livelock.
+    Stuck(End),
+}
+
+/// What checkers look at when an incarnation has opened the database.
+#[derive(Debug)]
+pub struct AfterOpen<'a> {
+    /// What the run does.
+    pub plan: &'a Plan,
+    /// What clients have seen; statuses are those before this open.
+    pub history: &'a History,
+    /// How the incarnation before this one ended; `None` for the first.
+    pub before: Option<&'a Ending>,
+    /// The entries shown, explained.
+    pub settlement: &'a Settlement,
+    /// What the disk held when the open began, as the independent decoder reads it.
+    pub image: &'a Image,
+    /// Whether a media fault excuses the loss of synced bytes.
+    pub excused: bool,
+}
+
+/// What checkers look at when an incarnation has ended.
+#[derive(Debug)]
+pub struct AfterEnd<'a> {
+    /// What the run does.
+    pub plan: &'a Plan,
+    /// What clients have seen.
+    pub history: &'a History,
+    /// The batches with a place, in commit order.
+    pub commits: &'a [Commit],
+    /// How it ended.
+    pub ending: &'a Ending,
+    /// Faults delivered to this incarnation.
+    pub faults: u64,
+    /// Scheduling point of the end.
+    pub point: u64,
+}
+
+/// Judges runs. One value judges one run, in order of events.
+pub trait Checker {
+    /// Its name, as reports and mutants use it.
+    fn name(&self) -> &'static str;
+
+    /// Judges what an open showed.
+    ///
+    /// # Errors
+    /// The violation.
+    fn after_open(&mut self, _open: &AfterOpen<'_>) -> Result<(), Violation> {
+        Ok(())
+    }
+
+    /// Judges what clients were told until the incarnation ended.
+    ///
+    /// # Errors
+    /// The violation.
+    fn after_end(&mut self, _end: &AfterEnd<'_>) -> Result<(), Violation> {
+        Ok(())
+    }
+}
+
+/// The checkers of the simulator itself.
+pub fn all() -> Vec<Box<dyn Checker>> {
+    vec![
+        Box::new(Durability),
+        Box::new(Sequence::default()),
+        Box::new(Contents),
+        Box::new(Atomicity),
+        Box::new(Reads),
+        Box::new(Errors),
+        Box::new(Liveness),
+        Box::new(Recovery),
+    ]
+}
+
+/// A batch as violations name it.
+fn name_batch(plan: &Plan, commit: &Commit) -> String {
+    let batch = &plan.batches[commit.batch as usize];
+    let first = plan.writers[batch.writer as usize].start;
+    format!(
+        "batch {} of writer {} ({} operations at sequence {}{})",
+        commit.batch - first,
+        batch.writer,
+        commit.count,
+        commit.sequence,
+        if batch.sync { ", sync" } else { "" }
+    )
+}

@@ -1,0 +1,266 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::policy::PolicyName;
+use crate::sweep::Seeds;
+
+/// Runs the Faultline engine on a simulated disk under a scheduler that owns every interleaving,
+/// crashes it, replays its log, and checks what it recovered against a model.
+///
+/// Without a command: replays the corpus, then runs fresh seeds of every scenario for 30 seconds.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sim",
+    version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("FAULTLINE_COMMIT"), ")"),
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit codes: 0 clean; 1 a promise was broken; 2 usage or bad scenario; \
+        3 incomplete; 4 nothing ran; 5 nondeterminism, or a replay that did not reproduce; \
+        70 a bug of sim; 75 the environment failed; 130 and 143 a signal."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags of `run`, which is what `sim` does without a command.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Sweep seeds: the corpus first, then every seed in every selected scenario.
+    Run(RunArgs),
+    /// Run one token or case file again, with the same trace.
+    Replay(ReplayArgs),
+    /// List, check or show scenarios.
+    Scenario {
+        /// What to do.
+        #[command(subcommand)]
+        command: ScenarioCommand,
+    },
+    /// Cases that must stay true.
+    Corpus {
+        /// What to do.
+        #[command(subcommand)]
+        command: CorpusCommand,
+    },
+    /// Plant historic bugs one by one and see whether they are found.
+    Mutants(MutantsArgs),
+    /// Check that sim itself works here: determinism, and a planted bug that must be found.
+    Doctor(DoctorArgs),
+}
+
+/// Flags of `run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Scenarios by name or glob, or the path of a scenario file [default: all]
+    #[arg(long = "scenario", value_name = "GLOB", env = "SIM_SCENARIO", value_delimiter = ',')]
+    pub scenarios: Vec<String>,
+    /// Seeds: A..B, N for 0..N, a list 1,5,9, @FILE, or commit[:HASH]
+    #[arg(long, value_name = "SEEDS", env = "SIM_SEEDS", value_parser = parse_seeds)]
+    pub seeds: Option<Seeds>,
+    /// Start no further run after this long, such as 30s or 10m
+    #[arg(long, value_name = "TIME", env = "SIM_TIME_BUDGET", value_parser = parse_time)]
+    pub time_budget: Option<Duration>,
+    /// Worker threads [default: one a core]
+    #[arg(long, value_name = "N", env = "SIM_JOBS")]
+    pub jobs: Option<usize>,
+    /// Scheduling policy: portfolio, random, pct:D, sticky, crash-adjacent
+    #[arg(long, value_name = "NAME", env = "SIM_POLICY")]
+    pub policy: Option<PolicyName>,
+    /// Set a field of every scenario, such as crash.count=2
+    #[arg(long = "set", value_name = "FIELD=VALUE", env = "SIM_SET", value_delimiter = ';')]
+    pub set: Vec<String>,
+    /// Run this percentage of seeds twice and compare the traces [without a value: 5]
+    #[arg(long, value_name = "PCT", env = "SIM_CHECK_DETERMINISM", num_args = 0..=1,
+          default_missing_value = "5", require_equals = true)]
+    pub check_determinism: Option<f64>,
+    /// Stop after this many failures [default: 1]
+    #[arg(long, value_name = "N", env = "SIM_FAIL_FAST", num_args = 0..=1,
+          default_missing_value = "1", require_equals = true, conflicts_with = "keep_going")]
+    pub fail_fast: Option<u64>,
+    /// Run everything, whatever fails
+    #[arg(long, env = "SIM_KEEP_GOING")]
+    pub keep_going: bool,
+    /// Where to note the runs in flight and leave reports
+    #[arg(long, value_name = "DIR", env = "SIM_OUT")]
+    pub out: Option<PathBuf>,
+    /// What standard output carries
+    #[arg(long, value_enum, default_value_t = Format::Human, env = "SIM_FORMAT")]
+    pub format: Format,
+    /// What standard error shows meanwhile
+    #[arg(long, value_enum, default_value_t = Progress::Auto, env = "SIM_PROGRESS")]
+    pub progress: Progress,
+}
+
+/// Flags of `replay`.
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// A token SCENARIO@DIGEST:SEED, or a case file
+    #[arg(value_name = "WHAT")]
+    pub what: String,
+    /// Scheduling policy, if not the scenario's own
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<PolicyName>,
+    /// Set a field of the scenario
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub set: Vec<String>,
+    /// Print every event: time, thread, what happened
+    #[arg(long)]
+    pub trace: bool,
+    /// Leave the choices of the scheduler in the trace
+    #[arg(long, requires = "trace")]
+    pub schedule: bool,
+    /// Exit with 5 unless the trace has this hash
+    #[arg(long, value_name = "HEX")]
+    pub expect_hash: Option<String>,
+}
+
+/// Commands of `scenario`.
+#[derive(Debug, Subcommand)]
+pub enum ScenarioCommand {
+    /// One line per scenario.
+    List,
+    /// Read scenario files and say what is wrong with them.
+    Check {
+        /// The files [default: the scenarios of the binary]
+        files: Vec<PathBuf>,
+    },
+    /// Print a scenario.
+    Show {
+        /// Its name, or the path of its file.
+        name: String,
+    },
+}
+
+/// Commands of `corpus`.
+#[derive(Debug, Subcommand)]
+pub enum CorpusCommand {
+    /// One line per case.
+    List {
+        /// The folder of case files.
+        #[arg(long, default_value = "corpus/regressions")]
+        dir: PathBuf,
+    },
+    /// Turn a run into a case file.
+    Add {
+        /// The token of the run.
+        token: String,
+        /// Name of the case.
+        #[arg(long)]
+        name: String,
+        /// One sentence: what it is about.
+        #[arg(long, default_value = "")]
+        note: String,
+        /// Scheduling policy, if not the scenario's own
+        #[arg(long, value_name = "NAME")]
+        policy: Option<PolicyName>,
+        /// Set a field of the scenario
+        #[arg(long = "set", value_name = "FIELD=VALUE")]
+        set: Vec<String>,
+        /// The folder of case files.
+        #[arg(long, default_value = "corpus/regressions")]
+        dir: PathBuf,
+    },
+    /// Run every case and compare with what it expects.
+    Replay {
+        /// The folder of case files.
+        #[arg(long, default_value = "corpus/regressions")]
+        dir: PathBuf,
+    },
+}
+
+/// Flags of `mutants`.
+#[derive(Args, Clone, Debug)]
+pub struct MutantsArgs {
+    /// Names of mutants [default: all]
+    pub names: Vec<String>,
+    /// Worker threads of each sweep [default: one a core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Runs of each mutant, instead of the number its header names
+    #[arg(long, value_name = "N")]
+    pub runs: Option<u64>,
+    /// Only check that every patch applies and compiles
+    #[arg(long)]
+    pub check: bool,
+    /// What standard output carries
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// The folder of patches.
+    #[arg(long, default_value = "corpus/mutants")]
+    pub dir: PathBuf,
+}
+
+/// Flags of `doctor`.
+#[derive(Args, Clone, Debug)]
+pub struct DoctorArgs {
+    /// Runs of each scenario that are run twice.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub runs: u64,
+}
+
+/// What standard output carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What standard error shows while a sweep runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// A bar on a terminal, a line every 10 s elsewhere.
+    Auto,
+    /// A bar.
+    Bar,
+    /// Nothing.
+    None,
+}
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// Reads a set of seeds; see `--seeds`.
+pub fn parse_seeds(text: &str) -> Result<Seeds, String> {
+    let number = |text: &str| {
+        text.trim().parse::<u64>().map_err(|_| format!("`{text}` is no seed: a seed is a number"))
+    };
+    if let Some(rest) = text.strip_prefix("commit") {
+        let hash = match rest.strip_prefix(':') {
+            Some(hash) => hash.to_owned(),
+            None if rest.is_empty() => env!("FAULTLINE_COMMIT").to_owned(),
+            None => return Err(format!("`{text}`: say commit or commit:HASH")),
+        };
+        let base = xxhash_rust::xxh3::xxh3_64(hash.as_bytes()) >> 24;
+        return Ok(Seeds::Range(base, base + 1000));
+    }
+    if let Some(file) = text.strip_prefix('@') {
+        #[expect(clippy::disallowed_methods, reason = "a file that the user names")]
+        let lines = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+        let seeds = lines.split_whitespace().map(number).collect::<Result<_, _>>()?;
+        return Ok(Seeds::List(seeds));
+    }
+    if let Some((from, to)) = text.split_once("..") {
+        let (from, to) = (number(from)?, number(to)?);
+        if from >= to {
+            return Err(format!("`{text}` holds no seed"));
+        }
+        return Ok(Seeds::Range(from, to));
+    }
+    if text.contains(',') {
+        return Ok(Seeds::List(text.split(',').map(number).collect::<Result<_, _>>()?));
+    }
+    match number(text)? {
+        0 => Err("0 seeds are none".to_owned()),
+        count => Ok(Seeds::Range(0, count)),
+    }
+}

@@ -1,0 +1,108 @@
+//! `sim corpus`: list, add and replay cases.
+
+use std::path::Path;
+
+use super::args::CorpusCommand;
+use super::output::{remark, say};
+use super::select::select_one;
+use super::{Exit, Failed};
+use crate::corpus::{Case, CaseError, Expectation};
+use crate::report;
+use crate::run::{Mode, run_on_fresh_thread};
+use crate::token::Token;
+
+impl From<CaseError> for Failed {
+    fn from(error: CaseError) -> Self {
+        Failed::usage(error.to_string())
+    }
+}
+
+pub(super) fn corpus(command: &CorpusCommand) -> Result<Exit, Failed> {
+    match command {
+        CorpusCommand::List { dir } => {
+            for file in Case::files(dir)? {
+                let case = Case::load(&file)?;
+                let name = file.file_stem().unwrap_or_default().to_string_lossy();
+                say(format!("{name:<40} {}:{}  {}", case.scenario, case.seed, case.note));
+            }
+            Ok(Exit::Clean)
+        }
+        CorpusCommand::Replay { dir } => replay(dir, true),
+        CorpusCommand::Add { token, name, note, policy, set, dir } => {
+            let token: Token = token.parse().map_err(Failed::usage)?;
+            let (scenario, _) = select_one(&token.scenario, set, policy.as_ref())?;
+            let verdict = run_on_fresh_thread(&scenario, token.seed, Mode::default());
+            let first = verdict.violations.first();
+            let case = Case {
+                format: Case::FORMAT,
+                note: note.clone(),
+                scenario: token.scenario.clone(),
+                digest: scenario.digest.clone(),
+                seed: token.seed,
+                policy: policy.as_ref().map(ToString::to_string),
+                set: set.clone(),
+                promise: first.map_or_else(
+                    || "every promise holds".to_owned(),
+                    |violation| format!("{}: {}", violation.checker, violation.promise),
+                ),
+                // A case goes in before its fix and must pass after it.
+                expect: Expectation::Pass,
+            };
+            let file = case.store(dir, name)?;
+            let now = if first.is_some() { "fails now" } else { "passes now" };
+            say(format!("{}: {now}, must pass from here on", file.display()));
+            Ok(Exit::Clean)
+        }
+    }
+}
+
+/// Replays every case of a folder.
+pub(super) fn replay(dir: &Path, tell: bool) -> Result<Exit, Failed> {
+    let files = Case::files(dir)?;
+    let mut worst = Exit::Clean;
+    for file in &files {
+        let exit = replay_one(file)?;
+        if exit != Exit::Clean {
+            worst = exit;
+        }
+    }
+    if tell {
+        remark(format!("corpus: {} cases replayed", files.len()));
+    }
+    Ok(if files.is_empty() { Exit::Nothing } else { worst })
+}
+
+/// Replays one case and says what is not as expected.
+pub(super) fn replay_one(file: &Path) -> Result<Exit, Failed> {
+    let case = Case::load(file)?;
+    let policy = case.policy.as_deref().map(str::parse).transpose().map_err(Failed::usage)?;
+    let (scenario, flags) = select_one(&case.scenario, &case.set, policy.as_ref())?;
+    if scenario.digest != case.digest {
+        remark(format!(
+            "{}: the scenario has changed since ({} then, {} now): the run may not be what it was",
+            file.display(),
+            case.digest,
+            scenario.digest
+        ));
+    }
+    let mode = Mode { keep_events: true, ..Mode::default() };
+    let verdict = run_on_fresh_thread(&scenario, case.seed, mode);
+    if let Some(message) = &verdict.harness_error {
+        return Err(Failed {
+            exit: Exit::Internal,
+            words: format!("{}: {message}", file.display()),
+        });
+    }
+    match (case.expect, verdict.violations.is_empty()) {
+        (Expectation::Pass, true) | (Expectation::Fail, false) => Ok(Exit::Clean),
+        (Expectation::Pass, false) => {
+            say(format!("{}: {}", file.display(), case.note));
+            say(report::failure(&scenario, case.seed, &verdict, &flags).trim_end());
+            Ok(Exit::Broken)
+        }
+        (Expectation::Fail, true) => {
+            say(format!("{}: expected to fail, and passes", file.display()));
+            Ok(Exit::Nondeterminism)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `sim replay`: one run again, with the same trace.
+
+use std::path::Path;
+
+use super::args::ReplayArgs;
+use super::output::{remark, say};
+use super::select::select_one;
+use super::{Exit, Failed, corpus};
+use crate::report;
+use crate::run::{Mode, Verdict, run_on_fresh_thread};
+use crate::scenario::Scenario;
+use crate::token::Token;
+use crate::trace::Lane;
+use crate::workload::Plan;
+
+pub(super) fn replay(args: &ReplayArgs) -> Result<Exit, Failed> {
+    if Path::new(&args.what).extension().is_some_and(|ext| ext == "toml")
+        && !args.what.contains(':')
+    {
+        return corpus::replay_one(Path::new(&args.what));
+    }
+    let token: Token = args.what.parse().map_err(Failed::usage)?;
+    let (scenario, flags) = select_one(&token.scenario, &args.set, args.policy.as_ref())?;
+    if let Some(digest) = token.digest.as_ref().filter(|digest| **digest != scenario.digest) {
+        remark(format!(
+            "note: the token names {}@{digest}, but the scenario is now {}: the run may differ",
+            token.scenario, scenario.digest
+        ));
+    }
+    let plan = Plan::draw(&scenario, token.seed);
+    remark(format!("{}:{}  {}", scenario.token(), token.seed, report::describe_plan(&plan)));
+    let mode = || Mode { keep_events: true, ..Mode::default() };
+    let verdict = run_on_fresh_thread(&scenario, token.seed, mode());
+    let again = run_on_fresh_thread(&scenario, token.seed, mode());
+    if args.trace {
+        let shown = |lane: Lane| args.schedule || lane != Lane::Schedule;
+        for event in verdict.events.iter().filter(|event| shown(event.lane)) {
+            say(report::event_line(event));
+        }
+    }
+    judge(args, &scenario, token.seed, &flags, &verdict, again.trace_hash)
+}
+
+fn judge(
+    args: &ReplayArgs,
+    scenario: &Scenario,
+    seed: u64,
+    flags: &str,
+    verdict: &Verdict,
+    second_hash: u64,
+) -> Result<Exit, Failed> {
+    let hash = format!("{:016x}", verdict.trace_hash);
+    if second_hash != verdict.trace_hash {
+        say(format!("two runs had the traces {hash} and {second_hash:016x}"));
+        return Ok(Exit::Nondeterminism);
+    }
+    if let Some(expected) = args.expect_hash.as_ref().filter(|expected| **expected != hash) {
+        say(format!("the trace is {hash}, not {expected}"));
+        return Ok(Exit::Nondeterminism);
+    }
+    if let Some(message) = &verdict.harness_error {
+        return Err(Failed { exit: Exit::Internal, words: format!("a bug of sim: {message}") });
+    }
+    if verdict.violations.is_empty() {
+        say(format!(
+            "no promise was broken: {} points, {} crashes, {} acknowledged writes, trace {hash}",
+            verdict.points, verdict.crashes, verdict.acks
+        ));
+        return Ok(Exit::Clean);
+    }
+    say(report::failure(scenario, seed, verdict, flags).trim_end());
+    Ok(Exit::Broken)
+}

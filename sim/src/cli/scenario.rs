@@ -1,0 +1,48 @@
+//! `sim scenario`: list, check and show.
+
+use super::args::ScenarioCommand;
+use super::output::{complain, say};
+use super::select::{select, select_one};
+use super::{Exit, Failed};
+use crate::scenario::{EMBEDDED, Scenario};
+
+pub(super) fn scenario(command: &ScenarioCommand) -> Result<Exit, Failed> {
+    match command {
+        ScenarioCommand::List => {
+            for scenario in select(&[], &[], None)?.scenarios {
+                say(format!("{:<28} {}", scenario.token(), scenario.spec.about));
+            }
+            Ok(Exit::Clean)
+        }
+        ScenarioCommand::Show { name } => {
+            let (scenario, _) = select_one(name, &[], None)?;
+            say(format!("# {}", scenario.token()));
+            match EMBEDDED.iter().find(|(known, _)| known == name) {
+                Some((_, text)) => say(text.trim_end()),
+                None => say(format!("{:#?}", scenario.spec)),
+            }
+            Ok(Exit::Clean)
+        }
+        ScenarioCommand::Check { files } => {
+            let mut exit = Exit::Clean;
+            for file in files {
+                let shown = file.display().to_string();
+                #[expect(clippy::disallowed_methods, reason = "files that the user names")]
+                let text = std::fs::read_to_string(file)
+                    .map_err(|error| Failed::usage(format!("{shown}: {error}")))?;
+                match Scenario::parse(&shown, &shown, &text) {
+                    Ok(scenario) => say(format!("{shown}: ok, digest {}", scenario.digest)),
+                    Err(error) => {
+                        complain(&error.to_string());
+                        exit = Exit::Usage;
+                    }
+                }
+            }
+            if files.is_empty() {
+                let count = select(&[], &[], None)?.scenarios.len();
+                say(format!("{count} scenarios: ok"));
+            }
+            Ok(exit)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Which scenarios a command means, with the fields that `--set` and `--policy` change.
+
+#![expect(clippy::disallowed_methods, reason = "reads scenario files that the user names")]
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::Failed;
+use crate::policy::PolicyName;
+use crate::scenario::{EMBEDDED, Scenario, ScenarioError};
+
+/// A scenario as a token names it, and the flags that a replay needs beside the token.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    pub(super) scenarios: Vec<Scenario>,
+    pub(super) flags: String,
+}
+
+/// The scenarios that `patterns` name; all of the binary's if there are none.
+pub(super) fn select(
+    patterns: &[String],
+    set: &[String],
+    policy: Option<&PolicyName>,
+) -> Result<Selection, Failed> {
+    let mut texts: Vec<(String, String, String)> = Vec::new();
+    if patterns.is_empty() {
+        texts.extend(EMBEDDED.iter().map(|(name, text)| embedded(name, text)));
+    }
+    for pattern in patterns {
+        if is_path(pattern) {
+            let text = std::fs::read_to_string(pattern)
+                .map_err(|error| Failed::usage(format!("{pattern}: {error}")))?;
+            // The path is the name, so that a token finds the file again.
+            texts.push((pattern.clone(), pattern.clone(), text));
+            continue;
+        }
+        let glob = glob::Pattern::new(pattern)
+            .map_err(|error| Failed::usage(format!("--scenario {pattern}: {error}")))?;
+        let before = texts.len();
+        for (name, text) in EMBEDDED {
+            if glob.matches(name) && !texts.iter().any(|(known, ..)| known == name) {
+                texts.push(embedded(name, text));
+            }
+        }
+        if texts.len() == before {
+            return Err(unknown(pattern));
+        }
+    }
+    let scenarios = texts
+        .iter()
+        .map(|(name, file, text)| with_changes(name, file, text, set, policy))
+        .collect::<Result<_, _>>()
+        .map_err(|error: ScenarioError| Failed::usage(error.to_string()))?;
+    let mut flags = String::new();
+    if let Some(policy) = policy {
+        flags += &format!(" --policy {policy}");
+    }
+    for change in set {
+        flags += &format!(" --set '{change}'");
+    }
+    Ok(Selection { scenarios, flags })
+}
+
+/// The one scenario of this name or path.
+pub(super) fn select_one(
+    name: &str,
+    set: &[String],
+    policy: Option<&PolicyName>,
+) -> Result<(Scenario, String), Failed> {
+    let escaped = if is_path(name) { name.to_owned() } else { glob::Pattern::escape(name) };
+    let mut selection = select(&[escaped], set, policy)?;
+    let scenario = selection.scenarios.pop().ok_or_else(|| unknown(name))?;
+    Ok((scenario, selection.flags))
+}
+
+fn is_path(pattern: &str) -> bool {
+    pattern.contains('/') || Path::new(pattern).extension().is_some_and(|ext| ext == "toml")
+}
+
+fn embedded(name: &str, text: &str) -> (String, String, String) {
+    (name.to_owned(), format!("scenarios/{name}.toml"), text.to_owned())
+}
+
+fn unknown(pattern: &str) -> Failed {
+    let names: Vec<&str> = EMBEDDED.iter().map(|(name, _)| *name).collect();
+    Failed::usage(format!("no scenario is called `{pattern}`; there are {}", names.join(", ")))
+}
+
+/// Parses a scenario and puts the changes in. The digest stays that of the text, because the token
+/// carries the changes as flags.
+fn with_changes(
+    name: &str,
+    file: &str,
+    text: &str,
+    set: &[String],
+    policy: Option<&PolicyName>,
+) -> Result<Scenario, ScenarioError> {
+    let original = Scenario::parse(name, file, text)?;
+    if set.is_empty() && policy.is_none() {
+        return Ok(original);
+    }
+    let error = |words: String| ScenarioError { file: file.to_owned(), words };
+    let mut table: Table = toml::from_str(text).map_err(|e| error(e.to_string()))?;
+    for change in set {
+        apply(&mut table, change).map_err(|words| error(format!("--set {change}: {words}")))?;
+    }
+    if let Some(policy) = policy {
+        table.insert("policy".to_owned(), Value::String(policy.to_string()));
+    }
+    let changed = toml::to_string(&table).map_err(|e| error(e.to_string()))?;
+    let mut scenario = Scenario::parse(name, file, &changed)?;
+    scenario.digest = original.digest;
+    Ok(scenario)
+}
+
+fn apply(table: &mut Table, change: &str) -> Result<(), String> {
+    let (path, value) = change.split_once('=').ok_or("it has the form FIELD=VALUE")?;
+    let value = match toml::from_str::<Table>(&format!("value = {value}")) {
+        Ok(mut parsed) => parsed.remove("value").ok_or("the value is empty")?,
+        // A bare word is text.
+        Err(_) => Value::String(value.to_owned()),
+    };
+    let mut parts: Vec<&str> = path.split('.').collect();
+    let field = parts.pop().ok_or("the field is empty")?;
+    let mut at = table;
+    for part in parts {
+        let entry = at.entry(part).or_insert_with(|| Value::Table(Table::new()));
+        at = entry.as_table_mut().ok_or_else(|| format!("`{part}` is no table"))?;
+    }
+    at.insert(field.to_owned(), value);
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The disk as text, for reports and snapshots.
+
+use std::fmt::Write;
+
+use super::report::{Op, OpKind};
+use super::space::Space;
+use super::state::{Destination, Disk, Ino, Kind};
+
+impl Disk {
+    /// Lists what is there now and what of it is durable: for each file its size, its durable
+    /// size and its synced prefix; names that only a crash would bring back; what is pending.
+    pub fn listing(&self) -> String {
+        let mut text = format!("profile {}, {} bytes used\n", self.profile.name, self.used);
+        self.list_entries(Ino::ROOT, &mut String::new(), &mut text);
+        self.list_pending(&mut text);
+        for flight in self.flights.iter().filter(|flight| flight.busy) {
+            let name = self.names.get(self.inode(flight.ino).label);
+            let place = match flight.destination {
+                Destination::End => "at the end".to_owned(),
+                Destination::At(offset) => format!("at {offset}"),
+            };
+            push(
+                &mut text,
+                format_args!("in flight: {} bytes to {name} {place}", flight.bytes.len()),
+            );
+        }
+        for (ino, owner) in &self.locks {
+            let name = self.names.get(self.inode(*ino).label);
+            push(&mut text, format_args!("locked: {name} by {owner}"));
+        }
+        text
+    }
+
+    fn list_entries(&self, dir: Ino, path: &mut String, text: &mut String) {
+        let inode = self.inode(dir);
+        let durable = &inode.durable;
+        let mut names: Vec<&str> = Vec::new();
+        names.extend(inode.volatile.0.iter().map(|entry| self.names.get(entry.name)));
+        names.extend(durable.0.iter().map(|entry| self.names.get(entry.name)));
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let now = inode.volatile.get(&self.names, name);
+            let kept = durable.get(&self.names, name);
+            let state = match (now, kept) {
+                (Some(now), Some(kept)) if now == kept => "",
+                (Some(_), Some(_)) => ", durable name is of another file",
+                (Some(_), None) => ", name not durable",
+                (None, _) => ", removed but still durable",
+            };
+            let Some(ino) = now.or(kept) else { continue };
+            let len = path.len();
+            path.push('/');
+            path.push_str(name);
+            let found = self.inode(ino);
+            if found.kind == Kind::Directory {
+                push(text, format_args!("{path}/{state}"));
+                self.list_entries(ino, path, text);
+            } else {
+                let content = &found.content;
+                push(
+                    text,
+                    format_args!(
+                        "{path} inode {}: {} bytes, {} durable, {} synced{state}",
+                        ino.0,
+                        content.volatile.len(),
+                        content.durable.len(),
+                        content.synced
+                    ),
+                );
+            }
+            path.truncate(len);
+        }
+    }
+
+    fn list_pending(&self, text: &mut String) {
+        let mut space = Space::default();
+        space.build(self, u32::MAX);
+        for op in &space.ops {
+            let lost = if self.is_all_lost(op) { ", lost by a failed sync" } else { "" };
+            push(text, format_args!("pending {}: {}{lost}", op.id, op.describe(self)));
+        }
+    }
+
+    fn is_all_lost(&self, op: &Op) -> bool {
+        let content = &self.inode(op.ino).content;
+        let at = content.pending.binary_search_by_key(&op.id, |record| record.id);
+        match (op.kind, at) {
+            (OpKind::Write { .. }, Ok(at)) => {
+                let mut sectors = content.sectors(&content.pending[at]);
+                sectors.all(|sector| content.is_lost(sector, op.id))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Adds a line.
+pub(super) fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
+    text.write_fmt(line).expect("a string takes all");
+    text.push('\n');
+}

@@ -1,0 +1,94 @@
+//! The simulated disk: a file system in memory that can crash in every legal way.
+//!
+//! A [`Disk`] is plain data. It knows no clock, no thread and no randomness of its own; where a
+//! crash has a choice, a [`Pick`] makes it. It injects no errors: whoever calls it decides that a
+//! write ends early or that a sync fails, and tells the disk, which keeps the consequences.
+//!
+//! # The fault model
+//!
+//! This is a contract: a program that is correct under it may lose nothing else on a real machine
+//! that keeps these rules. Where a rule speaks of what Linux does, it is an assumption drawn from
+//! documentation and studies; it was not checked here against a running kernel.
+//!
+//! **Registers.** The state of the disk is a set of registers: each sector of [`SECTOR`] bytes of
+//! each inode, each inode's size, each entry of each directory. Every call is recorded as
+//! operations on registers. The operations on one register form a chain of versions, each on top
+//! of the one before, since the cache holds one copy of a page and writes it back as it is. After
+//! a loss of power each register shows one of its versions, the last durable one or a later one,
+//! and the choice is free but for the rules below.
+//!
+//! **Process death** takes nothing that was completed. Of a write in flight any prefix may have
+//! been done. Open files, locks and inodes without a name are gone. What was not durable before
+//! is not durable after.
+//!
+//! **Writes.** A write changes each sector it touches, and the size if it grows the file. These
+//! are separate: a later sector may survive without an earlier one, a size without its bytes,
+//! bytes without their size. Sectors are atomic, except under a write in flight, which is torn at
+//! any byte. A sector below the size that no write has reached shows zeros; where the profile
+//! says so, it may show stale garbage instead: noise, or earlier bytes of the same file.
+//! Assumption: a sector that already holds bytes of the file gets no garbage, because its page was
+//! cleared when it was allocated.
+//!
+//! **Truncation** is one operation on the size and on all sectors it cuts: all of it survives or
+//! none. A file cannot be grown by it.
+//!
+//! **Names.** Creating, removing, linking and renaming are each atomic; a rename changes two
+//! entries or none. An entry may come back with what it meant when it was last durable, and with
+//! it the old content of a file that was removed or replaced. An inode that no name reaches is
+//! gone.
+//!
+//! **Sync of a file.** Completed with Ok, it makes durable the pages of [`PAGE`] bytes that were
+//! dirty when it was submitted, as they were then, and the size; later writes are not covered,
+//! nor is the name, unless the profile says so. What it makes durable brings along all that the
+//! edges of the profile say it needs. **Sync of a directory** does the same for its entries.
+//!
+//! **A failed sync** leaves the pages it was to write clean. Readers still see their new bytes.
+//! Whether those reached the medium is open: after a crash each sector may show any version since
+//! the durable one. A later sync that returns Ok does not cover these pages, unless they were
+//! dirtied again in between; then a page is written whole. The size is not a page: it stays
+//! pending, and the next sync makes it durable, so it may come to cover bytes that are lost.
+//!
+//! **Nothing synced is ever lost.** Media faults are not part of this model.
+//!
+//! **Profiles** ([`Profile`]) add edges, as data: [`POSIX_WEAK`] none, [`EXT4_ORDERED`] those of a
+//! metadata journal, of blocks written before the size that exposes them, and of renames that
+//! replace a file.
+//!
+//! # Simplifications
+//!
+//! Writes never leave holes, so there are no sparse files. Directories are not renamed. Completed
+//! writes to one file are ordered as they complete, as under an inode lock. Background write-back
+//! does not fail by itself, and a page that a failed sync left clean is not evicted while the
+//! machine runs.
+
+mod choose;
+mod content;
+mod crash;
+mod directory;
+mod file;
+mod image;
+mod listing;
+mod names;
+mod profile;
+mod report;
+mod space;
+mod state;
+mod sync;
+
+pub use choose::Fates;
+pub use crash::CrashSpace;
+pub use file::InFlight;
+pub use image::Image;
+pub use profile::{
+    CrossDirectoryRename, EXT4_ORDERED, FailedDirSync, FileSync, MetadataOrder, NewBlocks,
+    POSIX_WEAK, PROFILES, Profile, ReplacingRename, Unwritten,
+};
+pub use report::{CrashReport, Fate, Op, OpKind, Strategy};
+pub use state::{Disk, EntryOp, Errno, Fd, Ino, Pick};
+pub use sync::{SyncOutcome, SyncTicket};
+
+/// The unit that the medium writes whole, in bytes.
+pub const SECTOR: u32 = 512;
+
+/// The unit of the page cache, in which a sync succeeds or fails, and the size of a block.
+pub const PAGE: u32 = 4096;

@@ -1,0 +1,143 @@
+//! Profiles of file systems: what a crash may leave is decided by data, not by code.
+//!
+//! A profile is a row of switches. Each switch answers one question about ordering or about what a
+//! failed sync does; the code that builds crash images asks the switch and nothing else, so a new
+//! file system is a new row, and a new behaviour is a new variant of one switch.
+//!
+//! What the rows say of Linux file systems follows their documentation and published studies of
+//! crash consistency; it has not been checked here against a running kernel, and is an assumption
+//! wherever the doc of a variant says so.
+//!
+//! Rows still to come and what they need beyond the switches here: a journal that carries data
+//! (new blocks and old alike wait for the same commit, and a failed write-back is reported by the
+//! next sync); a log-structured metadata log with sizes published after their own data; copy on
+//! write (old or new extent, never mixed, and a failed sync that takes the new bytes back); a
+//! device that answers Ok to a sync and keeps nothing.
+
+/// How directory operations and truncations are ordered among themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetadataOrder {
+    /// Not at all: each name is on its own until its directory is synced.
+    Free,
+    /// One journal: they reach the disk in the order they were made, so what survives is a prefix.
+    /// A new size carries everything that the journal took before it, but may itself come
+    /// arbitrarily late, because blocks are allocated late.
+    Journal,
+}
+
+/// Whether bytes that need a new block are on disk before the size that exposes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewBlocks {
+    /// Size and bytes are independent.
+    Unordered,
+    /// The write that first touches a block is on disk before a size that covers it. Later writes
+    /// into the same block get no such promise: write-back may have mapped the block in between
+    /// (an assumption about delayed allocation), and then only the size may move.
+    BeforeSize,
+}
+
+/// What a rename over an existing name does for the bytes of the file that takes the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplacingRename {
+    /// Nothing.
+    Bare,
+    /// The size the file had is on disk before the rename, and with it what [`NewBlocks`] ties to
+    /// a size. A rename to a free name gets nothing.
+    CarriesSize,
+}
+
+/// What a successful sync of a file makes durable beside its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileSync {
+    /// Nothing: the name needs a sync of its directory.
+    ContentOnly,
+    /// The names of the file, too.
+    ContentAndNames,
+}
+
+/// When a rename between two directories is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrossDirectoryRename {
+    /// When both directories have been synced since.
+    BothSyncs,
+    /// When either has.
+    EitherSync,
+}
+
+/// What a sector shows that the size covers but no write ever reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unwritten {
+    /// Zeros.
+    Zeros,
+    /// Zeros, or whatever the medium held before.
+    ZerosOrGarbage,
+}
+
+/// What a failed sync of a directory does to the names it was to make durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailedDirSync {
+    /// A directory is taken for one page: it is clean afterwards, and a later sync covers those
+    /// names only if the directory was changed again in between (assumption, the pessimistic
+    /// reading of what is known for files).
+    CleansPage,
+    /// They stay pending, and the next sync tries them again (assumption: they are in a journal).
+    StaysPending,
+}
+
+/// One row of switches; see the module.
+#[derive(Debug)]
+pub struct Profile {
+    /// Name in scenarios and reports.
+    pub name: &'static str,
+    /// Order of directory operations and truncations.
+    pub metadata: MetadataOrder,
+    /// Bytes in new blocks against the size.
+    pub new_blocks: NewBlocks,
+    /// Bytes of a file renamed over another.
+    pub replacing_rename: ReplacingRename,
+    /// Names of a synced file.
+    pub file_sync: FileSync,
+    /// Renames between directories.
+    pub cross_directory_rename: CrossDirectoryRename,
+    /// Sectors that no write reached.
+    pub unwritten: Unwritten,
+    /// Names after a failed directory sync.
+    pub failed_dir_sync: FailedDirSync,
+}
+
+/// What POSIX promises and no more: only syncs order anything, only a directory sync keeps names.
+pub static POSIX_WEAK: Profile = Profile {
+    name: "posix-weak",
+    metadata: MetadataOrder::Free,
+    new_blocks: NewBlocks::Unordered,
+    replacing_rename: ReplacingRename::Bare,
+    file_sync: FileSync::ContentOnly,
+    cross_directory_rename: CrossDirectoryRename::BothSyncs,
+    unwritten: Unwritten::ZerosOrGarbage,
+    failed_dir_sync: FailedDirSync::CleansPage,
+};
+
+/// ext4 with `data=ordered` and delayed allocation.
+///
+/// Simplified: the flush that ext4 does when a file truncated to nothing is closed is left out, so
+/// this row allows a few images more than the file system.
+pub static EXT4_ORDERED: Profile = Profile {
+    name: "ext4-ordered",
+    metadata: MetadataOrder::Journal,
+    new_blocks: NewBlocks::BeforeSize,
+    replacing_rename: ReplacingRename::CarriesSize,
+    file_sync: FileSync::ContentAndNames,
+    cross_directory_rename: CrossDirectoryRename::EitherSync,
+    unwritten: Unwritten::Zeros,
+    failed_dir_sync: FailedDirSync::StaysPending,
+};
+
+/// Every profile, in the order of their strength.
+pub static PROFILES: [&Profile; 2] = [&POSIX_WEAK, &EXT4_ORDERED];
+
+impl Profile {
+    /// Finds a profile by its name.
+    pub fn named(name: &str) -> Option<&'static Profile> {
+        PROFILES.into_iter().find(|profile| profile.name == name)
+    }
+}

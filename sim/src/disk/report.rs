@@ -1,0 +1,162 @@
+//! What a crash kept and lost, operation by operation, for explanations.
+
+use super::choose::Fates;
+use super::content::OpId;
+use super::listing::push;
+use super::names::NameId;
+use super::space::{Space, Target};
+use super::state::{Disk, EntryOp, Ino};
+
+/// What an operation was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpKind {
+    /// Bytes written.
+    Write {
+        /// Where the first byte went.
+        offset: u32,
+        /// How many.
+        len: u32,
+    },
+    /// A file cut.
+    Truncate {
+        /// The size it was cut to.
+        size: u32,
+    },
+    /// A directory entry changed.
+    Entry(EntryOp),
+}
+
+/// An operation that was pending at a crash.
+#[derive(Clone, Copy, Debug)]
+pub struct Op {
+    /// Rises in time.
+    pub(super) id: OpId,
+    /// What it was.
+    pub kind: OpKind,
+    /// The file it was done to.
+    pub ino: Ino,
+    pub(super) name: NameId,
+}
+
+/// What became of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// All of it is in the image.
+    Survived,
+    /// None of it is.
+    Lost,
+    /// Some is: so many of its sectors, sizes and entries (bytes, for a write in flight), of so
+    /// many.
+    Torn(u32, u32),
+}
+
+/// How [`Disk::power_loss`] went about choosing an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// Nothing was pending, so there was nothing to choose.
+    NothingPending,
+    /// Everything pending is lost.
+    AllLost,
+    /// Everything pending survives.
+    AllKept,
+    /// What came before some moment survives.
+    Prefix,
+    /// As [`Strategy::Prefix`], and the next operation is torn.
+    TornPrefix,
+    /// Every register is chosen for itself.
+    Independent,
+    /// Each file and each name survives whole or not at all.
+    WholeFiles,
+    /// One operation is lost, with what needs it.
+    OmitOne,
+    /// One operation survives, with what it needs.
+    KeepOne,
+    /// Names and sizes survive, and of the bytes only what they need.
+    SizesOnly,
+    /// The caller chose the image.
+    Chosen,
+    /// Names survive, and of sizes and bytes only what they need.
+    NamesOnly,
+}
+
+/// What a power loss did.
+#[derive(Clone, Debug)]
+pub struct CrashReport {
+    /// How the image was chosen.
+    pub strategy: Strategy,
+    /// The operations that were pending, in time order.
+    pub ops: Vec<(Op, Fate)>,
+    /// The sectors that show stale garbage: file and index of the sector.
+    pub garbage: Vec<(Ino, u32)>,
+}
+
+impl CrashReport {
+    pub(super) fn new(space: &Space, fates: &Fates, strategy: Strategy) -> Self {
+        let mut ops: Vec<(Op, Fate)> = space.ops.iter().map(|op| (*op, Fate::Torn(0, 0))).collect();
+        for (register, version) in fates.versions.iter().enumerate() {
+            for step in &space.steps[space.step_range(register as u32)] {
+                let Ok(index) = ops.binary_search_by_key(&step.op, |(op, _)| op.id) else {
+                    continue;
+                };
+                if let Fate::Torn(kept, all) = &mut ops[index].1 {
+                    *kept += version.saturating_sub(step.from).min(step.weight);
+                    *all += step.weight;
+                }
+            }
+        }
+        for (_, fate) in &mut ops {
+            *fate = match *fate {
+                Fate::Torn(kept, all) if kept == all => Fate::Survived,
+                Fate::Torn(0, _) => Fate::Lost,
+                fate => fate,
+            };
+        }
+        let targets = fates.garbage.iter().map(|(at, _)| space.registers[*at as usize].target);
+        let garbage = targets.filter_map(|target| match target {
+            Target::Sector(ino, sector) => Some((ino, sector)),
+            Target::Size(_) | Target::Entry(..) => None,
+        });
+        Self { strategy, ops, garbage: garbage.collect() }
+    }
+
+    /// One line per pending operation. `disk` is the disk that crashed.
+    pub fn describe(&self, disk: &Disk) -> String {
+        let mut text = format!("{:?}\n", self.strategy);
+        for (op, fate) in &self.ops {
+            text.push_str(&op.describe(disk));
+            match fate {
+                Fate::Survived => text.push_str(": survived\n"),
+                Fate::Lost => text.push_str(": lost\n"),
+                Fate::Torn(kept, all) => {
+                    push(&mut text, format_args!(": torn, {kept} of {all} pieces survived"));
+                }
+            }
+        }
+        if !self.garbage.is_empty() {
+            push(&mut text, format_args!("stale garbage in {} sectors", self.garbage.len()));
+        }
+        text
+    }
+}
+
+impl Op {
+    /// The operation in words, such as `write 000003.log 512..640`.
+    pub fn describe(&self, disk: &Disk) -> String {
+        let name = disk.names.get(self.name);
+        match self.kind {
+            OpKind::Write { offset, len } => format!("write {name} {offset}..{}", offset + len),
+            OpKind::Truncate { size } => format!("truncate {name} to {size}"),
+            OpKind::Entry(what) => {
+                let what = match what {
+                    EntryOp::Create => "create",
+                    EntryOp::Remove => "remove",
+                    EntryOp::Rename => "rename to",
+                    EntryOp::Link => "link as",
+                    EntryOp::CreateDir => "create directory",
+                    EntryOp::RemoveDir => "remove directory",
+                };
+                format!("{what} {name}")
+            }
+        }
+    }
+}

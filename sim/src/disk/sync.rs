@@ -1,0 +1,181 @@
+//! Syncs of files and directories: what exactly becomes durable, and what a failure leaves.
+
+use super::content::OpId;
+use super::profile::{
+    CrossDirectoryRename, FailedDirSync, FileSync, MetadataOrder, NewBlocks, ReplacingRename,
+};
+use super::state::{Disk, Errno, Fd, Ino, Kind, MetaOp};
+
+/// A sync submitted with [`Disk::begin_sync`] or [`Disk::begin_sync_dir`] and not completed.
+#[derive(Debug)]
+#[must_use = "a sync in flight has to be completed"]
+pub struct SyncTicket {
+    ino: Ino,
+    /// Last operation that it covers.
+    begin: OpId,
+    epoch: u32,
+}
+
+/// How a sync ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncOutcome {
+    /// All it covers is durable.
+    Ok,
+    /// Some of it may have reached the medium; the rest is lost unless it is written again.
+    Failed,
+}
+
+impl Disk {
+    /// Submits a sync of a file. It covers the pages dirty now.
+    pub fn begin_sync(&mut self, fd: Fd) -> SyncTicket {
+        let ino = self.ino(fd);
+        self.ticket(ino)
+    }
+
+    /// Submits a sync of a directory. It covers the names changed by now.
+    pub fn begin_sync_dir(&mut self, dir: &str) -> Result<SyncTicket, Errno> {
+        let ino = self.lookup_directory(dir)?;
+        Ok(self.ticket(ino))
+    }
+
+    fn ticket(&mut self, ino: Ino) -> SyncTicket {
+        // A sync in flight holds the file open.
+        self.inode_mut(ino).opens += 1;
+        SyncTicket { ino, begin: self.clock, epoch: self.epoch }
+    }
+
+    /// Completes a sync of either kind. One submitted before the last crash touches nothing.
+    #[expect(clippy::needless_pass_by_value, reason = "a ticket is good for one completion")]
+    pub fn finish_sync(&mut self, ticket: SyncTicket, outcome: SyncOutcome) {
+        if ticket.epoch != self.epoch {
+            return;
+        }
+        let SyncTicket { ino, begin, .. } = ticket;
+        match (self.inode(ino).kind, outcome) {
+            (Kind::File, SyncOutcome::Ok) => self.file_synced(ino, begin),
+            (Kind::Directory, SyncOutcome::Ok) => self.directory_synced(ino, begin),
+            (Kind::File, SyncOutcome::Failed) => {
+                let now = self.tick();
+                self.inode_mut(ino).content.sync_failed(begin, now);
+            }
+            (Kind::Directory, SyncOutcome::Failed) => {
+                let now = self.tick();
+                if self.profile.failed_dir_sync == FailedDirSync::CleansPage {
+                    self.inode_mut(ino).lost.push((begin, now));
+                }
+            }
+            (Kind::Free, _) => unreachable!("a sync in flight holds the file open"),
+        }
+        self.inode_mut(ino).opens -= 1;
+        self.release(ino);
+    }
+
+    fn new_blocks_first(&self) -> bool {
+        self.profile.new_blocks == NewBlocks::BeforeSize
+    }
+
+    fn file_synced(&mut self, ino: Ino, begin: OpId) {
+        let mut commit = 0;
+        if self.profile.metadata == MetadataOrder::Journal {
+            commit = self.inode(ino).content.last_size_change(begin);
+        }
+        if self.profile.file_sync == FileSync::ContentAndNames {
+            let names = self.meta.iter().rev().find(|op| op.id <= begin && op.ino == ino);
+            commit = commit.max(names.map_or(0, |op| op.id));
+        }
+        let new_blocks_first = self.new_blocks_first();
+        self.inode_mut(ino).content.sync(begin, new_blocks_first);
+        self.commit_journal(commit);
+    }
+
+    fn directory_synced(&mut self, dir: Ino, begin: OpId) {
+        let lost = self.inode(dir).lost.iter().filter(|(_, since)| *since <= begin);
+        let lost = lost.map(|(upto, _)| *upto).max().unwrap_or(0);
+        let last = self.meta.iter().rev().find(|op| op.id <= begin && op.touches(dir));
+        let Some(last) = last.map(|op| op.id).filter(|id| lost < *id) else { return };
+        if self.profile.metadata == MetadataOrder::Journal {
+            self.commit_journal(last);
+            return;
+        }
+        let either = self.profile.cross_directory_rename == CrossDirectoryRename::EitherSync;
+        let mut wanted: Vec<bool> = Vec::with_capacity(self.meta.len());
+        for op in &mut self.meta {
+            if op.id <= begin {
+                op.synced[0] |= op.first.dir == dir;
+                op.synced[1] |= op.second.is_none_or(|second| second.dir == dir);
+            }
+            let sides = op.synced.iter().filter(|synced| **synced).count();
+            wanted.push(op.touches(dir) && op.id <= begin && (sides == 2 || either));
+        }
+        if self.meta.iter().any(MetaOp::crosses_directories) {
+            self.close_down(&mut wanted);
+        }
+        self.harden_entries(&wanted);
+    }
+
+    /// Adds to `wanted` the operations below it: those before on the same entries.
+    fn close_down(&self, wanted: &mut [bool]) {
+        // What an operation needs is earlier, so one walk back meets every need in time.
+        for later in (0..self.meta.len()).rev() {
+            let (before, at) = wanted.split_at_mut(later);
+            if at[0] {
+                for (earlier, wanted) in before.iter_mut().enumerate() {
+                    *wanted |= self.meta[later].shares_entry(&self.meta[earlier]);
+                }
+            }
+        }
+    }
+
+    /// Makes all that the journal took up to operation `commit` durable.
+    fn commit_journal(&mut self, commit: OpId) {
+        let count = self.meta.partition_point(|op| op.id <= commit);
+        let new_blocks_first = self.new_blocks_first();
+        if self.profile.replacing_rename == ReplacingRename::CarriesSize {
+            for index in 0..count {
+                let op = self.meta[index];
+                if op.replaces {
+                    let content = &mut self.inode_mut(op.ino).content;
+                    content.sync_size(op.id, new_blocks_first);
+                    content.prune();
+                }
+            }
+        }
+        if self.has_cuts && commit != 0 {
+            self.has_cuts = false;
+            for inode in &mut self.inodes {
+                let cut = inode.content.last_cut(commit);
+                if cut != 0 {
+                    inode.content.sync_size(cut, new_blocks_first);
+                    inode.content.prune();
+                }
+                self.has_cuts |= inode.content.last_cut(OpId::MAX) != 0;
+            }
+        }
+        if 0 < count {
+            let wanted: Vec<bool> = (0..self.meta.len()).map(|index| index < count).collect();
+            self.harden_entries(&wanted);
+        }
+    }
+
+    /// Carries the chosen operations out in the durable directories, in time order.
+    fn harden_entries(&mut self, wanted: &[bool]) {
+        let mut index = 0;
+        let mut meta = std::mem::take(&mut self.meta);
+        meta.retain(|op| {
+            let chosen = wanted[index];
+            index += 1;
+            if chosen {
+                for change in op.changes() {
+                    // The link that the pending operation held passes to the directory.
+                    let entries = &mut self.inodes[change.dir.index()].durable;
+                    if let Some(old) = entries.set(&self.names, change.name, change.to) {
+                        self.inode_mut(old).durable_links -= 1;
+                        self.release(old);
+                    }
+                }
+            }
+            !chosen
+        });
+        self.meta = meta;
+    }
+}

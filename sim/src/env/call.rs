@@ -1,0 +1,250 @@
+//! One call to the disk: submission, virtual time, completion, and what can strike in between.
+
+use std::path::Path;
+use std::time::Duration;
+
+use faultline::FileOp;
+
+use super::inject::{Injected, inject};
+use crate::arena::Outside;
+use crate::disk::{Disk, Errno, SyncOutcome, SyncTicket};
+use crate::fault::{FileRole, Operation};
+use crate::kernel::{Kernel, Step, StepKind, with_kernel};
+use crate::trace::{Lane, Tag};
+use crate::workload::{Calls, Moment, Trigger};
+use crate::world::{World, with_world};
+
+/// What a call is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    /// The whole name.
+    pub(super) name: &'a str,
+    /// What kind of file it names.
+    pub(super) role: FileRole,
+    /// Bytes that the call carries.
+    pub(super) bytes: u64,
+}
+
+impl<'a> Target<'a> {
+    pub(super) fn of(path: &'a Path) -> Self {
+        let name = path.to_str().expect("names in the simulator are text");
+        Target { name, role: FileRole::of_file(name), bytes: 0 }
+    }
+
+    pub(super) fn directory(path: &'a Path) -> Self {
+        let name = path.to_str().expect("names in the simulator are text");
+        let name = if name.is_empty() { "/" } else { name };
+        Target { name, role: FileRole::Directory, bytes: 0 }
+    }
+
+    fn short(&self) -> &'a str {
+        self.name.rsplit('/').next().filter(|last| !last.is_empty()).unwrap_or(self.name)
+    }
+
+    /// A number for the file in scheduling steps: the same in every run of a seed.
+    fn object(&self) -> u32 {
+        let digits = self.short().bytes().filter(u8::is_ascii_digit);
+        let number = digits.fold(0u32, |n, digit| n.wrapping_mul(10) + u32::from(digit - b'0'));
+        (self.role as u32) << 24 | (number & 0x00ff_ffff)
+    }
+}
+
+/// The operation as fault plans name it; `None` for one that no fault can strike.
+fn operation(op: FileOp) -> Option<Operation> {
+    Some(match op {
+        FileOp::Open => Operation::Open,
+        FileOp::Create => Operation::Create,
+        FileOp::Read => Operation::Read,
+        FileOp::Append => Operation::Append,
+        FileOp::Sync => Operation::Sync,
+        FileOp::Close => Operation::Close,
+        FileOp::SyncDir => Operation::SyncDir,
+        FileOp::List => Operation::List,
+        FileOp::Exists => Operation::Exists,
+        FileOp::Size => Operation::Size,
+        FileOp::Rename => Operation::Rename,
+        FileOp::Remove => Operation::Remove,
+        FileOp::Truncate => Operation::Truncate,
+        FileOp::Link => Operation::Link,
+        FileOp::CreateDir => Operation::CreateDir,
+        FileOp::RemoveDir => Operation::RemoveDir,
+        FileOp::Lock => return None,
+    })
+}
+
+/// Whether a call can change what a crash leaves.
+fn mutates(op: FileOp) -> bool {
+    matches!(
+        op,
+        FileOp::Create
+            | FileOp::Append
+            | FileOp::Sync
+            | FileOp::SyncDir
+            | FileOp::Rename
+            | FileOp::Remove
+            | FileOp::Truncate
+            | FileOp::Link
+            | FileOp::CreateDir
+            | FileOp::RemoveDir
+    )
+}
+
+/// Makes a call.
+///
+/// `begin` submits it and may fail at once; `finish` completes it after its time. Both get the
+/// fault decided for the call. The process may die before, between and after them; then this does
+/// not return.
+pub(super) fn call<B, T>(
+    op: FileOp,
+    target: &Target<'_>,
+    begin: impl FnOnce(&World, Option<Injected>) -> Result<B, Errno>,
+    finish: impl FnOnce(&World, B, Option<Injected>) -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    let _outside = Outside::enter();
+    with_world(|world| {
+        with_kernel(|kernel| {
+            let object = target.object();
+            let word = u64::from(object) << 8 | op as u64;
+            kernel.with_trace(|trace| trace.note(Tag::Io, word));
+            let fault = world.decide_fault(kernel, op, target);
+            let moment = world.crash_moment(op, target.role);
+            if moment == Some(Moment::Before) {
+                kernel.tell(Lane::Fault, || format!("dies before {op} {}", target.short()));
+                kernel.crash();
+            }
+            let begun = begin(world, fault);
+            if let Some(Moment::Inside(points)) = moment {
+                kernel.tell(Lane::Fault, || format!("dies inside {op} {}", target.short()));
+                kernel.crash_within(u64::from(points) + 1);
+            }
+            let latency = world.draw_latency(op, target.bytes, fault);
+            kernel.block(Step::new(StepKind::Io, object), Some(latency));
+            if matches!(moment, Some(Moment::Inside(_))) {
+                // It would complete now; it never does.
+                kernel.crash();
+            }
+            let result = begun.and_then(|begun| finish(world, begun, fault));
+            if result.as_ref().err() == Some(&Errno::NoSpace) {
+                world.found_full.set(world.found_full.get() + 1);
+            }
+            note_result(kernel, op, target, result.as_ref().err().copied(), fault);
+            if moment == Some(Moment::After) {
+                kernel.tell(Lane::Fault, || format!("dies after {op} {}", target.short()));
+                kernel.crash();
+            }
+            result
+        })
+    })
+}
+
+fn note_result(
+    kernel: &Kernel,
+    op: FileOp,
+    target: &Target<'_>,
+    errno: Option<Errno>,
+    fault: Option<Injected>,
+) {
+    let code = errno.map_or(0, |errno| errno as u64 + 1);
+    kernel.with_trace(|trace| trace.note(Tag::Io, code));
+    kernel.tell(Lane::Disk, || {
+        let mut words = format!("{op} {}", target.short());
+        if target.bytes > 0 {
+            words += &format!(" {} B", target.bytes);
+        }
+        match (errno, fault) {
+            (None, None) => {}
+            (None, Some(fault)) => words += &format!(" ok, with {}", fault.kind.name()),
+            (Some(errno), None) => words += &format!(" -> {errno:?}"),
+            (Some(errno), Some(fault)) => {
+                words += &format!(" -> {errno:?}, injected: {}", fault.kind.name());
+            }
+        }
+        words
+    });
+}
+
+/// A call whose whole effect comes at its completion.
+pub(super) fn simple<T>(
+    op: FileOp,
+    target: &Target<'_>,
+    effect: impl FnOnce(&mut Disk) -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    call(
+        op,
+        target,
+        |_, _| Ok(()),
+        |world, (), fault| {
+            let mut disk = world.disk.borrow_mut();
+            match fault.and_then(|fault| fault.errno.map(|errno| (errno, fault.done))) {
+                None => effect(&mut disk),
+                Some((errno, false)) => Err(errno),
+                // Done, and yet reported as failed.
+                Some((errno, true)) => effect(&mut disk).and(Err(errno)),
+            }
+        },
+    )
+}
+
+/// A sync of a file or directory: covers what is dirty at its submission.
+pub(super) fn sync(
+    op: FileOp,
+    target: &Target<'_>,
+    begin: impl FnOnce(&mut Disk) -> Result<SyncTicket, Errno>,
+) -> Result<(), Errno> {
+    call(
+        op,
+        target,
+        |world, _| begin(&mut world.disk.borrow_mut()),
+        |world, ticket, fault| {
+            let failed = fault.and_then(|fault| fault.errno);
+            let is_kept = failed.is_none() && !world.swallow_syncs.get();
+            let outcome = if is_kept { SyncOutcome::Ok } else { SyncOutcome::Failed };
+            world.disk.borrow_mut().finish_sync(ticket, outcome);
+            failed.map_or(Ok(()), Err)
+        },
+    )
+}
+
+impl World {
+    fn decide_fault(&self, kernel: &Kernel, op: FileOp, target: &Target<'_>) -> Option<Injected> {
+        let operation = operation(op).filter(|_| !self.is_looking.get())?;
+        let mut stream = self.fault_stream.borrow_mut();
+        let mut faults = self.faults.borrow_mut();
+        let fault = faults.decide(operation, target.role, self.phase.get(), &mut *stream)?;
+        let word = (fault.kind as u64) << 32 | u64::from(fault.draw);
+        kernel.with_trace(|trace| trace.note(Tag::Fault, word));
+        Some(inject(fault))
+    }
+
+    /// The part of this call in which the planned crash strikes, if this is its call.
+    fn crash_moment(&self, op: FileOp, role: FileRole) -> Option<Moment> {
+        let crash = self.crash.get().filter(|crash| crash.phase == self.phase.get())?;
+        let Trigger::Call { calls, nth, moment } = crash.trigger else { return None };
+        let counts = match calls {
+            Calls::LogAppend => op == FileOp::Append && role == FileRole::Log,
+            Calls::LogSync => op == FileOp::Sync && role == FileRole::Log,
+            Calls::LogCreate => op == FileOp::Create && role == FileRole::Log,
+            Calls::Mutating => mutates(op),
+        };
+        if !counts {
+            return None;
+        }
+        let seen = self.calls_seen.replace(self.calls_seen.get() + 1);
+        (seen == nth).then_some(moment)
+    }
+
+    /// How long a call takes: a typical time, give or take half, and what a fault adds.
+    fn draw_latency(&self, op: FileOp, bytes: u64, fault: Option<Injected>) -> Duration {
+        let typical = match op {
+            FileOp::Sync => 80_000,
+            FileOp::SyncDir => 60_000,
+            FileOp::Append => 2_000 + bytes,
+            FileOp::Read => 2_000 + bytes / 4,
+            FileOp::Create | FileOp::Rename | FileOp::Remove | FileOp::Link => 10_000,
+            _ => 1_500,
+        };
+        let share = u64::from(self.latency.borrow_mut().next_u32() >> 22);
+        let drawn = Duration::from_nanos(typical / 2 + typical * share / 1024);
+        drawn + fault.map_or(Duration::ZERO, |fault| fault.delay)
+    }
+}

@@ -1,0 +1,49 @@
+//! What a fault means for the call that it strikes.
+
+use std::time::Duration;
+
+use crate::disk::Errno;
+use crate::fault::{Fault, FaultKind};
+
+/// A fault, carried out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Injected {
+    /// What strikes.
+    pub(super) kind: FaultKind,
+    /// The error that the caller gets, if it gets one.
+    pub(super) errno: Option<Errno>,
+    /// Whether the call takes its full effect all the same.
+    pub(super) done: bool,
+    /// Decides how much of an append is done; see [`Fault::short_len`].
+    fault: Fault,
+    /// How much longer the call takes.
+    pub(super) delay: Duration,
+}
+
+impl Injected {
+    /// How many of `len` bytes an append writes.
+    pub(super) fn kept(&self, len: usize) -> usize {
+        match self.kind {
+            FaultKind::ShortAppend | FaultKind::NoSpaceAppend => self.fault.short_len(len),
+            FaultKind::AppendError => 0,
+            _ => len,
+        }
+    }
+}
+
+/// The effect of `fault`.
+pub(super) fn inject(fault: Fault) -> Injected {
+    use FaultKind as Kind;
+    let errno = match fault.kind {
+        Kind::LatencySpike | Kind::LongStall => None,
+        Kind::NoSpaceAppend | Kind::NoSpaceCreate => Some(Errno::NoSpace),
+        _ => Some(Errno::Io),
+    };
+    let delay = match fault.kind {
+        Kind::LatencySpike => Duration::from_micros(100 + fault.scaled(5_000)),
+        Kind::LongStall => Duration::from_millis(20 + fault.scaled(2_000)),
+        _ => Duration::ZERO,
+    };
+    let done = matches!(fault.kind, Kind::FullAppend | Kind::CloseError | Kind::RenameDone);
+    Injected { kind: fault.kind, errno, done, fault, delay }
+}

@@ -1,0 +1,166 @@
+//! [`SimEnv`]: the engine's outside world inside the simulator.
+//!
+//! Every call is *submitted*, takes virtual time during which other threads run, and *completes*.
+//! A crash can strike before, inside and after each call that changes the disk; a fault can be
+//! decided at its submission. Contents and names live in [`crate::disk`].
+//!
+//! Architecture invariant: nothing allocated here on the harness's side is handed to the engine;
+//! errors and names are made on the engine's side of the arena.
+
+mod call;
+mod files;
+mod inject;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+
+use faultline::env::{Env, FileLock, RandomAccessFile, SequentialFile, WritableFile};
+use faultline::{Error, FileOp, Result};
+
+use crate::disk::Errno;
+use crate::kernel::{SimClock, SimThreads};
+
+use call::{Target, call, simple};
+use files::{SimAppend, SimFile, SimLock};
+
+/// The simulated outside world. All of its state is in the [`crate::world::World`] of the run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SimEnv {
+    clock: SimClock,
+}
+
+/// The error that the engine sees, made on its side of the arena.
+fn error(errno: Errno, path: &Path, op: FileOp) -> Error {
+    let path: Arc<Path> = Arc::from(path);
+    let kind = match errno {
+        Errno::NotFound => return Error::NotFound { path, op },
+        Errno::NoSpace => return Error::NoSpace { path, op },
+        Errno::Exists => std::io::ErrorKind::AlreadyExists,
+        Errno::NotEmpty => std::io::ErrorKind::DirectoryNotEmpty,
+        Errno::NotADirectory => std::io::ErrorKind::NotADirectory,
+        Errno::IsADirectory => std::io::ErrorKind::IsADirectory,
+        Errno::Invalid => std::io::ErrorKind::InvalidInput,
+        Errno::Io => std::io::ErrorKind::Other,
+    };
+    Error::Io { kind, path, op }
+}
+
+impl Env for SimEnv {
+    type Threads = SimThreads;
+    type Clock = SimClock;
+
+    fn clock(&self) -> &SimClock {
+        &self.clock
+    }
+
+    fn open_sequential(&self, path: &Path) -> Result<Box<dyn SequentialFile>> {
+        let target = Target::of(path);
+        let fd = simple(FileOp::Open, &target, |disk| disk.open(target.name))
+            .map_err(|errno| error(errno, path, FileOp::Open))?;
+        Ok(Box::new(SimFile::new(fd, path)))
+    }
+
+    fn open_random_access(&self, path: &Path) -> Result<Box<dyn RandomAccessFile>> {
+        let target = Target::of(path);
+        let fd = simple(FileOp::Open, &target, |disk| disk.open(target.name))
+            .map_err(|errno| error(errno, path, FileOp::Open))?;
+        Ok(Box::new(SimFile::new(fd, path)))
+    }
+
+    fn create(&self, path: &Path) -> Result<Box<dyn WritableFile>> {
+        let target = Target::of(path);
+        let fd = simple(FileOp::Create, &target, |disk| disk.create(target.name))
+            .map_err(|errno| error(errno, path, FileOp::Create))?;
+        Ok(Box::new(SimAppend::new(fd, path)))
+    }
+
+    fn sync_dir(&self, dir: &Path) -> Result<()> {
+        let target = Target::directory(dir);
+        call::sync(FileOp::SyncDir, &target, |disk| disk.begin_sync_dir(target.name))
+            .map_err(|errno| error(errno, dir, FileOp::SyncDir))
+    }
+
+    fn list(&self, dir: &Path) -> Result<Vec<OsString>> {
+        let target = Target::directory(dir);
+        let names = simple(FileOp::List, &target, |disk| {
+            let mut names = Vec::new();
+            disk.list(target.name, &mut |name| names.push(name.to_owned()))?;
+            Ok(names)
+        })
+        .map_err(|errno| error(errno, dir, FileOp::List))?;
+        // Copied, so that the engine owns memory of its own process only.
+        Ok(names.iter().map(OsString::from).collect())
+    }
+
+    fn exists(&self, path: &Path) -> Result<bool> {
+        let target = Target::of(path);
+        simple(FileOp::Exists, &target, |disk| Ok(disk.exists(target.name)))
+            .map_err(|errno| error(errno, path, FileOp::Exists))
+    }
+
+    fn size(&self, path: &Path) -> Result<u64> {
+        let target = Target::of(path);
+        simple(FileOp::Size, &target, |disk| disk.size(target.name))
+            .map_err(|errno| error(errno, path, FileOp::Size))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        let (target, source) = (Target::of(to), Target::of(from));
+        simple(FileOp::Rename, &target, |disk| disk.rename(source.name, target.name))
+            .map_err(|errno| error(errno, to, FileOp::Rename))
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        let target = Target::of(path);
+        simple(FileOp::Remove, &target, |disk| disk.remove(target.name))
+            .map_err(|errno| error(errno, path, FileOp::Remove))
+    }
+
+    fn truncate(&self, path: &Path, size: u64) -> Result<()> {
+        let target = Target::of(path);
+        simple(FileOp::Truncate, &target, |disk| disk.truncate(target.name, size))
+            .map_err(|errno| error(errno, path, FileOp::Truncate))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> Result<()> {
+        let (target, source) = (Target::of(to), Target::of(from));
+        simple(FileOp::Link, &target, |disk| disk.link(source.name, target.name))
+            .map_err(|errno| error(errno, to, FileOp::Link))
+    }
+
+    fn create_dir(&self, dir: &Path) -> Result<()> {
+        let target = Target::directory(dir);
+        simple(FileOp::CreateDir, &target, |disk| match disk.create_dir(target.name) {
+            Err(Errno::Exists) => Ok(()),
+            other => other,
+        })
+        .map_err(|errno| error(errno, dir, FileOp::CreateDir))
+    }
+
+    fn remove_dir(&self, dir: &Path) -> Result<()> {
+        let target = Target::directory(dir);
+        simple(FileOp::RemoveDir, &target, |disk| disk.remove_dir(target.name))
+            .map_err(|errno| error(errno, dir, FileOp::RemoveDir))
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn FileLock>> {
+        let target = Target::of(path);
+        let taken = call(
+            FileOp::Lock,
+            &target,
+            |_, _| Ok(()),
+            |world, (), _| {
+                let mut disk = world.disk.borrow_mut();
+                let fd = disk.open_or_create(target.name)?;
+                disk.close(fd);
+                disk.lock(target.name, 1)
+            },
+        );
+        match taken {
+            Ok(true) => Ok(Box::new(SimLock::new(path))),
+            Ok(false) => Err(Error::Locked { path: Arc::from(path), holder: None }),
+            Err(errno) => Err(error(errno, path, FileOp::Lock)),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The kinds of fault, and the operations that each can strike.
+
+use serde::{Deserialize, Serialize};
+
+use super::role::Operation;
+
+/// Defines the kinds: for each its doc, variant, name in scenarios, and operations.
+macro_rules! fault_kinds {
+    ($($(#[$doc:meta])* $variant:ident $name:ident [$($operation:ident)*],)*) => {
+        /// What goes wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum FaultKind {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl FaultKind {
+            /// All kinds.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The name in scenarios and reports.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($name),)*
+                }
+            }
+
+            /// Whether it can strike `operation`.
+            pub fn strikes(self, operation: Operation) -> bool {
+                let operations: &[Operation] = match self {
+                    $(Self::$variant => &[$(Operation::$operation),*],)*
+                };
+                operations.contains(&operation)
+            }
+        }
+
+        /// Probability of each kind for every operation that it can strike.
+        #[derive(Clone, Debug, Default, Serialize)]
+        pub(super) struct Rates {
+            $(#[serde(skip_serializing_if = "is_zero")] $name: f64,)*
+        }
+
+        impl Rates {
+            /// Each kind with its rate.
+            pub(super) fn iter(&self) -> impl Iterator<Item = (FaultKind, f64)> {
+                [$((FaultKind::$variant, self.$name)),*].into_iter()
+            }
+
+            /// The rate of `kind`.
+            pub(super) fn get_mut(&mut self, kind: FaultKind) -> &mut f64 {
+                match kind {
+                    $(FaultKind::$variant => &mut self.$name,)*
+                }
+            }
+        }
+    };
+}
+
+fault_kinds! {
+    /// A drawn part of the bytes is written, less than all, then an I/O error.
+    ShortAppend short_append [Append],
+    /// All bytes are written, then an I/O error.
+    FullAppend full_append [Append],
+    /// Nothing is written, and an I/O error.
+    AppendError append_error [Append],
+    /// A drawn part of the bytes is written, less than all, then no space.
+    NoSpaceAppend no_space_append [Append],
+    /// No space for a new file.
+    NoSpaceCreate no_space_create [Create CreateDir Link],
+    /// An I/O error on opening.
+    OpenError open_error [Open],
+    /// Too many open files.
+    TooManyOpen too_many_open [Open Create],
+    /// An I/O error on creating; nothing was created.
+    CreateError create_error [Create CreateDir Link],
+    /// An I/O error on reading.
+    ReadError read_error [Read],
+    /// A sync that fails: its pages are clean, and may or may not be on the medium.
+    SyncError sync_error [Sync],
+    /// The file is closed, and an I/O error.
+    CloseError close_error [Close],
+    /// An I/O error; the old name stands.
+    RenameNotDone rename_not_done [Rename],
+    /// An I/O error, and yet the new name stands.
+    RenameDone rename_done [Rename],
+    /// An I/O error; the file is still there.
+    RemoveError remove_error [Remove RemoveDir],
+    /// An I/O error; nothing was cut.
+    TruncateError truncate_error [Truncate],
+    /// An I/O error on listing.
+    ListError list_error [List],
+    /// A sync of a directory that fails.
+    SyncDirError sync_dir_error [SyncDir],
+    /// An I/O error on asking for the size.
+    SizeError size_error [Size],
+    /// An I/O error on asking for existence: neither yes nor no.
+    ExistsError exists_error [Exists],
+    /// The call takes much longer than usual.
+    LatencySpike latency_spike [Open Create Read Append Sync Close Rename Remove List SyncDir],
+    /// The call takes longer than anyone expects of a healthy machine.
+    LongStall long_stall [Open Create Read Append Sync Close Rename Remove List SyncDir],
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(rate: &f64) -> bool {
+    *rate <= 0.0
+}

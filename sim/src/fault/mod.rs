@@ -1,0 +1,22 @@
+//! Faults that the environment injects into calls: which kinds there are, where they may strike,
+//! and a plan that decides, call by call.
+//!
+//! A [`FaultPlan`] is made from a [`FaultConfig`], the `[faults]` table of a scenario. It decides
+//! in two ways: at a rate, drawn from the fault stream, or by a script ("the third sync of a
+//! log"). It does nothing itself: the environment asks before each call and carries out what the
+//! plan says, telling the disk how a write or a sync ended. What was handed out is counted by kind
+//! and phase, since a campaign whose faults never strike proves nothing, and listed as a script,
+//! so that a failing run can be replayed and shrunk fault by fault.
+
+mod config;
+mod kind;
+mod plan;
+mod role;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{FaultConfig, RateRule, ScriptRule};
+pub use kind::FaultKind;
+pub use plan::{Fault, FaultPlan};
+pub use role::{FileRole, Operation, Phase};

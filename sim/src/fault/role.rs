@@ -1,0 +1,114 @@
+//! Where a fault may strike: the operation, the role of the file, the phase of the run.
+
+use serde::{Deserialize, Serialize};
+
+/// A call of the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Opens a file for reading, or takes hold of the lock file.
+    Open,
+    /// Creates or empties a file.
+    Create,
+    /// Reads from a file.
+    Read,
+    /// Appends to a file.
+    Append,
+    /// Syncs a file.
+    Sync,
+    /// Closes a file that was written.
+    Close,
+    /// Renames a file.
+    Rename,
+    /// Removes a file.
+    Remove,
+    /// Lists a directory.
+    List,
+    /// Syncs a directory.
+    SyncDir,
+    /// Asks for the size of a file.
+    Size,
+    /// Asks whether a file exists.
+    Exists,
+    /// Truncates a file.
+    Truncate,
+    /// Gives a file a second name.
+    Link,
+    /// Creates a directory.
+    CreateDir,
+    /// Removes a directory.
+    RemoveDir,
+}
+
+impl Operation {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::RemoveDir as usize + 1;
+}
+
+/// What a file is for, told from its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileRole {
+    /// A write-ahead log, `NNNNNN.log`.
+    Log,
+    /// A table, `NNNNNN.ldb` or `NNNNNN.sst`.
+    Table,
+    /// `MANIFEST-NNNNNN`.
+    Manifest,
+    /// `CURRENT`.
+    Current,
+    /// A file on its way to another name, `NNNNNN.dbtmp`.
+    Temp,
+    /// `LOCK`.
+    Lock,
+    /// A directory.
+    Directory,
+    /// Anything else.
+    Other,
+}
+
+impl FileRole {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::Other as usize + 1;
+
+    /// The role of the file at `path`. Directories cannot be told by their name: the caller knows
+    /// them by the operation.
+    pub fn of_file(path: &str) -> Self {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        match name {
+            "CURRENT" => return Self::Current,
+            "LOCK" => return Self::Lock,
+            _ => {}
+        }
+        if name.strip_prefix("MANIFEST-").is_some_and(is_number) {
+            return Self::Manifest;
+        }
+        match name.split_once('.') {
+            Some((number, "log")) if is_number(number) => Self::Log,
+            Some((number, "ldb" | "sst")) if is_number(number) => Self::Table,
+            Some((number, "dbtmp")) if is_number(number) => Self::Temp,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What the database is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It is open and working.
+    Run,
+    /// It is being opened.
+    Recovery,
+    /// It is being closed.
+    Close,
+}
+
+impl Phase {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::Close as usize + 1;
+
+    /// All phases.
+    pub const ALL: [Self; Self::COUNT] = [Self::Run, Self::Recovery, Self::Close];
+}

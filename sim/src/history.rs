@@ -1,0 +1,193 @@
+//! What clients asked for and were told, and what the engine showed of itself.
+//!
+//! Written by simulated threads through [`crate::world`], read by the model and the checkers. All
+//! of it is the harness's memory: it outlives every crash.
+
+use std::cmp::Ordering;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::workload::Plan;
+
+/// What is known of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Not yet given to the engine.
+    Waiting,
+    /// Given to the engine, which has not answered; if the process died meanwhile, never will.
+    InFlight,
+    /// Acknowledged with its first sequence.
+    Acknowledged {
+        /// First sequence.
+        sequence: u64,
+    },
+    /// The engine returned an error: absent, or present once, as the next open decides.
+    Failed,
+    /// Seen by an open after its call had no answer or an error.
+    Settled {
+        /// First sequence.
+        sequence: u64,
+    },
+    /// May never be seen again: an open or a `resume` decided so, or a crash lost it legally.
+    Absent,
+}
+
+/// One batch, by its place in the plan.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchState {
+    /// What is known of it.
+    pub status: Status,
+    /// Scheduling point at which it was given to the engine.
+    pub invoked: u64,
+    /// Scheduling point at which the engine answered.
+    pub returned: u64,
+    /// The incarnation that wrote it, from 0.
+    pub incarnation: u32,
+}
+
+/// Bytes of a value, by length and hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueDigest {
+    /// Length in bytes.
+    pub len: u64,
+    /// Hash of the bytes.
+    pub hash: u64,
+}
+
+impl ValueDigest {
+    /// The digest of `value`.
+    pub fn of(value: &[u8]) -> Self {
+        ValueDigest { len: value.len() as u64, hash: xxh3_64(value) }
+    }
+}
+
+/// One answer of a read.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The thread that read, by its number among readers.
+    pub reader: u32,
+    /// Sequence of the snapshot read at; `None` for a plain get.
+    pub sequence: Option<u64>,
+    /// Number of the key.
+    pub key: u32,
+    /// What was found.
+    pub found: Option<ValueDigest>,
+    /// Scheduling point at which the snapshot, or the get, was asked for.
+    pub invoked: u64,
+    /// Scheduling point at which the snapshot, or the get, had returned.
+    pub returned: u64,
+    /// Highest sequence acknowledged when it was asked for.
+    pub acknowledged: u64,
+    /// Whether the key was looked up by an iterator that showed all keys of the snapshot.
+    pub by_scan: bool,
+}
+
+/// An entry of the engine: one operation of one batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: Box<[u8]>,
+    /// The sequence.
+    pub sequence: u64,
+    /// The value; `None` for a delete.
+    pub value: Option<Box<[u8]>>,
+}
+
+impl Entry {
+    /// Order of commit.
+    pub fn by_sequence(&self, other: &Entry) -> Ordering {
+        self.sequence.cmp(&other.sequence).then_with(|| self.key.cmp(&other.key))
+    }
+}
+
+/// What one `open` showed.
+#[derive(Clone, Debug, Default)]
+pub struct Opened {
+    /// Entries that replay put into memtables, with the log that held them, in order of replay.
+    pub replayed: Vec<(u64, Entry)>,
+    /// Every live entry after the open, in no particular order.
+    pub entries: Vec<Entry>,
+    /// The engine's last sequence.
+    pub last_sequence: u64,
+    /// Scheduling point at which `open` returned.
+    pub point: u64,
+}
+
+/// One client call of which only the outcome counts.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was called.
+    pub call: Call,
+    /// The error, in words, or `None` for Ok.
+    pub error: Option<String>,
+    /// Scheduling point of the call.
+    pub invoked: u64,
+    /// Scheduling point of the answer.
+    pub returned: u64,
+}
+
+/// Calls of clients beside writes and reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the engine's methods of these names")]
+pub enum Call {
+    Open,
+    Write { batch: u32 },
+    Flush,
+    Sync,
+    Resume,
+    Close,
+}
+
+/// What clients have seen.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// By place in the plan.
+    pub batches: Vec<BatchState>,
+    /// Next batch of each writer.
+    pub next_batch: Vec<u32>,
+    /// Rounds that each reader has done.
+    pub rounds: Vec<u32>,
+    /// Acknowledged batches of this incarnation, in order of acknowledgement.
+    pub acknowledged: Vec<u32>,
+    /// Highest last sequence acknowledged in this incarnation or recovered by it.
+    pub acknowledged_sequence: u64,
+    /// Everything up to this sequence was synced by a call that returned Ok.
+    pub synced_sequence: u64,
+    /// Reads of this incarnation.
+    pub reads: Vec<Read>,
+    /// Calls of this incarnation, in order of their answers.
+    pub outcomes: Vec<Outcome>,
+    /// What the last open showed.
+    pub opened: Opened,
+    /// Incarnations started so far, less one.
+    pub incarnation: u32,
+}
+
+impl History {
+    /// Nothing has happened yet.
+    pub fn new(plan: &Plan) -> Self {
+        let untouched =
+            BatchState { status: Status::Waiting, invoked: 0, returned: 0, incarnation: 0 };
+        History {
+            batches: vec![untouched; plan.batches.len()],
+            next_batch: plan.writers.iter().map(|batches| batches.start).collect(),
+            rounds: vec![0; plan.readers.len()],
+            acknowledged: Vec::new(),
+            acknowledged_sequence: 0,
+            synced_sequence: 0,
+            reads: Vec::new(),
+            outcomes: Vec::new(),
+            opened: Opened::default(),
+            incarnation: 0,
+        }
+    }
+
+    /// Forgets what concerns the last incarnation alone.
+    pub fn begin_incarnation(&mut self, number: u32) {
+        self.acknowledged.clear();
+        self.reads.clear();
+        self.outcomes.clear();
+        self.opened = Opened::default();
+        self.incarnation = number;
+    }
+}

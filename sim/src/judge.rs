@@ -1,0 +1,128 @@
+//! The judge of a run: asks the checkers when an open has shown something and when an incarnation
+//! has ended, and keeps the earliest violation.
+
+use std::fmt;
+
+use crate::checker::{AfterEnd, AfterOpen, Checker, Ending, Image, Violation};
+use crate::history::{History, Status};
+use crate::model::{self, Settlement};
+use crate::scenario::CrashKind;
+use crate::workload::Plan;
+
+/// Judges one run, in order of events.
+pub struct Judge {
+    checkers: Vec<Box<dyn Checker>>,
+    violations: Vec<Violation>,
+    image: Image,
+    before: Option<Ending>,
+    /// Whether this incarnation's open has decided what is there.
+    has_opened: bool,
+    faults_before: u64,
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Judge {{ violations: {:?} }}", self.violations)
+    }
+}
+
+impl Judge {
+    /// A judge with these checkers.
+    pub fn new(checkers: Vec<Box<dyn Checker>>) -> Self {
+        Judge {
+            checkers,
+            violations: Vec::new(),
+            image: Image::default(),
+            before: None,
+            has_opened: false,
+            faults_before: 0,
+        }
+    }
+
+    /// An incarnation begins on a disk that holds `image`.
+    pub fn begin_incarnation(&mut self, image: Image, faults_so_far: u64) {
+        self.image = image;
+        self.has_opened = false;
+        self.faults_before = faults_so_far;
+    }
+
+    /// Judges what an open showed, and gives every batch the place that it decides. False if a
+    /// promise is broken: the run ends there.
+    pub fn after_open(&mut self, plan: &Plan, history: &mut History, excused: bool) -> bool {
+        let settlement = model::settle(plan, history, &history.opened);
+        let open = AfterOpen {
+            plan,
+            history,
+            before: self.before.as_ref(),
+            settlement: &settlement,
+            image: &self.image,
+            excused,
+        };
+        for checker in &mut self.checkers {
+            self.violations.extend(checker.after_open(&open).err());
+        }
+        decide(history, &settlement);
+        self.has_opened = true;
+        self.violations.is_empty()
+    }
+
+    /// Judges what clients were told until the incarnation ended.
+    pub fn after_end(
+        &mut self,
+        plan: &Plan,
+        history: &History,
+        ending: Ending,
+        faults_so_far: u64,
+        point: u64,
+    ) {
+        if self.violations.is_empty() {
+            let commits = model::commits(plan, history);
+            let end = AfterEnd {
+                plan,
+                history,
+                commits: &commits,
+                ending: &ending,
+                faults: faults_so_far - self.faults_before,
+                point,
+            };
+            for checker in &mut self.checkers {
+                self.violations.extend(checker.after_end(&end).err());
+            }
+        }
+        let first = self.violations.iter().map(|violation| violation.point).min();
+        self.violations.retain(|violation| Some(violation.point) == first);
+        // What a power loss took stays taken, however an open that never returned ended.
+        let lost_power = Ending::Crashed(CrashKind::PowerLoss);
+        if self.has_opened || self.before != Some(lost_power) {
+            self.before = Some(ending);
+        }
+    }
+
+    /// The violations at the earliest event that has any.
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// Gives the violations away.
+    pub fn take_violations(&mut self) -> Vec<Violation> {
+        std::mem::take(&mut self.violations)
+    }
+}
+
+/// An open decides: what it shows is there for good, what it does not show never will be.
+fn decide(history: &mut History, settlement: &Settlement) {
+    for commit in &settlement.settled {
+        history.batches[commit.batch as usize].status =
+            Status::Settled { sequence: commit.sequence };
+    }
+    for commit in settlement.lost.iter().chain(&settlement.holes) {
+        history.batches[commit.batch as usize].status = Status::Absent;
+    }
+    for state in &mut history.batches {
+        if matches!(state.status, Status::InFlight | Status::Failed) {
+            state.status = Status::Absent;
+        }
+    }
+    history.acknowledged_sequence = settlement.last;
+    history.synced_sequence = settlement.last;
+}

@@ -1,0 +1,139 @@
+//! The kernel: simulated threads, and who of them runs.
+//!
+//! A simulated thread is a stackful coroutine that runs ordinary blocking code. At every
+//! *scheduling point* (lock, wait, notify, I/O, sleep, spawn, join, atomic access, [`Step`]s of the
+//! engine's own) the kernel asks the [`crate::policy`] who goes on. Time is virtual: every point
+//! costs [`POINT_NANOS`], and "let the next timer fire" is one of the choices at every point, even
+//! while threads are runnable, so a timeout can beat a thread that is about to finish.
+//!
+//! A run ends in one of the ways of [`End`]. A crash, a panic and a deadlock end alike: no
+//! destructor runs, the stacks are dropped as they are and the memory of the process is emptied
+//! ([`crate::arena`]).
+//!
+//! Architecture invariant: exactly one simulated thread of a kernel runs at a time, on the OS
+//! thread that drives the kernel; every decision comes from the policy.
+
+mod sched;
+mod stack;
+mod sync;
+#[cfg(test)]
+mod tests;
+
+pub use sched::Kernel;
+pub use sync::{
+    SimAtomicPtr, SimAtomicU32, SimAtomicU64, SimClock, SimCondvar, SimGuard, SimJoin, SimMutex,
+    SimThreads,
+};
+
+pub(crate) use sched::with_kernel;
+
+/// Virtual nanoseconds that one scheduling point takes.
+pub const POINT_NANOS: u64 = 100;
+
+/// A simulated thread, numbered by creation within its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ThreadId(pub u32);
+
+impl ThreadId {
+    /// Not a thread: the choice that the next timer fires.
+    pub const CLOCK: ThreadId = ThreadId(0);
+
+    /// The id as an index.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a thread is about to do at a scheduling point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The kind of step.
+    pub kind: StepKind,
+    /// The lock, condition variable, word, thread or file touched, by number.
+    pub object: u32,
+}
+
+impl Step {
+    /// The pseudo-step under which a choice among waiters is recorded.
+    pub const PICK: Step = Step { kind: StepKind::Pick, object: 0 };
+
+    /// A step of this kind on this object.
+    #[inline]
+    pub fn new(kind: StepKind, object: u32) -> Self {
+        Step { kind, object }
+    }
+}
+
+/// The kinds of steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum StepKind {
+    Start = 1,
+    Lock = 2,
+    Wait = 3,
+    Notify = 4,
+    Load = 5,
+    Store = 6,
+    Point = 7,
+    Io = 8,
+    Sleep = 9,
+    Spawn = 10,
+    Join = 11,
+    Yield = 12,
+    Exit = 13,
+    Pick = 14,
+}
+
+impl StepKind {
+    /// The kind as a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            StepKind::Start => "start",
+            StepKind::Lock => "lock",
+            StepKind::Wait => "wait",
+            StepKind::Notify => "notify",
+            StepKind::Load => "load",
+            StepKind::Store => "store",
+            StepKind::Point => "point",
+            StepKind::Io => "io",
+            StepKind::Sleep => "sleep",
+            StepKind::Spawn => "spawn",
+            StepKind::Join => "join",
+            StepKind::Yield => "yield",
+            StepKind::Exit => "exit",
+            StepKind::Pick => "pick",
+        }
+    }
+}
+
+/// How far one process may run.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The process dies at this scheduling point of the run, whatever goes on.
+    pub crash_at_point: u64,
+    /// More points than this in one process are a violation of liveness.
+    pub points_max: u64,
+}
+
+impl Limits {
+    /// No crash, and a limit that only a livelock reaches.
+    pub const NONE: Limits = Limits { crash_at_point: u64::MAX, points_max: 5_000_000 };
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its main thread returned. The names are those of threads it left behind.
+    Returned(Vec<&'static str>),
+    /// It was killed at a scheduling point.
+    Crashed,
+    /// Nobody can run and no timer is set. One line per thread says what it waits for.
+    Deadlock(Vec<String>),
+    /// It took more scheduling points than [`Limits::points_max`].
+    PointLimit,
+    /// A simulated thread panicked; the message, with its place.
+    Panicked(String),
+    /// The harness itself panicked on a simulated thread: a bug of the simulator.
+    HarnessPanicked(String),
+}

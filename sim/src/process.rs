@@ -1,0 +1,127 @@
+//! The program that a simulated process runs: open, show what was recovered, work, close.
+
+use std::sync::Arc;
+
+use faultline::env::Threads as _;
+use faultline::iterator::InternalIterator;
+use faultline::key::ParsedInternalKey;
+use faultline::{Db, Observer, Options, ValueType};
+
+use crate::arena::Outside;
+use crate::env::SimEnv;
+use crate::fault::Phase;
+use crate::history::{Call, Entry};
+use crate::kernel::{Kernel, SimThreads, with_kernel};
+use crate::workload::{Trigger, noted, reader, writer};
+use crate::world::{World, with_world};
+
+/// Where the database lies on the simulated disk.
+pub(crate) const DATABASE: &str = "/db";
+
+/// Tells the world what the process does from here on, and arms the crash that belongs there.
+pub(crate) fn enter_phase(kernel: &Kernel, world: &World, phase: Phase) {
+    world.phase.set(phase);
+    if let Some(crash) = world.crash.get().filter(|crash| crash.phase == phase)
+        && let Trigger::Point(points) = crash.trigger
+    {
+        kernel.crash_within(points + 1);
+    }
+}
+
+fn phase(phase: Phase) {
+    let _outside = Outside::enter();
+    with_kernel(|kernel| with_world(|world| enter_phase(kernel, world, phase)));
+}
+
+/// Sees what recovery replays, before it is flushed.
+#[derive(Debug)]
+struct Replayed;
+
+impl Observer for Replayed {
+    fn replayed(&self, log: u64, entries: &mut dyn InternalIterator) {
+        entries.seek_to_first();
+        while entries.valid() {
+            let key = ParsedInternalKey::parse(entries.key()).expect("a memtable holds whole keys");
+            let outside = Outside::enter();
+            let entry = entry(key.user_key, key.sequence, key.value_type, entries.value());
+            with_world(|world| world.history.borrow_mut().opened.replayed.push((log, entry)));
+            drop(outside);
+            entries.next();
+        }
+    }
+}
+
+fn entry(key: &[u8], sequence: u64, value_type: ValueType, value: &[u8]) -> Entry {
+    let value = (value_type == ValueType::Value).then(|| value.into());
+    Entry { key: key.into(), sequence, value }
+}
+
+fn options() -> Options {
+    let write_buffer_size = with_world(|world| world.plan.write_buffer_size);
+    Options {
+        create_if_missing: true,
+        write_buffer_size,
+        observer: Some(Arc::new(Replayed)),
+        ..Options::default()
+    }
+}
+
+/// The main thread of a process.
+pub(crate) fn main() {
+    let Ok(db) = noted(Call::Open, || Db::open(SimEnv::default(), DATABASE, options())) else {
+        return;
+    };
+    show(&db);
+    phase(Phase::Run);
+    let (writers, readers) =
+        with_world(|world| (world.plan.writers.len() as u32, world.plan.readers.len() as u32));
+    let mut clients = Vec::new();
+    for number in 0..writers {
+        let db = db.clone();
+        clients.push(SimThreads::spawn("writer", move || writer(&db, number)));
+    }
+    for number in 0..readers {
+        let db = db.clone();
+        clients.push(SimThreads::spawn("reader", move || reader(&db, number)));
+    }
+    for client in clients {
+        SimThreads::join(client).expect("a client that panics ends the run");
+    }
+    phase(Phase::Close);
+    // Its outcome is noted; there is nothing else to do about an error.
+    noted(Call::Close, || db.close()).ok();
+}
+
+/// Shows the harness every live entry, and lets it judge. Ends the process if a promise is broken.
+fn show(db: &Db<SimEnv>) {
+    {
+        let _outside = Outside::enter();
+        with_world(|world| {
+            let mut history = world.history.borrow_mut();
+            history.opened.point = with_kernel(Kernel::points);
+            world.is_looking.set(true);
+        });
+    }
+    let visited = db.visit_entries(&mut |key, sequence, value_type, value| {
+        let _outside = Outside::enter();
+        let entry = entry(key, sequence, value_type, value);
+        with_world(|world| world.history.borrow_mut().opened.entries.push(entry));
+    });
+    let last_sequence = db.last_sequence();
+    let _outside = Outside::enter();
+    with_kernel(|kernel| {
+        with_world(|world| {
+            let mut history = world.history.borrow_mut();
+            history.opened.last_sequence = last_sequence;
+            world.is_looking.set(false);
+            // A table that cannot be read is for the reads that follow to report.
+            if visited.is_ok() {
+                let kept = world.judge.borrow_mut().after_open(&world.plan, &mut history, false);
+                drop(history);
+                if !kept {
+                    kernel.crash();
+                }
+            }
+        });
+    });
+}

@@ -1,0 +1,305 @@
+//! One run: a seed of a scenario from an empty disk to the verdict.
+//!
+//! A run is a sequence of *incarnations*: each opens the database, shows what it recovered, lets
+//! clients work, and ends with a close or a crash. After the last planned crash, one incarnation
+//! finishes the work and closes, and one more opens what that left.
+
+use crate::checker::{Checker, Ending, Image, Violation};
+use crate::fault::{FaultKind, FaultPlan, Phase};
+use crate::history::Call;
+use crate::kernel::{End, Kernel, Limits};
+use crate::policy::{Decision, Policy, PolicyName, Replay};
+use crate::process;
+use crate::scenario::{CrashKind, Scenario};
+use crate::trace::{Event, Lane, Tag, Trace};
+use crate::workload::Plan;
+use crate::world::World;
+
+/// Switches of stacks between two returns to the node's own executor.
+const SLICE: u64 = 512;
+
+/// How a run is carried out, apart from what it does.
+#[derive(Debug, Default)]
+pub struct Mode {
+    /// Keep every event in words, and the disk before and after each crash.
+    pub keep_events: bool,
+    /// Record the schedule.
+    pub record_schedule: bool,
+    /// Follow this schedule instead of the plan's policy.
+    pub schedule: Option<Vec<Decision>>,
+    /// Plant a bug in the harness: syncs return Ok and do nothing.
+    pub swallow_syncs: bool,
+}
+
+/// Faults delivered, by kind and phase.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FaultCounts(Vec<[u64; Phase::ALL.len()]>);
+
+impl FaultCounts {
+    fn of_plan(plan: &FaultPlan) -> Self {
+        let count =
+            |&kind: &FaultKind| Phase::ALL.map(|phase| u64::from(plan.delivered(kind, phase)));
+        FaultCounts(FaultKind::ALL.iter().map(count).collect())
+    }
+
+    /// How many of this kind, in this phase.
+    pub fn get(&self, kind: FaultKind, phase: Phase) -> u64 {
+        self.0.get(kind as usize).map_or(0, |phases| phases[phase as usize])
+    }
+
+    /// How many of this kind.
+    pub fn of(&self, kind: FaultKind) -> u64 {
+        Phase::ALL.iter().map(|&phase| self.get(kind, phase)).sum()
+    }
+
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &FaultCounts) {
+        self.0.resize(FaultKind::ALL.len(), [0; Phase::ALL.len()]);
+        for (sum, more) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
+            *sum += more;
+        }
+    }
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// The violations at the earliest event that has any.
+    pub violations: Vec<Violation>,
+    /// Hash of the whole trace.
+    pub trace_hash: u64,
+    /// Scheduling points.
+    pub points: u64,
+    /// Virtual nanoseconds.
+    pub virtual_nanos: u64,
+    /// Crashes that struck.
+    pub crashes: u32,
+    /// Writes acknowledged.
+    pub acks: u64,
+    /// Operations acknowledged.
+    pub ops: u64,
+    /// Bytes of the values acknowledged.
+    pub bytes: u64,
+    /// Faults delivered.
+    pub faults: FaultCounts,
+    /// Whether the simulator itself failed; then the rest means nothing.
+    pub harness_error: Option<String>,
+    /// Every event in words, if asked for.
+    pub events: Vec<Event>,
+    /// The disk around each crash, if events were asked for.
+    pub disks: Vec<DiskAtCrash>,
+    /// The schedule, if asked for.
+    pub schedule: Vec<Decision>,
+}
+
+/// The disk around a crash, for reports.
+#[derive(Clone, Debug, Default)]
+pub struct DiskAtCrash {
+    /// Scheduling point of the crash.
+    pub point: u64,
+    /// What died.
+    pub what: &'static str,
+    /// The disk before it.
+    pub before: String,
+    /// What became of the operations that were pending.
+    pub fates: String,
+    /// The disk after it.
+    pub after: String,
+}
+
+/// Runs seeds, one after another, on one OS thread.
+///
+/// If `std::thread::panicking()` is true after a run, that OS thread must not be used again: a
+/// simulated thread panicked and will never finish unwinding.
+#[derive(Debug)]
+pub struct Runner {
+    kernel: Kernel,
+}
+
+impl Default for Runner {
+    fn default() -> Self {
+        Runner { kernel: Kernel::new(PolicyName::Random.build(0), Trace::new(false)) }
+    }
+}
+
+impl Runner {
+    /// Runs `seed` of `scenario` with the simulator's own checkers.
+    pub fn run(&mut self, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
+        let plan = Plan::draw(scenario, seed);
+        let faults = FaultPlan::new(&scenario.spec.faults);
+        self.run_plan(plan, faults, crate::checker::all(), mode)
+    }
+
+    /// Runs a plan with these checkers.
+    pub fn run_plan(
+        &mut self,
+        plan: Plan,
+        faults: FaultPlan,
+        checkers: Vec<Box<dyn Checker>>,
+        mode: Mode,
+    ) -> Verdict {
+        let policy: Box<dyn Policy> = match mode.schedule {
+            Some(schedule) => Box::new(Replay::new(schedule)),
+            None => plan.policy.build(plan.seed),
+        };
+        self.kernel.reset(policy, Trace::new(mode.keep_events));
+        if mode.record_schedule {
+            self.kernel.record_schedule();
+        }
+        let world = World::new(plan, faults, checkers);
+        world.swallow_syncs.set(mode.swallow_syncs);
+        let mut run = Run {
+            kernel: &self.kernel,
+            world: &world,
+            keep: mode.keep_events,
+            verdict: Verdict::default(),
+        };
+        world.enter(|| run.incarnations());
+        run.finish()
+    }
+}
+
+struct Run<'a> {
+    kernel: &'a Kernel,
+    world: &'a World,
+    keep: bool,
+    verdict: Verdict,
+}
+
+/// Incarnations at most, beside one for each planned crash: failed opens are tried again.
+const SPARE_INCARNATIONS: u32 = 6;
+
+impl Run<'_> {
+    fn incarnations(&mut self) {
+        let world = self.world;
+        let planned = &world.plan.crashes;
+        let most = planned.len() as u32 + SPARE_INCARNATIONS;
+        let mut clean_closes = 0;
+        for number in 0..most {
+            world.begin_incarnation(number, planned.get(number as usize).copied());
+            // The last incarnations show what is there with no fault in the way.
+            if number + 3 >= most || clean_closes > 0 {
+                world.heal();
+            }
+            let ending = self.incarnation();
+            let closed = matches!(ending, Ending::Returned { closed: true, .. });
+            world.judge.borrow_mut().after_end(
+                &world.plan,
+                &world.history.borrow(),
+                ending,
+                world.provocations(),
+                self.kernel.points(),
+            );
+            self.count_acknowledged();
+            let judged = !world.judge.borrow().violations().is_empty();
+            clean_closes += u32::from(closed);
+            if judged || clean_closes == 2 || self.verdict.harness_error.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Runs one process to its end.
+    fn incarnation(&mut self) -> Ending {
+        let world = self.world;
+        let image = Image::read(&world.disk.borrow(), process::DATABASE);
+        let faults = world.provocations();
+        world.judge.borrow_mut().begin_incarnation(image, faults);
+        self.kernel.start_process(Limits::NONE, process::main);
+        process::enter_phase(self.kernel, world, Phase::Recovery);
+        let end = loop {
+            if let Some(end) = self.kernel.run_slice(SLICE) {
+                break end;
+            }
+        };
+        match end {
+            End::Returned(left) => {
+                let closed =
+                    |o: &crate::history::Outcome| o.call == Call::Close && o.error.is_none();
+                let closed = world.history.borrow().outcomes.iter().any(closed);
+                // Its page cache stays; what it had in flight may not.
+                let mut chance = world.chance.borrow_mut();
+                world.disk.borrow_mut().process_death(&mut *chance);
+                Ending::Returned { closed, left }
+            }
+            End::Crashed => {
+                let kind = world.crash.get().map_or(CrashKind::Kill, |crash| crash.kind);
+                self.crash_disk(kind);
+                Ending::Crashed(kind)
+            }
+            End::HarnessPanicked(message) => {
+                self.verdict.harness_error = Some(message.clone());
+                Ending::Stuck(End::HarnessPanicked(message))
+            }
+            stuck => Ending::Stuck(stuck),
+        }
+    }
+
+    fn crash_disk(&mut self, kind: CrashKind) {
+        self.verdict.crashes += 1;
+        let mut disk = self.world.disk.borrow_mut();
+        let mut chance = self.world.chance.borrow_mut();
+        let before = if self.keep { disk.listing() } else { String::new() };
+        let (what, fates) = match kind {
+            CrashKind::PowerLoss => {
+                let past = self.keep.then(|| disk.clone());
+                let report = disk.power_loss(&mut *chance);
+                ("power loss", past.map_or_else(String::new, |past| report.describe(&past)))
+            }
+            CrashKind::Kill | CrashKind::Either => {
+                disk.process_death(&mut *chance);
+                ("process death", "every completed call survives\n".to_owned())
+            }
+        };
+        let hash = disk.image_hash();
+        self.kernel.with_trace(|trace| trace.note(Tag::Crash, hash));
+        self.kernel.tell(Lane::Fault, || format!("CRASH: {what}"));
+        if self.keep {
+            let (point, after) = (self.kernel.points(), disk.listing());
+            self.verdict.disks.push(DiskAtCrash { point, what, before, fates, after });
+        }
+    }
+
+    fn count_acknowledged(&mut self) {
+        let plan = &self.world.plan;
+        for &batch in &self.world.history.borrow().acknowledged {
+            let ops = plan.batches[batch as usize].ops.clone();
+            let values = plan.ops[ops.start as usize..ops.end as usize].iter();
+            self.verdict.acks += 1;
+            self.verdict.ops += u64::from(ops.end - ops.start);
+            self.verdict.bytes += values.map(|op| u64::from(op.value.unwrap_or(0))).sum::<u64>();
+        }
+    }
+
+    fn finish(self) -> Verdict {
+        let mut verdict = self.verdict;
+        verdict.violations = self.world.judge.borrow_mut().take_violations();
+        for violation in &verdict.violations {
+            let words = violation.to_string();
+            self.kernel.with_trace(|trace| trace.note_bytes(Tag::Verdict, words.as_bytes()));
+        }
+        verdict.trace_hash = self.kernel.with_trace(|trace| trace.hash());
+        verdict.points = self.kernel.points();
+        verdict.virtual_nanos = self.kernel.nanos();
+        verdict.faults = FaultCounts::of_plan(&self.world.faults.borrow());
+        verdict.events = self.kernel.with_trace(Trace::take_events);
+        verdict.schedule = self.kernel.take_schedule();
+        verdict
+    }
+}
+
+/// Calls `f` with a runner on an OS thread of its own, which a simulated panic may use up.
+///
+/// # Panics
+/// If `f` panics.
+pub fn on_fresh_thread<R: Send + 'static>(f: impl FnOnce(&mut Runner) -> R + Send + 'static) -> R {
+    #[expect(clippy::disallowed_methods, reason = "the harness runs on the system's threads")]
+    let thread = std::thread::spawn(move || f(&mut Runner::default()));
+    thread.join().expect("the harness does not panic")
+}
+
+/// Runs `seed` of `scenario` on an OS thread of its own.
+pub fn run_on_fresh_thread(scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
+    let scenario = scenario.clone();
+    on_fresh_thread(move |runner| runner.run(&scenario, seed, mode))
+}

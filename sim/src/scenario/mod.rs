@@ -1,0 +1,339 @@
+//! Scenarios: one story a file, of workload, faults and crashes.
+//!
+//! A scenario says what may happen; a seed draws from it what does happen (the *plan*). Unknown
+//! fields are refused with line and caret. The text of every scenario of `scenarios/` is part of
+//! the binary.
+
+mod embedded;
+
+pub use embedded::{EMBEDDED, embedded};
+
+use std::fmt;
+
+use serde::Deserialize;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::disk::Profile;
+use crate::fault::FaultConfig;
+use crate::policy::PolicyName;
+use crate::rng::Stream;
+
+/// A scenario as its file gives it, with its name and digest.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The file's name without `.toml`.
+    pub name: String,
+    /// Eight hex digits over the text: two scenarios with one digest are the same.
+    pub digest: String,
+    /// What the file says.
+    pub spec: Spec,
+}
+
+/// The contents of a scenario file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// One sentence: what this scenario is for.
+    pub about: String,
+    /// What clients do.
+    #[serde(default)]
+    pub workload: Workload,
+    /// Options of the engine.
+    #[serde(default)]
+    pub engine: Engine,
+    /// The disk under it.
+    #[serde(default)]
+    pub disk: DiskSpec,
+    /// Crashes.
+    #[serde(default)]
+    pub crash: Crash,
+    /// Faults; see [`FaultConfig`].
+    #[serde(default)]
+    pub faults: FaultConfig,
+    /// The scheduling policy; `portfolio` unless given.
+    #[serde(default)]
+    pub policy: Option<String>,
+    /// What a sweep must have seen for its result to count.
+    #[serde(default)]
+    pub expect: Expect,
+}
+
+/// A number, or a range of which each seed draws one.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(untagged)]
+pub enum Count {
+    /// Always this.
+    Exactly(u32),
+    /// From the first to the second, both included.
+    Between([u32; 2]),
+}
+
+impl Count {
+    /// Draws; a fixed number draws nothing.
+    pub fn draw(self, stream: &mut Stream) -> u32 {
+        match self {
+            Count::Exactly(n) => n,
+            Count::Between([low, high]) => stream.between(low, high),
+        }
+    }
+
+    fn is_ordered(self) -> bool {
+        !matches!(self, Count::Between([low, high]) if low > high)
+    }
+}
+
+/// What clients do.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Workload {
+    /// Concurrent writers, 1 to 64.
+    pub writers: Count,
+    /// Batches that each writer writes over the whole run.
+    pub batches: Count,
+    /// Operations of a batch, 1 to 1,000.
+    pub ops: Count,
+    /// Share of batches written with `sync`.
+    pub sync: f64,
+    /// Share of operations that delete.
+    pub deletes: f64,
+    /// Share of batches with no operation.
+    pub empty: f64,
+    /// Bytes of an ordinary value.
+    pub value: Count,
+    /// Share of values that are large: sizes that hit block edges, or up to 300 KiB.
+    pub large: f64,
+    /// Different keys.
+    pub keys: Count,
+    /// Share of operations that go to one of four hot keys.
+    pub hot: f64,
+    /// Share of batches after which the writer asks for a memtable switch.
+    pub flushes: f64,
+    /// Share of batches after which the writer syncs all that was acknowledged.
+    pub syncs: f64,
+    /// Concurrent readers.
+    pub readers: Count,
+    /// Rounds of each reader: a snapshot, a few gets, sometimes a scan.
+    pub reads: Count,
+    /// Whether writers call `resume` after a background error.
+    pub resume: bool,
+}
+
+impl Default for Workload {
+    fn default() -> Self {
+        Workload {
+            writers: Count::Exactly(8),
+            batches: Count::Between([20, 30]),
+            ops: Count::Between([1, 3]),
+            sync: 0.3,
+            deletes: 0.15,
+            empty: 0.01,
+            value: Count::Between([0, 100]),
+            large: 0.0,
+            keys: Count::Between([8, 200]),
+            hot: 0.3,
+            flushes: 0.0,
+            syncs: 0.0,
+            readers: Count::Exactly(0),
+            reads: Count::Exactly(0),
+            resume: false,
+        }
+    }
+}
+
+/// Options of the engine.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Engine {
+    /// Bytes of a memtable before it is switched.
+    pub write_buffer_size: Count,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Engine { write_buffer_size: Count::Exactly(4 << 20) }
+    }
+}
+
+/// The disk under the engine.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiskSpec {
+    /// Names of profiles, of which each seed draws one.
+    pub profiles: Vec<String>,
+    /// Byte budget of the disk, if it has one.
+    pub capacity: Option<Count>,
+}
+
+impl Default for DiskSpec {
+    fn default() -> Self {
+        DiskSpec { profiles: vec!["posix-weak".into(), "ext4-ordered".into()], capacity: None }
+    }
+}
+
+/// Crashes of a run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Crash {
+    /// How many; the run ends with a clean close after the last.
+    pub count: Count,
+    /// Which kind.
+    pub kind: CrashKind,
+    /// Where.
+    pub at: CrashSite,
+    /// Share of crashes that strike during the recovery from the one before.
+    pub in_recovery: f64,
+    /// Share of crashes that strike while the database is being closed.
+    pub in_close: f64,
+}
+
+impl Default for Crash {
+    fn default() -> Self {
+        Crash {
+            count: Count::Exactly(0),
+            kind: CrashKind::PowerLoss,
+            at: CrashSite::Point,
+            in_recovery: 0.0,
+            in_close: 0.0,
+        }
+    }
+}
+
+/// What dies.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum CrashKind {
+    /// The process: every completed call survives.
+    Kill,
+    /// The machine: the disk's profile says what survives.
+    PowerLoss,
+    /// One of the two, drawn for each crash.
+    Either,
+}
+
+/// Where a crash strikes.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum CrashSite {
+    /// At any scheduling point.
+    Point,
+    /// Inside an append to a log: in the middle of `AddRecord`.
+    LogAppend,
+    /// Before, inside or after a sync of a log.
+    LogSync,
+    /// Near the creation of a log and the calls around it: the memtable switch.
+    LogSwitch,
+    /// Before, inside or after any call that changes the disk.
+    AnyCall,
+}
+
+/// What a sweep must have seen.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// Kinds of faults that must have been delivered at least once, or the sweep is incomplete.
+    pub faults: Vec<String>,
+}
+
+/// Why a scenario was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScenarioError {
+    /// The file, or the name it would have.
+    pub file: String,
+    /// What is wrong; several lines, with a caret where a place in the text is at fault.
+    pub words: String,
+}
+
+impl fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file, self.words.trim_end())
+    }
+}
+
+impl std::error::Error for ScenarioError {}
+
+impl Scenario {
+    /// Reads a scenario from its text.
+    ///
+    /// # Errors
+    /// If the text is not TOML, has an unknown field or asks for what cannot be.
+    pub fn parse(name: &str, file: &str, text: &str) -> Result<Scenario, ScenarioError> {
+        let error = |words: String| ScenarioError { file: file.to_owned(), words };
+        let spec: Spec = toml::from_str(text).map_err(|e| error(e.to_string()))?;
+        spec.check().map_err(error)?;
+        let digest = format!("{:08x}", xxh3_64(text.as_bytes()) >> 32);
+        Ok(Scenario { name: name.to_owned(), digest, spec })
+    }
+
+    /// The name by which runs are called: `NAME@DIGEST`.
+    pub fn token(&self) -> String {
+        format!("{}@{}", self.name, self.digest)
+    }
+}
+
+impl Spec {
+    /// The scheduling policy.
+    ///
+    /// # Panics
+    /// Never after a successful [`Scenario::parse`].
+    pub fn policy(&self) -> PolicyName {
+        match &self.policy {
+            None => PolicyName::Portfolio,
+            Some(name) => name.parse().expect("checked when the scenario was read"),
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let w = &self.workload;
+        for (field, count, low, high) in [
+            ("workload.writers", w.writers, 1, 64),
+            ("workload.batches", w.batches, 0, 100_000),
+            ("workload.ops", w.ops, 1, 1000),
+            ("workload.value", w.value, 0, 300 << 10),
+            ("workload.keys", w.keys, 1, 1_000_000),
+            ("workload.readers", w.readers, 0, 64),
+            ("workload.reads", w.reads, 0, 100_000),
+            ("engine.write_buffer_size", self.engine.write_buffer_size, 4096, 1 << 30),
+            ("crash.count", self.crash.count, 0, 100),
+        ] {
+            let (first, last) = match count {
+                Count::Exactly(n) => (n, n),
+                Count::Between([first, last]) => (first, last),
+            };
+            if !count.is_ordered() || first < low || last > high {
+                return Err(format!(
+                    "{field} is a number or a range [low, high] within {low} to {high}"
+                ));
+            }
+        }
+        for (field, share) in [
+            ("workload.sync", w.sync),
+            ("workload.deletes", w.deletes),
+            ("workload.empty", w.empty),
+            ("workload.large", w.large),
+            ("workload.hot", w.hot),
+            ("workload.flushes", w.flushes),
+            ("workload.syncs", w.syncs),
+            ("crash.in_recovery", self.crash.in_recovery),
+            ("crash.in_close", self.crash.in_close),
+        ] {
+            if !(0.0..=1.0).contains(&share) {
+                return Err(format!("{field} is a share from 0 to 1"));
+            }
+        }
+        if self.disk.profiles.is_empty() {
+            return Err("disk.profiles names no profile".into());
+        }
+        for name in &self.disk.profiles {
+            if Profile::named(name).is_none() {
+                return Err(format!(
+                    "disk.profiles: unknown profile `{name}`: there are {}",
+                    crate::disk::PROFILES.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")
+                ));
+            }
+        }
+        if let Some(policy) = &self.policy {
+            policy.parse::<PolicyName>().map_err(|e| format!("policy: {e}"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,406 @@
+//! A sweep: many seeds of many scenarios on all cores, with one result that depends on none of it.
+//!
+//! Worker threads pull runs from one counter. What is added up does not depend on order, so the
+//! result is the same with one worker and with many. A worker whose thread a simulated panic has
+//! used up is replaced; one that makes no progress is reported and left behind.
+
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the harness runs on the operating system's threads and clock"
+)]
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::checker::Violation;
+use crate::run::{FaultCounts, Mode, Runner, Verdict};
+use crate::scenario::Scenario;
+
+/// What to sweep.
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    /// The scenarios; every seed runs in each.
+    pub scenarios: Arc<[Scenario]>,
+    /// The seeds.
+    pub seeds: Seeds,
+    /// Worker threads, at least 1.
+    pub jobs: usize,
+    /// Start no further run after this.
+    pub time_budget: Option<Duration>,
+    /// Start no further run after this many failures.
+    pub failures_max: u64,
+    /// Share of runs that are run twice and compared.
+    pub check_determinism: f64,
+    /// A run that takes longer than this on the wall has no scheduling point in some loop.
+    pub run_timeout: Duration,
+    /// Where the runs in flight are noted, if anywhere.
+    pub out: Option<PathBuf>,
+}
+
+/// A set of seeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seeds {
+    /// From the first to below the second.
+    Range(u64, u64),
+    /// These.
+    List(Vec<u64>),
+}
+
+impl Seeds {
+    /// How many.
+    pub fn count(&self) -> u64 {
+        match self {
+            Seeds::Range(from, to) => to.saturating_sub(*from),
+            Seeds::List(seeds) => seeds.len() as u64,
+        }
+    }
+
+    fn get(&self, index: u64) -> u64 {
+        match self {
+            Seeds::Range(from, _) => from.wrapping_add(index),
+            Seeds::List(seeds) => seeds[index as usize],
+        }
+    }
+}
+
+/// A run that broke a promise, or could not be judged.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Index of its scenario.
+    pub scenario: usize,
+    /// Its seed.
+    pub seed: u64,
+    /// What happened.
+    pub what: FailureKind,
+}
+
+/// The ways a run fails.
+#[derive(Clone, Debug)]
+pub enum FailureKind {
+    /// Promises were broken.
+    Violations(Vec<Violation>),
+    /// The simulator itself failed.
+    Harness(String),
+    /// No progress on the wall clock.
+    Hang,
+    /// Two runs of the seed had different traces.
+    Nondeterminism {
+        /// Hash of the first.
+        first: u64,
+        /// Hash of the second.
+        second: u64,
+    },
+}
+
+/// What a sweep added up.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Runs done.
+    pub runs: u64,
+    /// Runs done twice.
+    pub determinism_checked: u64,
+    /// Scheduling points.
+    pub points: u64,
+    /// Virtual microseconds.
+    pub virtual_micros: u64,
+    /// Crashes.
+    pub crashes: u64,
+    /// Acknowledged writes.
+    pub acks: u64,
+    /// Acknowledged operations.
+    pub ops: u64,
+    /// Bytes of acknowledged values.
+    pub bytes: u64,
+    /// Faults delivered.
+    pub faults: FaultCounts,
+    /// Sum over all runs of a mix of scenario, seed and trace hash.
+    pub trace_hash: u64,
+    /// Failures, ordered by scenario and seed.
+    pub failures: Vec<Failure>,
+    /// Whether every run that was asked for was done.
+    pub complete: bool,
+    /// Wall time.
+    pub elapsed: Duration,
+    /// Runs by scenario.
+    pub runs_by_scenario: BTreeMap<usize, u64>,
+}
+
+impl Totals {
+    fn add(&mut self, report: &Report) {
+        let verdict = &report.verdict;
+        self.runs += 1;
+        *self.runs_by_scenario.entry(report.scenario).or_default() += 1;
+        self.points += verdict.points;
+        self.virtual_micros += verdict.virtual_nanos / 1000;
+        self.crashes += u64::from(verdict.crashes);
+        self.acks += verdict.acks;
+        self.ops += verdict.ops;
+        self.bytes += verdict.bytes;
+        self.faults.add(&verdict.faults);
+        self.trace_hash = self.trace_hash.wrapping_add(report.mixed_hash());
+        self.determinism_checked += u64::from(report.second_hash.is_some());
+        if let Some(what) = report.failure() {
+            self.fail(report.scenario, report.seed, what);
+        }
+    }
+
+    fn fail(&mut self, scenario: usize, seed: u64, what: FailureKind) {
+        self.failures.push(Failure { scenario, seed, what });
+        self.failures.sort_by_key(|failure| (failure.scenario, failure.seed));
+    }
+}
+
+/// One run as its worker reports it.
+struct Report {
+    scenario: usize,
+    seed: u64,
+    verdict: Verdict,
+    second_hash: Option<u64>,
+}
+
+impl Report {
+    /// A sum of these tells which runs were done, and each trace.
+    fn mixed_hash(&self) -> u64 {
+        let place = (self.scenario as u64) << 56 ^ self.seed;
+        let mixed =
+            u128::from(place ^ 0x5851_f42d_4c95_7f2d) * u128::from(self.verdict.trace_hash | 1);
+        (mixed as u64) ^ ((mixed >> 64) as u64) ^ self.verdict.trace_hash
+    }
+
+    fn failure(&self) -> Option<FailureKind> {
+        let verdict = &self.verdict;
+        let first = verdict.trace_hash;
+        match (&verdict.harness_error, self.second_hash) {
+            (Some(message), _) => Some(FailureKind::Harness(message.clone())),
+            _ if !verdict.violations.is_empty() => {
+                Some(FailureKind::Violations(verdict.violations.clone()))
+            }
+            (None, Some(second)) if second != first => {
+                Some(FailureKind::Nondeterminism { first, second })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the workers share.
+struct Shared {
+    sweep: Sweep,
+    next: AtomicU64,
+    stop: AtomicBool,
+    /// By worker: the run it is at, and when it began, for the watchdog.
+    at: Mutex<BTreeMap<usize, (usize, u64, Instant)>>,
+}
+
+enum Message {
+    Done(Box<Report>),
+    /// The worker is gone; its thread was used up by a panic if the flag is set.
+    Gone(bool),
+}
+
+impl Sweep {
+    /// Runs everything. `progress` is called now and then with what is done so far and decides
+    /// whether to go on.
+    pub fn run(self, progress: &mut dyn FnMut(&Totals) -> ControlFlow<()>) -> Totals {
+        let started = Instant::now();
+        let wanted = self.seeds.count() * self.scenarios.len() as u64;
+        let jobs = self.jobs.max(1);
+        let shared = Arc::new(Shared {
+            sweep: self,
+            next: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+            at: Mutex::new(BTreeMap::new()),
+        });
+        let (sender, receiver) = channel();
+        for worker in 0..jobs {
+            start_worker(worker, &shared, &sender);
+        }
+        let mut supervisor = Supervisor {
+            shared,
+            sender,
+            totals: Totals::default(),
+            alive: jobs,
+            next_worker: jobs,
+        };
+        supervisor.watch(&receiver, started, progress);
+        let mut totals = supervisor.totals;
+        totals.complete = totals.runs + hangs(&totals) == wanted;
+        totals.elapsed = started.elapsed();
+        totals
+    }
+}
+
+fn hangs(totals: &Totals) -> u64 {
+    totals.failures.iter().filter(|f| matches!(f.what, FailureKind::Hang)).count() as u64
+}
+
+struct Supervisor {
+    shared: Arc<Shared>,
+    sender: Sender<Message>,
+    totals: Totals,
+    alive: usize,
+    next_worker: usize,
+}
+
+impl Supervisor {
+    fn watch(
+        &mut self,
+        receiver: &Receiver<Message>,
+        started: Instant,
+        progress: &mut dyn FnMut(&Totals) -> ControlFlow<()>,
+    ) {
+        let tick = Duration::from_millis(100);
+        let mut last_tick = Instant::now();
+        while self.alive > 0 {
+            match receiver.recv_timeout(tick) {
+                Ok(Message::Done(report)) => self.totals.add(&report),
+                Ok(Message::Gone(used_up)) => {
+                    self.alive -= 1;
+                    if used_up {
+                        self.replace();
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            let sweep = &self.shared.sweep;
+            let over = sweep.time_budget.is_some_and(|budget| started.elapsed() >= budget);
+            if over || self.totals.failures.len() as u64 >= sweep.failures_max {
+                self.shared.stop.store(true, Ordering::Relaxed);
+            }
+            if last_tick.elapsed() >= tick {
+                last_tick = Instant::now();
+                self.totals.elapsed = started.elapsed();
+                if progress(&self.totals).is_break() {
+                    self.shared.stop.store(true, Ordering::Relaxed);
+                }
+                self.abandon_hung();
+            }
+        }
+    }
+
+    fn at(&self) -> std::sync::MutexGuard<'_, BTreeMap<usize, (usize, u64, Instant)>> {
+        self.shared.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A loop without a scheduling point cannot be stopped from outside: its thread is left alone.
+    fn abandon_hung(&mut self) {
+        let timeout = self.shared.sweep.run_timeout;
+        let hung: Vec<_> = {
+            let mut at = self.at();
+            let late = |started: &Instant| started.elapsed() > timeout;
+            let hung = at.iter().filter(|(_, (.., started))| late(started));
+            let hung: Vec<_> = hung.map(|(worker, at)| (*worker, *at)).collect();
+            for (worker, _) in &hung {
+                at.remove(worker);
+            }
+            hung
+        };
+        for (_, (scenario, seed, _)) in hung {
+            self.totals.fail(scenario, seed, FailureKind::Hang);
+            self.alive -= 1;
+            self.replace();
+        }
+    }
+
+    fn replace(&mut self) {
+        start_worker(self.next_worker, &self.shared, &self.sender);
+        self.next_worker += 1;
+        self.alive += 1;
+    }
+}
+
+fn start_worker(worker: usize, shared: &Arc<Shared>, sender: &Sender<Message>) {
+    let (shared, sender) = (Arc::clone(shared), sender.clone());
+    let body = move || {
+        let used_up = match work(worker, &shared, &sender) {
+            Exit::Finished => false,
+            Exit::UsedUp => true,
+            Exit::GivenUp => return,
+        };
+        // Nobody listens any more once the sweep has been abandoned.
+        sender.send(Message::Gone(used_up)).ok();
+    };
+    std::thread::Builder::new()
+        .name(format!("worker-{worker}"))
+        .spawn(body)
+        .expect("a thread for a worker");
+}
+
+/// How a worker ends.
+enum Exit {
+    /// There is nothing left to do.
+    Finished,
+    /// A simulated panic has used up its thread.
+    UsedUp,
+    /// The watchdog has reported it and started another in its place.
+    GivenUp,
+}
+
+/// Runs seeds until there are none.
+fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
+    let sweep = &shared.sweep;
+    let mut runner = Runner::default();
+    let mut note = sweep.out.as_ref().and_then(|out| {
+        let folder = out.join("inflight");
+        std::fs::create_dir_all(&folder).ok()?;
+        File::create(folder.join(format!("worker-{worker}"))).ok()
+    });
+    let scenarios = sweep.scenarios.len() as u64;
+    let wanted = sweep.seeds.count() * scenarios;
+    while !shared.stop.load(Ordering::Relaxed) {
+        let index = shared.next.fetch_add(1, Ordering::Relaxed);
+        if index >= wanted {
+            break;
+        }
+        let (scenario, seed) = ((index % scenarios) as usize, sweep.seeds.get(index / scenarios));
+        begin(worker, shared, scenario, seed, note.as_mut());
+        let verdict = runner.run(&sweep.scenarios[scenario], seed, Mode::default());
+        let used_up = std::thread::panicking();
+        let again = !used_up && is_sampled(seed, sweep.check_determinism);
+        let second_hash =
+            again.then(|| runner.run(&sweep.scenarios[scenario], seed, Mode::default()).trace_hash);
+        let mut at = shared.at.lock().unwrap_or_else(PoisonError::into_inner);
+        if at.remove(&worker).is_none() {
+            return Exit::GivenUp;
+        }
+        drop(at);
+        let report = Report { scenario, seed, verdict, second_hash };
+        if sender.send(Message::Done(Box::new(report))).is_err() {
+            return Exit::Finished;
+        }
+        if used_up || std::thread::panicking() {
+            return Exit::UsedUp;
+        }
+    }
+    if let Some(file) = &mut note {
+        file.set_len(0).ok();
+    }
+    Exit::Finished
+}
+
+/// Notes the run in flight.
+fn begin(worker: usize, shared: &Shared, scenario: usize, seed: u64, note: Option<&mut File>) {
+    if let Some(file) = note {
+        // Fixed width, so that one write replaces the line before.
+        let line = format!("{}:{seed:<20}\n", shared.sweep.scenarios[scenario].token());
+        let written = file.rewind().and_then(|()| file.write_all(line.as_bytes()));
+        let end = line.len() as u64;
+        written.and_then(|()| file.set_len(end)).ok();
+    }
+    let mut at = shared.at.lock().unwrap_or_else(PoisonError::into_inner);
+    at.insert(worker, (scenario, seed, Instant::now()));
+}
+
+/// Whether a seed is one of the share that is run twice; a function of the seed alone.
+fn is_sampled(seed: u64, share: f64) -> bool {
+    let mixed = (seed ^ 0x2545_f491_4f6c_dd1d).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed >> 40) as f64) < share * f64::from(1 << 24)
+}

@@ -1,0 +1,167 @@
+//! The trace: every event of a run, hashed always and kept when asked for.
+//!
+//! The hash covers each choice of the scheduler, each byte of I/O, each fault, each acknowledgement
+//! and each step of the clock. Two runs of one seed have the same hash, in every build profile and
+//! whatever the number of worker threads; one changed byte gives another hash.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::kernel::ThreadId;
+
+/// What kind of event a word of the hash belongs to; keeps neighbours from aliasing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Tag {
+    Choice = 1,
+    Pick = 2,
+    Clock = 3,
+    Io = 4,
+    Bytes = 5,
+    Fault = 6,
+    Ack = 7,
+    Crash = 8,
+    Read = 9,
+    Verdict = 10,
+    Spawn = 11,
+}
+
+/// One recorded event, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its place among all scheduling points of the run.
+    pub point: u64,
+    /// Virtual time in nanoseconds.
+    pub nanos: u64,
+    /// The simulated thread, or [`ThreadId::CLOCK`] for what no thread did.
+    pub thread: ThreadId,
+    /// Its name, with its number.
+    pub thread_name: String,
+    /// Which lane of a report it belongs to.
+    pub lane: Lane,
+    /// What happened, in words.
+    pub text: String,
+}
+
+/// The lane of a report that an event belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// What a writer or reader asked for and was told.
+    Client,
+    /// What the engine said of itself.
+    Engine,
+    /// Operations on the disk.
+    Disk,
+    /// Faults and crashes.
+    Fault,
+    /// Choices of the scheduler.
+    Schedule,
+}
+
+/// The events of one run.
+#[derive(Debug, Default)]
+pub struct Trace {
+    hash: u64,
+    count: u64,
+    kept: Option<Vec<Event>>,
+}
+
+/// Any odd constant with well-mixed bits will do; this one is the golden ratio's.
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Trace {
+    /// A trace that hashes, and keeps events in words too if `keep` is set.
+    pub fn new(keep: bool) -> Self {
+        Trace { hash: 0, count: 0, kept: keep.then(Vec::new) }
+    }
+
+    /// Adds one event to the hash.
+    #[inline]
+    pub fn note(&mut self, tag: Tag, word: u64) {
+        self.count += 1;
+        let mixed = u128::from(self.hash ^ word ^ ((tag as u64) << 56))
+            * u128::from(MULTIPLIER ^ (self.count << 1));
+        self.hash = (mixed as u64) ^ ((mixed >> 64) as u64) ^ self.count;
+    }
+
+    /// Adds bytes to the hash: their length and every one of them.
+    #[inline]
+    pub fn note_bytes(&mut self, tag: Tag, bytes: &[u8]) {
+        self.note(tag, bytes.len() as u64);
+        self.note(Tag::Bytes, xxh3_64(bytes));
+    }
+
+    /// Whether events are kept; what only fills a kept event need not be computed otherwise.
+    #[inline]
+    pub fn keeps(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Keeps an event, if events are kept.
+    pub fn keep(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(kept) = &mut self.kept {
+            kept.push(event());
+        }
+    }
+
+    /// The hash so far.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Events hashed so far.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The kept events, oldest first.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        self.kept.replace(Vec::new()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(events: &[(Tag, u64)], bytes: &[u8]) -> u64 {
+        let mut trace = Trace::new(false);
+        for &(tag, word) in events {
+            trace.note(tag, word);
+        }
+        trace.note_bytes(Tag::Io, bytes);
+        trace.hash()
+    }
+
+    #[test]
+    fn order_kind_value_and_bytes_all_count() {
+        let base = hash(&[(Tag::Choice, 1), (Tag::Clock, 2)], b"abc");
+        assert_eq!(base, hash(&[(Tag::Choice, 1), (Tag::Clock, 2)], b"abc"));
+        for other in [
+            hash(&[(Tag::Clock, 2), (Tag::Choice, 1)], b"abc"),
+            hash(&[(Tag::Choice, 2), (Tag::Clock, 2)], b"abc"),
+            hash(&[(Tag::Pick, 1), (Tag::Clock, 2)], b"abc"),
+            hash(&[(Tag::Choice, 1), (Tag::Clock, 2)], b"abd"),
+            hash(&[(Tag::Choice, 1), (Tag::Clock, 2)], b"abc\0"),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn events_are_kept_only_when_asked_for() {
+        let event = || Event {
+            point: 1,
+            nanos: 2,
+            thread: ThreadId::CLOCK,
+            thread_name: "clock".into(),
+            lane: Lane::Disk,
+            text: "sync".into(),
+        };
+        let mut silent = Trace::new(false);
+        silent.keep(|| unreachable!("nobody keeps it"));
+        assert!(silent.take_events().is_empty());
+        let mut trace = Trace::new(true);
+        trace.keep(event);
+        assert_eq!(trace.take_events(), vec![event()]);
+    }
+}

@@ -1,0 +1,296 @@
+//! The simulated threads of clients: writers and readers.
+//!
+//! They run on the engine's side of the arena and take notes on the harness's side.
+
+use faultline::{Db, ReadOptions, Result, WriteBatch, WriteOptions};
+
+use super::{After, key_bytes, value_bytes};
+use crate::arena::Outside;
+use crate::env::SimEnv;
+use crate::history::{Call, Outcome, Read, Status, ValueDigest};
+use crate::kernel::with_kernel;
+use crate::trace::{Lane, Tag};
+use crate::world::{World, with_world};
+
+/// How often a writer goes on after an error before it gives up.
+const ERRORS_MAX: u32 = 3;
+
+/// Takes a note of the harness: its allocations outlive the process.
+fn note<R>(f: impl FnOnce(&World) -> R) -> R {
+    let _outside = Outside::enter();
+    with_world(f)
+}
+
+fn now() -> u64 {
+    with_kernel(crate::kernel::Kernel::points)
+}
+
+/// Makes a call and notes its outcome.
+pub(crate) fn noted<T>(call: Call, make: impl FnOnce() -> Result<T>) -> Result<T> {
+    let invoked = now();
+    let result = make();
+    let returned = now();
+    note(|world| {
+        let error = result.as_ref().err().map(ToString::to_string);
+        with_kernel(|kernel| {
+            let word = u64::from(error.is_some());
+            kernel.with_trace(|trace| trace.note(Tag::Ack, word));
+            if !matches!(call, Call::Write { .. }) {
+                kernel.tell(Lane::Client, || match &error {
+                    None => format!("{call:?} -> ok"),
+                    Some(error) => format!("{call:?} -> {error}"),
+                });
+            }
+        });
+        world.history.borrow_mut().outcomes.push(Outcome { call, error, invoked, returned });
+    });
+    result
+}
+
+/// Writes the remaining batches of writer number `writer`, one after another.
+pub fn writer(db: &Db<SimEnv>, writer: u32) {
+    let mut batch = WriteBatch::new();
+    let mut buffers = (Vec::new(), Vec::new());
+    let mut errors = 0;
+    while let Some(number) = begin_batch(writer) {
+        fill(&mut batch, number, &mut buffers);
+        let sync = with_world(|world| world.plan.batches[number as usize].sync);
+        let options = WriteOptions { sync };
+        let result = noted(Call::Write { batch: number }, || db.write(&batch, &options));
+        end_batch(number, sync, result.as_ref().ok().copied(), &result);
+        if result.is_err() {
+            errors += 1;
+            let may_resume = with_world(|world| world.plan.resume);
+            if may_resume {
+                resume(db);
+            }
+            if errors >= ERRORS_MAX && !may_resume || errors >= 10 * ERRORS_MAX {
+                return;
+            }
+            continue;
+        }
+        match with_world(|world| world.plan.batches[number as usize].after) {
+            After::Nothing => {}
+            After::Flush => {
+                let acknowledged = note(|world| world.history.borrow().acknowledged_sequence);
+                if noted(Call::Flush, || db.flush()).is_ok() {
+                    synced_up_to(acknowledged);
+                }
+            }
+            After::Sync => {
+                let acknowledged = note(|world| world.history.borrow().acknowledged_sequence);
+                if noted(Call::Sync, || db.sync()).is_ok() {
+                    synced_up_to(acknowledged);
+                }
+            }
+        }
+    }
+}
+
+fn synced_up_to(sequence: u64) {
+    note(|world| {
+        let mut history = world.history.borrow_mut();
+        history.synced_sequence = history.synced_sequence.max(sequence);
+    });
+}
+
+fn begin_batch(writer: u32) -> Option<u32> {
+    note(|world| {
+        let mut history = world.history.borrow_mut();
+        let number = history.next_batch[writer as usize];
+        if number >= world.plan.writers[writer as usize].end {
+            return None;
+        }
+        history.next_batch[writer as usize] += 1;
+        let incarnation = history.incarnation;
+        let state = &mut history.batches[number as usize];
+        state.status = Status::InFlight;
+        state.invoked = now();
+        state.incarnation = incarnation;
+        Some(number)
+    })
+}
+
+fn fill(batch: &mut WriteBatch, number: u32, (key, value): &mut (Vec<u8>, Vec<u8>)) {
+    batch.clear();
+    let ops = with_world(|world| world.plan.batches[number as usize].ops.clone());
+    for op in ops {
+        let planned = with_world(|world| world.plan.ops[op as usize]);
+        key.clear();
+        key_bytes(planned.key, key);
+        let added = match planned.value {
+            None => batch.delete(key),
+            Some(len) => {
+                value.clear();
+                value_bytes(op, len, value);
+                batch.put(key, value)
+            }
+        };
+        added.expect("planned batches are within all limits");
+    }
+}
+
+fn end_batch<T>(number: u32, sync: bool, sequence: Option<u64>, result: &Result<T>) {
+    note(|world| {
+        let mut history = world.history.borrow_mut();
+        let history = &mut *history;
+        let count = world.plan.batches[number as usize].ops.len() as u64;
+        let state = &mut history.batches[number as usize];
+        state.returned = now();
+        let word = sequence.unwrap_or(u64::MAX) ^ u64::from(number) << 40;
+        with_kernel(|kernel| {
+            kernel.with_trace(|trace| trace.note(Tag::Ack, word));
+            kernel.tell(Lane::Client, || {
+                let batch = number
+                    - world.plan.writers[world.plan.batches[number as usize].writer as usize].start;
+                let sync = if sync { " sync" } else { "" };
+                match (sequence, result) {
+                    (Some(sequence), _) => {
+                        format!(
+                            "write{sync} batch {batch} ({count} ops) -> ok, sequence {sequence}"
+                        )
+                    }
+                    (None, Err(error)) => {
+                        format!("write{sync} batch {batch} ({count} ops) -> {error}")
+                    }
+                    (None, Ok(_)) => String::new(),
+                }
+            });
+        });
+        let Some(sequence) = sequence else {
+            state.status = Status::Failed;
+            return;
+        };
+        state.status = Status::Acknowledged { sequence };
+        history.acknowledged.push(number);
+        // An empty batch takes no sequence: what it was told is the one behind the last.
+        let last = sequence + count - 1;
+        history.acknowledged_sequence = history.acknowledged_sequence.max(last);
+        if sync {
+            history.synced_sequence = history.synced_sequence.max(last);
+        }
+    });
+}
+
+/// After a successful `resume` a failed write is absent for ever.
+fn resume(db: &Db<SimEnv>) {
+    let failed: Vec<u32> = note(|world| failed_batches(world));
+    let failed_count = failed.len();
+    drop(failed);
+    if noted(Call::Resume, || db.resume()).is_ok() && failed_count > 0 {
+        note(|world| {
+            let acknowledged = world.history.borrow().acknowledged_sequence;
+            let mut history = world.history.borrow_mut();
+            for state in &mut history.batches {
+                if state.status == Status::Failed {
+                    state.status = Status::Absent;
+                }
+            }
+            history.synced_sequence = history.synced_sequence.max(acknowledged);
+        });
+    }
+}
+
+fn failed_batches(world: &World) -> Vec<u32> {
+    let history = world.history.borrow();
+    let failed = history.batches.iter().enumerate();
+    failed.filter(|(_, state)| state.status == Status::Failed).map(|(b, _)| b as u32).collect()
+}
+
+/// Does the remaining rounds of reader number `reader`: a snapshot and gets at it, or a plain get,
+/// or a scan.
+pub fn reader(db: &Db<SimEnv>, reader: u32) {
+    let mut key = Vec::new();
+    while let Some(draw) = begin_round(reader) {
+        let (invoked, acknowledged) = (now(), note(|w| w.history.borrow().acknowledged_sequence));
+        let keys = with_world(|world| world.plan.keys);
+        if draw % 4 == 0 {
+            let number = draw / 4 % keys.min(8);
+            key.clear();
+            key_bytes(number, &mut key);
+            let Ok(found) = db.get(&key) else { continue };
+            let read = Read {
+                reader,
+                sequence: None,
+                key: number,
+                found: found.map(|value| ValueDigest::of(&value)),
+                invoked,
+                returned: now(),
+                acknowledged,
+                by_scan: false,
+            };
+            note(|world| world.history.borrow_mut().reads.push(read));
+            continue;
+        }
+        let Ok(snapshot) = db.snapshot() else { return };
+        let at = Read {
+            reader,
+            sequence: Some(snapshot.sequence()),
+            key: 0,
+            found: None,
+            invoked,
+            returned: now(),
+            acknowledged,
+            by_scan: false,
+        };
+        let options = ReadOptions { snapshot: Some(snapshot) };
+        if draw % 4 == 1 {
+            scan(db, &options, &at);
+            continue;
+        }
+        for step in 0..3 {
+            let number = (draw / 4).wrapping_mul(step * 7 + 1) % keys;
+            key.clear();
+            key_bytes(number, &mut key);
+            let Ok(found) = db.get_with(&key, &options) else { break };
+            let found = found.map(|value| ValueDigest::of(&value));
+            let read = Read { key: number, found, ..at.clone() };
+            note(|world| world.history.borrow_mut().reads.push(read));
+        }
+    }
+}
+
+fn scan(db: &Db<SimEnv>, options: &ReadOptions, at: &Read) {
+    let keys = with_world(|world| world.plan.keys);
+    let mut found = note(|_| vec![None; keys as usize]);
+    let Ok(entries) = db.iter_with(options) else { return };
+    for entry in entries {
+        let Ok((key, value)) = entry else { return };
+        if let Some(number) = key_number(&key, keys) {
+            found[number as usize] = Some(ValueDigest::of(&value));
+        }
+    }
+    note(|world| {
+        let mut history = world.history.borrow_mut();
+        for (key, found) in (0..).zip(found) {
+            history.reads.push(Read { key, found, by_scan: true, ..at.clone() });
+        }
+    });
+}
+
+fn key_number(bytes: &[u8], keys: u32) -> Option<u32> {
+    let number = match bytes {
+        [] => 0,
+        [b'k', digits @ ..] if digits.len() == 5 => {
+            digits.iter().fold(0, |n, digit| n * 10 + u32::from(digit - b'0'))
+        }
+        _ => 1,
+    };
+    (number < keys).then_some(number)
+}
+
+/// Begins a round, unless all are done; the number decides what the round does.
+fn begin_round(reader: u32) -> Option<u32> {
+    note(|world| {
+        let mut history = world.history.borrow_mut();
+        let round = history.rounds[reader as usize];
+        if round >= world.plan.readers[reader as usize] {
+            return None;
+        }
+        history.rounds[reader as usize] += 1;
+        // Any fixed mixing will do: it is the schedule that varies.
+        let mixed = (world.plan.seed ^ u64::from(reader) << 32 ^ u64::from(round))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Some((mixed >> 33) as u32)
+    })
+}

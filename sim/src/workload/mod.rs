@@ -1,0 +1,191 @@
+//! What clients do: the plan of a run, and the simulated threads that carry it out.
+
+mod clients;
+mod generate;
+
+pub(crate) use clients::noted;
+pub use clients::{reader, writer};
+
+use std::ops::Range;
+
+use crate::disk::Profile;
+use crate::policy::PolicyName;
+use crate::scenario::CrashKind;
+
+/// Everything that a seed decides before a run starts. Printable, and replayable by itself.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The seed it was drawn from; decides the streams that are drawn from during the run.
+    pub seed: u64,
+    /// Who runs when.
+    pub policy: PolicyName,
+    /// The disk's profile.
+    pub profile: &'static Profile,
+    /// Byte budget of the disk.
+    pub capacity: Option<u64>,
+    /// The engine's memtable size, in bytes.
+    pub write_buffer_size: usize,
+    /// Whether writers call `resume` after a background error.
+    pub resume: bool,
+    /// The batches of all writers; those of one writer stand together.
+    pub batches: Vec<PlannedBatch>,
+    /// The operations of all batches.
+    pub ops: Vec<PlannedOp>,
+    /// The batches of each writer.
+    pub writers: Vec<Range<u32>>,
+    /// Rounds of each reader.
+    pub readers: Vec<u32>,
+    /// Different keys.
+    pub keys: u32,
+    /// The crashes, in order.
+    pub crashes: Vec<PlannedCrash>,
+}
+
+/// One batch, by its place in [`Plan::batches`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedBatch {
+    /// Who writes it.
+    pub writer: u32,
+    /// Its operations, in [`Plan::ops`].
+    pub ops: Range<u32>,
+    /// Whether it is written with `sync`.
+    pub sync: bool,
+    /// What its writer does afterwards.
+    pub after: After,
+}
+
+/// What a writer does after a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// Goes on.
+    Nothing,
+    /// Asks for a memtable switch and waits for the flush.
+    Flush,
+    /// Syncs everything acknowledged.
+    Sync,
+}
+
+/// One operation of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlannedOp {
+    /// Number of the key.
+    pub key: u32,
+    /// Bytes of the value, or `None` for a delete.
+    pub value: Option<u32>,
+}
+
+/// One crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlannedCrash {
+    /// Process or machine; never [`CrashKind::Either`].
+    pub kind: CrashKind,
+    /// Where it strikes.
+    pub trigger: Trigger,
+    /// The part of an incarnation in which it may strike.
+    pub phase: crate::fault::Phase,
+}
+
+/// Where a crash strikes, counted from the start of its phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// After this many scheduling points.
+    Point(u64),
+    /// At the n-th call (from 0) of these, and in which part of it.
+    Call {
+        /// Which calls count.
+        calls: Calls,
+        /// How many of them come before.
+        nth: u32,
+        /// Before, inside or after it.
+        moment: Moment,
+    },
+}
+
+/// A set of calls to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// Appends to logs.
+    LogAppend,
+    /// Syncs of logs.
+    LogSync,
+    /// Creations of logs.
+    LogCreate,
+    /// Whatever changes the disk.
+    Mutating,
+}
+
+/// A part of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Nothing of it has happened.
+    Before,
+    /// It was submitted; this many more scheduling points pass, unless it completes first.
+    Inside(u32),
+    /// It has happened; the caller does not know yet.
+    After,
+}
+
+/// Appends the bytes of key number `key` to `out`.
+///
+/// Key 0 is empty and key 1 is long and binary, because those are the odd ones; the rest are short
+/// text.
+pub fn key_bytes(key: u32, out: &mut Vec<u8>) {
+    match key {
+        0 => {}
+        1 => out.extend((0..200u8).map(|byte| byte.wrapping_mul(151))),
+        _ => {
+            out.push(b'k');
+            let digits =
+                [key / 10_000 % 10, key / 1000 % 10, key / 100 % 10, key / 10 % 10, key % 10];
+            out.extend(digits.map(|digit| b'0' + digit as u8));
+            if key >= 100_000 {
+                out.extend(key.to_le_bytes());
+            }
+        }
+    }
+}
+
+/// Appends the value that operation `op` of the plan writes: `len` bytes that no other operation
+/// writes, where they are long enough to tell.
+pub fn value_bytes(op: u32, len: u32, out: &mut Vec<u8>) {
+    let start = out.len();
+    let len = len as usize;
+    out.reserve(len);
+    let mut word = u64::from(op) | 0xa5 << 56;
+    while out.len() - start + 8 <= len {
+        out.extend(word.to_le_bytes());
+        // xorshift64: cheap, and never 0 from a start that is not.
+        word ^= word << 13;
+        word ^= word >> 7;
+        word ^= word << 17;
+    }
+    let rest = len - (out.len() - start);
+    out.extend(&word.to_le_bytes()[..rest]);
+}
+
+impl Plan {
+    /// Whether an entry is what operation `op` wrote.
+    pub fn op_matches(
+        &self,
+        op: u32,
+        key: &[u8],
+        value: Option<&[u8]>,
+        scratch: &mut Vec<u8>,
+    ) -> bool {
+        let planned = self.ops[op as usize];
+        scratch.clear();
+        key_bytes(planned.key, scratch);
+        if scratch != key {
+            return false;
+        }
+        match (planned.value, value) {
+            (None, None) => true,
+            (Some(len), Some(value)) if len as usize == value.len() => {
+                scratch.clear();
+                value_bytes(op, len, scratch);
+                scratch == value
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The world of one run: the disk, the streams that are drawn from while it runs, and what clients
+//! have seen. Simulated code reaches it through [`with_world`].
+//!
+//! Architecture invariant: simulated code borrows from the world for the length of one call, and
+//! copies what it takes away (see [`crate::arena`]).
+
+#![expect(unsafe_code, reason = "simulated code must find its world")]
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::ptr;
+
+use crate::checker::Checker;
+use crate::disk::{Disk, Pick};
+use crate::fault::{FaultPlan, Phase};
+use crate::history::History;
+use crate::judge::Judge;
+use crate::rng::{Purpose, Stream};
+use crate::workload::{Plan, PlannedCrash};
+
+/// What simulated code acts upon.
+pub struct World {
+    /// What this run does.
+    pub plan: Plan,
+    /// The disk.
+    pub disk: RefCell<Disk>,
+    /// What fails.
+    pub faults: RefCell<FaultPlan>,
+    /// What clients and the engine's observer have seen.
+    pub history: RefCell<History>,
+    /// Who judges it.
+    pub judge: RefCell<Judge>,
+    /// How long calls take.
+    pub latency: RefCell<Stream>,
+    /// Which calls fail.
+    pub fault_stream: RefCell<Stream>,
+    /// Set while the harness itself looks at the database: nothing fails then.
+    pub is_looking: Cell<bool>,
+    /// Calls that failed because the disk was full.
+    pub found_full: Cell<u64>,
+    /// A bug planted in the harness: syncs return Ok and do nothing. For [`crate::cli`]'s doctor.
+    pub swallow_syncs: Cell<bool>,
+    /// What a crash leaves.
+    pub chance: RefCell<Stream>,
+    /// What the process is doing.
+    pub phase: Cell<Phase>,
+    /// The crash of this incarnation that has not struck, while its phase lasts.
+    pub crash: Cell<Option<PlannedCrash>>,
+    /// Calls of the crash's set seen so far.
+    pub calls_seen: Cell<u32>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "World {{ seed: {} }}", self.plan.seed)
+    }
+}
+
+impl World {
+    /// The world of `plan` before anything has happened.
+    pub fn new(plan: Plan, faults: FaultPlan, checkers: Vec<Box<dyn Checker>>) -> Self {
+        let mut disk = Disk::new(plan.profile);
+        disk.set_capacity(plan.capacity);
+        World {
+            disk: RefCell::new(disk),
+            faults: RefCell::new(faults),
+            history: RefCell::new(History::new(&plan)),
+            latency: RefCell::new(Stream::new(plan.seed, Purpose::Latency)),
+            fault_stream: RefCell::new(Stream::new(plan.seed, Purpose::Faults)),
+            is_looking: Cell::new(false),
+            found_full: Cell::new(0),
+            swallow_syncs: Cell::new(false),
+            chance: RefCell::new(Stream::new(plan.seed, Purpose::Disk)),
+            phase: Cell::new(Phase::Recovery),
+            crash: Cell::new(None),
+            calls_seen: Cell::new(0),
+            judge: RefCell::new(Judge::new(checkers)),
+            plan,
+        }
+    }
+
+    /// Another process starts on the same disk, to die of `crash` if it comes to that.
+    pub fn begin_incarnation(&self, number: u32, crash: Option<PlannedCrash>) {
+        self.history.borrow_mut().begin_incarnation(number);
+        self.crash.set(crash);
+        self.calls_seen.set(0);
+        self.is_looking.set(false);
+    }
+
+    /// From here on nothing fails: no fault strikes, and a full disk has room again.
+    pub fn heal(&self) {
+        self.faults.borrow_mut().heal();
+        self.disk.borrow_mut().set_capacity(None);
+    }
+
+    /// How often the disk gave the engine a reason to fail.
+    pub fn provocations(&self) -> u64 {
+        u64::from(self.faults.borrow().delivered_total()) + self.found_full.get()
+    }
+
+    /// Calls `f` with this world as the one that simulated code finds.
+    pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        let before = current::WORLD.replace(ptr::from_ref(self));
+        let result = f();
+        current::WORLD.set(before);
+        result
+    }
+}
+
+#[expect(clippy::disallowed_macros, reason = "simulated code must find its world")]
+mod current {
+    use super::{Cell, World, ptr};
+    thread_local! {
+        pub(super) static WORLD: Cell<*const World> = const { Cell::new(ptr::null()) };
+    }
+}
+
+/// Calls `f` with the world of the run.
+///
+/// # Panics
+/// Outside of a run.
+#[inline]
+pub fn with_world<R>(f: impl FnOnce(&World) -> R) -> R {
+    let world = current::WORLD.get();
+    assert!(!world.is_null(), "the world was used outside of a run");
+    // SAFETY: set by `World::enter` for exactly as long as the world is borrowed by it.
+    f(unsafe { &*world })
+}
+
+impl Pick for Stream {
+    fn pick(&mut self, n: u32) -> u32 {
+        self.below(n)
+    }
+}

@@ -1,0 +1,11 @@
+//! Tests of the simulated disk: the legal images of small programs, in a table and against an
+//! enumerator of their own.
+
+#![cfg(test)]
+
+mod brute;
+mod calls;
+mod crashes;
+mod program;
+mod random;
+mod table;
