@@ -192,17 +192,17 @@ impl<E: Env> Recovery<E> {
             last_sequence = recovered.last_sequence,
             "MANIFEST read"
         );
-        if recovered.manifest_number == CREATION_MANIFEST && !report.is_new {
-            // No open has come to its end since the creation, whose last directory sync may have
-            // failed: this CURRENT may be in the page cache alone. A power loss could then keep a
-            // log made now and lose CURRENT, which nobody could tell from damage.
-            switch_current(&self.env, &self.dir, CREATION_MANIFEST).map_err(|(error, _)| error)?;
-        }
         if let (Some(tail), RecoveryPolicy::Absolute) =
             (&recovered.tail, self.options.recovery_policy)
         {
             let path = manifest_file_name(&self.dir, tail.number);
             return Err(Error::corruption(path, tail.offset, tail.defect.clone()));
+        }
+        if recovered.manifest_number == CREATION_MANIFEST && !report.is_new {
+            // No open has come to its end since the creation, whose last directory sync may have
+            // failed: this CURRENT may be in the page cache alone. A power loss could then keep a
+            // log made now and lose CURRENT, which nobody could tell from damage.
+            switch_current(&self.env, &self.dir, CREATION_MANIFEST).map_err(|(error, _)| error)?;
         }
         self.check_tables(&recovered)?;
         report.last_sequence = recovered.last_sequence;
