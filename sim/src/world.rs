@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "simulated code must find its world")]
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ptr;
 use std::rc::Rc;
@@ -16,6 +17,7 @@ use crate::disk::{Disk, Pick};
 use crate::fault::{FaultPlan, Phase};
 use crate::history::History;
 use crate::judge::Judge;
+use crate::kernel::ThreadId;
 use crate::rng::{Purpose, Stream};
 use crate::workload::{FaultHook, Plan, PlannedCrash, Workload};
 
@@ -39,6 +41,8 @@ pub struct World {
     pub latency: RefCell<Stream>,
     /// Which calls fail.
     pub fault_stream: RefCell<Stream>,
+    /// By thread that is in `resume`: the batches that had failed when it called.
+    pub failed_before_resume: RefCell<BTreeMap<ThreadId, Vec<u32>>>,
     /// Set while the harness itself looks at the database: nothing fails then.
     pub is_looking: Cell<bool>,
     /// Calls that failed because the disk was full.
@@ -79,6 +83,7 @@ impl World {
             history: RefCell::new(History::new(&plan)),
             latency: RefCell::new(Stream::new(plan.seed, Purpose::Latency)),
             fault_stream: RefCell::new(Stream::new(plan.seed, Purpose::Faults)),
+            failed_before_resume: RefCell::default(),
             is_looking: Cell::new(false),
             found_hooked: Cell::new(0),
             found_full: Cell::new(0),
@@ -100,6 +105,7 @@ impl World {
         self.crash.set(crash);
         self.calls_seen.set(0);
         self.is_looking.set(false);
+        self.failed_before_resume.borrow_mut().clear();
     }
 
     /// From here on nothing fails: no fault strikes, and a full disk has room again.
@@ -124,7 +130,6 @@ impl World {
     }
 }
 
-#[expect(clippy::disallowed_macros, reason = "simulated code must find its world")]
 mod current {
     use super::{Cell, World, ptr};
     thread_local! {

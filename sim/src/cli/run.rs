@@ -13,6 +13,7 @@ use super::{Exit, Failed, corpus, signal};
 use crate::fault::{FaultKind, Phase};
 use crate::report;
 use crate::run::{Mode, run_on_fresh_thread};
+use crate::scenario::Scenario;
 use crate::sweep::{Failure, FailureKind, Seeds, Sweep, Totals};
 
 /// What bare `sim` spends on fresh seeds.
@@ -61,7 +62,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failed> {
 }
 
 fn announce(args: &RunArgs, selection: &Selection, seeds: &Seeds) {
-    let tokens: Vec<String> = selection.scenarios.iter().map(|s| s.token()).collect();
+    let tokens: Vec<String> = selection.scenarios.iter().map(Scenario::token).collect();
     let shown = match seeds {
         Seeds::Range(from, to) if to - from >= FRESH_COUNT => format!("{from}.."),
         Seeds::Range(from, to) => format!("{from}..{to}"),

@@ -147,19 +147,16 @@ fn note_result(
     let code = errno.map_or(0, |errno| errno as u64 + 1);
     kernel.with_trace(|trace| trace.note(Tag::Io, code));
     kernel.tell(Lane::Disk, || {
-        let mut words = format!("{op} {}", target.short());
-        if target.bytes > 0 {
-            words += &format!(" {} B", target.bytes);
-        }
-        match (errno, fault) {
-            (None, None) => {}
-            (None, Some(fault)) => words += &format!(" ok, with {}", fault.kind.name()),
-            (Some(errno), None) => words += &format!(" -> {errno:?}"),
+        let size = if target.bytes > 0 { format!(" {} B", target.bytes) } else { String::new() };
+        let outcome = match (errno, fault) {
+            (None, None) => String::new(),
+            (None, Some(fault)) => format!(" ok, with {}", fault.kind.name()),
+            (Some(errno), None) => format!(" -> {errno:?}"),
             (Some(errno), Some(fault)) => {
-                words += &format!(" -> {errno:?}, injected: {}", fault.kind.name());
+                format!(" -> {errno:?}, injected: {}", fault.kind.name())
             }
-        }
-        words
+        };
+        format!("{op} {}{size}{outcome}", target.short())
     });
 }
 
