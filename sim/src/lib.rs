@@ -29,6 +29,7 @@ pub mod model;
 pub mod mutant;
 pub mod naive;
 pub mod policy;
+pub mod probe;
 mod process;
 pub mod report;
 pub mod rng;

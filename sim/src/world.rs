@@ -18,6 +18,7 @@ use crate::fault::{FaultPlan, Phase};
 use crate::history::History;
 use crate::judge::Judge;
 use crate::kernel::ThreadId;
+use crate::probe::{Probe, ProbeSet};
 use crate::rng::{Purpose, Stream};
 use crate::workload::{FaultHook, Plan, PlannedCrash, Workload};
 
@@ -49,6 +50,8 @@ pub struct World {
     pub found_full: Cell<u64>,
     /// Faults that the hook decided.
     pub found_hooked: Cell<u64>,
+    /// Places that this run has been at.
+    pub probes: Cell<ProbeSet>,
     /// A bug planted in the harness: syncs return Ok and do nothing. For [`crate::cli`]'s doctor.
     pub swallow_syncs: Cell<bool>,
     /// What a crash leaves.
@@ -86,6 +89,7 @@ impl World {
             failed_before_resume: RefCell::default(),
             is_looking: Cell::new(false),
             found_hooked: Cell::new(0),
+            probes: Cell::new(ProbeSet::default()),
             found_full: Cell::new(0),
             swallow_syncs: Cell::new(false),
             chance: RefCell::new(Stream::new(plan.seed, Purpose::Disk)),
@@ -112,6 +116,13 @@ impl World {
     pub fn heal(&self) {
         self.faults.borrow_mut().heal();
         self.disk.borrow_mut().set_capacity(None);
+    }
+
+    /// Notes that this run has been at a place.
+    pub fn hit(&self, probe: Probe) {
+        let mut probes = self.probes.get();
+        probes.hit(probe);
+        self.probes.set(probes);
     }
 
     /// How often the disk gave the engine a reason to fail.

@@ -9,6 +9,7 @@ use crate::arena::Outside;
 use crate::env::SimEnv;
 use crate::history::{Call, Outcome, Read, Status, ValueDigest};
 use crate::kernel::with_kernel;
+use crate::probe::Probe;
 use crate::trace::{Lane, Tag};
 use crate::world::{World, with_world};
 
@@ -42,6 +43,12 @@ pub(crate) fn noted<T>(call: Call, make: impl FnOnce() -> Result<T>) -> Result<T
                 });
             }
         });
+        match (call, &error) {
+            (Call::Open, Some(_)) => world.hit(Probe::OpenFailed),
+            (Call::Write { .. }, Some(_)) => world.hit(Probe::WriteFailed),
+            (Call::Resume, None) => world.hit(Probe::Resumed),
+            _ => {}
+        }
         world.history.borrow_mut().outcomes.push(Outcome { call, error, invoked, returned });
     });
     result
