@@ -215,7 +215,7 @@ const PLANTED: &[&str] = &[
     // The same by other spellings.
     "use std::{fmt, fs};",
     "use std::{fmt, sync::{Arc, Mutex}};",
-    "use std::{\n    fmt,\n    sync::{\n        Arc,\n        atomic::{AtomicU8, Ordering},\n    },\n};",
+    "use std::{\n  fmt,\n  sync::{\n    Arc,\n    atomic::{AtomicU8, Ordering},\n  },\n};",
     "use ::std::fs;",
     "fn f() { ::std::fs::read(\"x\").ok(); }",
     "pub(crate) use std::thread as worker;",
