@@ -94,7 +94,10 @@ pub(super) fn replay_one(file: &Path) -> Result<Exit, Failed> {
         });
     }
     match (case.expect, verdict.violations.is_empty()) {
-        (Expectation::Pass, true) | (Expectation::Fail, false) => Ok(Exit::Clean),
+        (Expectation::Pass, true) | (Expectation::Fail, false) => {
+            remark(format!("{}: as expected", file.display()));
+            Ok(Exit::Clean)
+        }
         (Expectation::Pass, false) => {
             say(format!("{}: {}", file.display(), case.note));
             say(report::failure(&scenario, case.seed, &verdict, &flags).trim_end());
