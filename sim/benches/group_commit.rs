@@ -238,7 +238,8 @@ struct Effort {
 fn runs_for(side: Duration, measure: impl Fn(u64) -> Measured) -> u64 {
     measure(20);
     let warm = measure(100);
-    ((warm.per_second(warm.runs) * side.as_secs_f64()) as u64).max(20)
+    let runs = u128::from(warm.runs) * side.as_nanos() / warm.elapsed.as_nanos().max(1);
+    (runs as u64).max(20)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -1,0 +1,262 @@
+//! The habits of the repository that a machine can check.
+//!
+//! Walks the whole repository, not one crate. What rustfmt and clippy check is left to them; what
+//! they pass over is here: the doc at the head of a file, the length of lines (rustfmt leaves
+//! strings and comments as they are) and of files, and the settings that decide whether clippy
+//! looks at all.
+
+#![cfg(test)]
+#![expect(clippy::disallowed_methods, reason = "a test reads the repository's files")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const COLUMNS_MAX: usize = 100;
+const LINES_MAX: usize = 450;
+
+/// Files that may be longer, and why. An entry that is no longer needed is an error.
+const LONG_FILES: [(&str, &str); 1] =
+    [("sim/src/kernel/sched.rs", "one borrow rule and one panic hook around every switch")];
+
+/// What a file is judged as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Rust,
+    /// Markdown and shell.
+    Prose,
+    Toml,
+    /// Snapshots, patches and whatever else programs write: not judged.
+    Other,
+}
+
+fn kind(path: &str) -> Kind {
+    match Path::new(path).extension().and_then(|extension| extension.to_str()) {
+        Some("rs") => Kind::Rust,
+        Some("md" | "sh") => Kind::Prose,
+        Some("toml") => Kind::Toml,
+        None if path.starts_with(".ci/") || path.starts_with("LICENSE") => Kind::Prose,
+        _ => Kind::Other,
+    }
+}
+
+/// A needle that this file must not contain itself.
+fn joined(parts: [&str; 2]) -> String {
+    parts.concat()
+}
+
+/// Everything wrong with one file, as `path:line: what`.
+fn check_file(path: &str, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let kind = kind(path);
+    if kind == Kind::Other {
+        return found;
+    }
+    let mut in_fence = false;
+    for (index, line) in text.lines().enumerate() {
+        in_fence ^= line.starts_with("```");
+        let mut add = |what: &str| found.push(format!("{path}:{}: {what}", index + 1));
+        if !line.is_ascii() {
+            add("not ASCII");
+        }
+        // What a program printed and a row of a table cannot be wrapped; nor can a TOML value.
+        let can_wrap = kind == Kind::Rust
+            || (kind == Kind::Prose && !in_fence && !line.starts_with('|') && !line.contains("]("));
+        if can_wrap && line.chars().count() > COLUMNS_MAX {
+            add("longer than 100 columns");
+        }
+        let homes = [["/ho", "me/"], ["/ro", "ot/"], ["/wo", "rk/"]];
+        if homes.into_iter().any(|home| names_a_machine(line, &joined(home))) {
+            add("names a path of one machine");
+        }
+        if kind == Kind::Rust {
+            check_rust_line(line, &mut add);
+        }
+    }
+    if kind == Kind::Rust {
+        if !text.starts_with("//! ") {
+            found.push(format!("{path}:1: begins without a `//!` doc"));
+        }
+        let is_long = text.lines().count() > LINES_MAX;
+        let is_listed = LONG_FILES.iter().any(|(long, _)| *long == path);
+        if is_long && !is_listed {
+            found.push(format!("{path}: longer than {LINES_MAX} lines"));
+        }
+        if is_listed && !is_long {
+            found.push(format!("{path}: no longer long, so off the list with it"));
+        }
+    }
+    if path.starts_with("scenarios/") && kind == Kind::Toml && !has_about(text) {
+        found.push(format!("{path}: has no `about`"));
+    }
+    if path.ends_with("/Cargo.toml") && !inherits_lints(text) {
+        found.push(format!("{path}: has no `[lints] workspace = true`"));
+    }
+    found
+}
+
+/// An absolute path below `home`, rather than a path that has such a folder in its middle.
+fn names_a_machine(line: &str, home: &str) -> bool {
+    line.match_indices(home).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        before.is_none_or(|c| !(c.is_ascii_alphanumeric() || "._-".contains(c)))
+    })
+}
+
+fn check_rust_line(line: &str, add: &mut impl FnMut(&str)) {
+    let code = line.split("//").next().unwrap_or(line);
+    for parts in [["to", "do!"], ["unimplemen", "ted!"], ["db", "g!"]] {
+        if code.contains(&joined(parts)) {
+            add("unfinished code");
+        }
+    }
+    let is_ignored = code.contains(&joined(["#[igno", "re"]))
+        || (code.contains("#[cfg_attr(") && code.contains(&joined(["igno", "re)]"])));
+    if is_ignored {
+        add("a test that does not run: assert today's behaviour instead");
+    }
+    if line.trim_start().starts_with("//") && line.contains(&joined(["```igno", "re"])) {
+        add("an example that is not compiled");
+    }
+}
+
+fn has_about(text: &str) -> bool {
+    let table = text.parse::<toml::Table>().ok();
+    let about = table.as_ref().and_then(|table| table.get("about")).and_then(toml::Value::as_str);
+    about.is_some_and(|about| !about.trim().is_empty())
+}
+
+fn inherits_lints(text: &str) -> bool {
+    let table = text.parse::<toml::Table>().ok();
+    let lints = table.as_ref().and_then(|table| table.get("lints"));
+    lints.and_then(|lints| lints.get("workspace")).and_then(toml::Value::as_bool) == Some(true)
+}
+
+/// Everything wrong with the set of files.
+fn check_tree(paths: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    let clippy: Vec<_> =
+        paths.iter().filter(|path| path.rsplit('/').next().is_some_and(is_clippy_file)).collect();
+    if clippy != ["clippy.toml"] {
+        found.push(format!(
+            "clippy.toml is not the only one, and a crate's replaces it: {clippy:?}"
+        ));
+    }
+    for (path, _) in LONG_FILES {
+        if !paths.iter().any(|found| found == path) {
+            found.push(format!("{path}: is on the list of long files and does not exist"));
+        }
+    }
+    found
+}
+
+fn is_clippy_file(name: &str) -> bool {
+    name == "clippy.toml" || name == ".clippy.toml"
+}
+
+/// Every file of the repository but what a build or a run leaves, with its path from the root.
+fn repository() -> Vec<(String, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    let mut folders = vec![(String::new(), root)];
+    while let Some((prefix, folder)) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of the repository is readable") {
+            let path = entry.expect("an entry of the repository is readable").path();
+            let name = path.file_name().expect("an entry has a name").to_string_lossy();
+            let below = format!("{prefix}{name}");
+            // A folder with a `.git` of its own is another checkout.
+            if path.is_dir() && !path.join(".git").exists() {
+                if !matches!(below.as_str(), "target" | ".git" | "corpus/pending") {
+                    folders.push((format!("{below}/"), path));
+                }
+            } else if path.is_file() && below != ".git" {
+                files.push((below, path));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn the_repository_is_tidy() {
+    let files = repository();
+    let paths: Vec<_> = files.iter().map(|(below, _)| below.clone()).collect();
+    for expected in ["Cargo.toml", "engine/src/lib.rs", "sim/tests/tidy.rs"] {
+        assert!(paths.iter().any(|path| path == expected), "the walk missed {expected}");
+    }
+    assert!(paths.iter().any(|path| path.starts_with("scenarios/")));
+    let mut found = check_tree(&paths);
+    for (below, path) in &files {
+        if kind(below) != Kind::Other {
+            let text = fs::read(path).expect("a file of the repository is readable");
+            found.extend(check_file(below, &String::from_utf8_lossy(&text)));
+        }
+    }
+    assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn planted_files_are_found() {
+    let rust = |body: &str| format!("//! A doc.\n{body}\n");
+    let long_line = format!("// {}", "x".repeat(98));
+    let planted = [
+        ("a/src/x.rs", "fn f() {}\n".to_owned(), "begins without a `//!` doc"),
+        ("a/src/x.rs", String::new(), "begins without a `//!` doc"),
+        ("a/src/x.rs", "//!\n".to_owned(), "begins without a `//!` doc"),
+        ("a/src/x.rs", rust(&long_line), "longer than 100 columns"),
+        ("README.md", long_line.clone(), "longer than 100 columns"),
+        (".ci/run", long_line.clone(), "longer than 100 columns"),
+        ("a/src/x.rs", rust(&"\n".repeat(450)), "longer than 450 lines"),
+        ("sim/src/kernel/sched.rs", rust(""), "no longer long"),
+        ("a/src/x.rs", rust("// caf\u{e9}"), "not ASCII"),
+        ("scenarios/x.toml", "about = \"caf\u{e9}\"".to_owned(), "not ASCII"),
+        ("a/src/x.rs", rust(&joined(["to", "do!()"])), "unfinished code"),
+        ("a/src/x.rs", rust(&joined(["    db", "g!(x);"])), "unfinished code"),
+        ("a/src/x.rs", rust(&joined(["unimplemen", "ted!()"])), "unfinished code"),
+        ("a/tests/x.rs", rust(&joined(["#[igno", "re]"])), "does not run"),
+        ("a/tests/x.rs", rust(&joined(["#[igno", "re = \"slow\"]"])), "does not run"),
+        ("a/tests/x.rs", rust(&joined(["#[cfg_attr(a, igno", "re)]"])), "does not run"),
+        ("a/src/x.rs", rust(&joined(["/// ```igno", "re"])), "not compiled"),
+        ("a/src/x.rs", rust(&joined(["// see /ho", "me/me/notes"])), "path of one machine"),
+        ("a/Cargo.toml", "[package]\nname = \"a\"\n".to_owned(), "has no `[lints]"),
+        ("a/Cargo.toml", "[lints]\nworkspace = false\n".to_owned(), "has no `[lints]"),
+        ("scenarios/x.toml", "[workload]\n".to_owned(), "has no `about`"),
+        ("scenarios/x.toml", "about = \"  \"\n".to_owned(), "has no `about`"),
+        ("scenarios/x.toml", "not TOML".to_owned(), "has no `about`"),
+    ];
+    for (path, text, expected) in planted {
+        let found = check_file(path, &text);
+        assert_eq!(found.len(), 1, "{path}: {text:?}: {found:?}");
+        assert!(found[0].contains(expected), "{found:?} lacks {expected}");
+    }
+}
+
+#[test]
+fn innocent_files_pass() {
+    let innocent = [
+        ("a/src/x.rs", format!("//! A doc.\n// {}\n", "x".repeat(97))),
+        ("a/src/x.rs", format!("//! A doc.\n{}", "\n".repeat(449))),
+        ("a/src/x.rs", "//! A doc.\n// Names the folder a/home/b.\n".to_owned()),
+        ("a/Cargo.toml", "[lints]\nworkspace = true\n".to_owned()),
+        ("Cargo.toml", "[workspace]\n".to_owned()),
+        ("scenarios/x.toml", "about = \"A story.\"\n".to_owned()),
+        ("README.md", format!("| {} |\n```\n{}\n```\n", "x".repeat(120), "x".repeat(120))),
+        ("a/tests/snapshots/x.snap", "\u{2502}".repeat(200)),
+    ];
+    for (path, text) in innocent {
+        assert_eq!(check_file(path, &text), [""; 0], "{path}");
+    }
+}
+
+#[test]
+fn the_set_of_files_is_checked() {
+    let paths = |more: &[&str]| -> Vec<String> {
+        let long = LONG_FILES.iter().map(|(path, _)| *path);
+        long.chain(more.iter().copied()).map(str::to_owned).collect()
+    };
+    assert_eq!(check_tree(&paths(&["clippy.toml"])), [""; 0]);
+    assert_eq!(check_tree(&paths(&["clippy.toml", "sim/clippy.toml"])).len(), 1);
+    assert_eq!(check_tree(&paths(&["clippy.toml", "engine/.clippy.toml"])).len(), 1);
+    assert_eq!(check_tree(&paths(&[])).len(), 1);
+    assert_eq!(check_tree(&["clippy.toml".to_owned()]).len(), LONG_FILES.len());
+}
