@@ -115,7 +115,7 @@ impl FaultHook for SeventhSync {
             return None;
         }
         self.0 += 1;
-        (self.0 % 7 == 0).then_some(Fault { kind: FaultKind::SyncError, draw: 0 })
+        self.0.is_multiple_of(7).then_some(Fault { kind: FaultKind::SyncError, draw: 0 })
     }
 }
 

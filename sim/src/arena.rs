@@ -18,6 +18,7 @@
 //! result may depend on that.
 
 #![expect(unsafe_code, reason = "a memory allocator")]
+#![expect(clippy::disallowed_types, reason = "shared by the OS threads of the harness")]
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
@@ -47,10 +48,8 @@ static BASE: AtomicUsize = AtomicUsize::new(0);
 /// Slots never used so far start here.
 static NEXT_SLOT: AtomicUsize = AtomicUsize::new(0);
 /// Slots given back.
-#[expect(clippy::disallowed_types, reason = "shared by the OS threads of the harness")]
 static FREE_SLOTS: std::sync::Mutex<Vec<usize>> = std::sync::Mutex::new(Vec::new());
 
-#[expect(clippy::disallowed_macros, reason = "an allocator must know who asks")]
 mod flag {
     use super::{Arena, Cell, ptr};
     thread_local! {
@@ -146,6 +145,7 @@ impl Arena {
             unsafe { ptr::write_bytes(block, 0xdd, bytes.min(4096)) };
         }
         if layout.align() <= GRAIN && class < CLASSES {
+            #[expect(clippy::cast_ptr_alignment, reason = "blocks are aligned to GRAIN")]
             let block = block.cast::<FreeBlock>();
             // SAFETY: the block is free, aligned to GRAIN and at least GRAIN bytes.
             unsafe { (*block).next = self.free[class] };
@@ -372,7 +372,7 @@ mod tests {
         leaked.push(1);
         let first = leaked.as_ptr() as usize;
         let outside = Outside::enter();
-        let kept = vec![1u8; 64];
+        let kept = String::from("outlives the process");
         drop(outside);
         drop(inside);
         assert!(owner(first).is_some());

@@ -46,15 +46,14 @@ impl Host {
 fn in_node<T: 'static>(seed: u64, run: impl Future<Output = T> + 'static) -> T {
     let runtime = madsim::runtime::Runtime::with_seed_and_config(seed, madsim::Config::default());
     let run = OneThread(run);
-    let result = runtime.block_on(async move {
+    runtime.block_on(async move {
         let handle = madsim::runtime::Handle::current();
         let node = handle.create_node().name("database").build();
         let result = node.spawn(run).await;
         // What is left in a node is never freed otherwise.
         handle.kill(node.id());
         result.expect("the task of the run is not cancelled").0
-    });
-    result
+    })
 }
 
 /// A future, or its result, that stays on one OS thread although madsim asks for more.

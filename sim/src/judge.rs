@@ -6,6 +6,7 @@ use std::fmt;
 use crate::checker::{AfterEnd, AfterOpen, Checker, Ending, Image, Violation};
 use crate::history::{History, Status};
 use crate::model::{self, Settlement};
+use crate::probe::{Probe, ProbeSet};
 use crate::scenario::CrashKind;
 use crate::workload::Plan;
 
@@ -48,8 +49,20 @@ impl Judge {
 
     /// Judges what an open showed, and gives every batch the place that it decides. False if a
     /// promise is broken: the run ends there.
-    pub fn after_open(&mut self, plan: &Plan, history: &mut History, excused: bool) -> bool {
+    pub fn after_open(
+        &mut self,
+        plan: &Plan,
+        history: &mut History,
+        probes: &mut ProbeSet,
+        excused: bool,
+    ) -> bool {
         let settlement = model::settle(plan, history, &history.opened);
+        if !settlement.settled.is_empty() {
+            probes.hit(Probe::UnansweredRecovered);
+        }
+        if !settlement.lost.is_empty() {
+            probes.hit(Probe::UnsyncedLost);
+        }
         let open = AfterOpen {
             plan,
             history,

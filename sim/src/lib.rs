@@ -1,5 +1,11 @@
 //! The deterministic simulator of the Faultline engine.
 
+#![expect(
+    clippy::disallowed_macros,
+    reason = "arena, stack pool, kernel and world are found by the OS thread that simulates; the lint \
+              knows no smaller place"
+)]
+
 #[cfg(not(madsim))]
 compile_error!(
     "faultline-sim is built with `--cfg madsim`. The repository's .cargo/config.toml sets it; an \
@@ -23,6 +29,7 @@ pub mod model;
 pub mod mutant;
 pub mod naive;
 pub mod policy;
+pub mod probe;
 mod process;
 pub mod report;
 pub mod rng;

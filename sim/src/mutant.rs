@@ -62,8 +62,8 @@ impl Mutant {
 
     fn parse(name: String, file: &Path, text: &str) -> Result<Mutant, String> {
         let field = |key: &str| {
-            let header = text.lines().take_while(|line| !line.starts_with("--- "));
-            let value = header.filter_map(|line| line.strip_prefix(key)?.strip_prefix(": ")).next();
+            let mut header = text.lines().take_while(|line| !line.starts_with("--- "));
+            let value = header.find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
             value.map(str::trim).ok_or(format!("the header has no `{key}: ...`"))
         };
         Ok(Mutant {

@@ -132,7 +132,11 @@ fn show(db: &Db<SimEnv>) {
             world.is_looking.set(false);
             // A table that cannot be read is for the reads that follow to report.
             if visited.is_ok() {
-                let kept = world.judge.borrow_mut().after_open(&world.plan, &mut history, false);
+                let mut probes = world.probes.get();
+                let mut judge = world.judge.borrow_mut();
+                let kept = judge.after_open(&world.plan, &mut history, &mut probes, false);
+                world.probes.set(probes);
+                drop(judge);
                 drop(history);
                 if !kept {
                     kernel.crash();

@@ -15,6 +15,7 @@ use crate::history::Call;
 use crate::host::Host;
 use crate::kernel::{End, Kernel, Limits};
 use crate::policy::{Decision, Policy, PolicyName, Replay};
+use crate::probe::{Probe, ProbeSet};
 use crate::process;
 use crate::scenario::{CrashKind, Scenario};
 use crate::trace::{Event, Lane, Tag, Trace};
@@ -90,6 +91,8 @@ pub struct Verdict {
     pub bytes: u64,
     /// Faults delivered.
     pub faults: FaultCounts,
+    /// Places that the run has been at.
+    pub probes: ProbeSet,
     /// Whether the simulator itself failed; then the rest means nothing.
     pub harness_error: Option<String>,
     /// Every event in words, if asked for.
@@ -245,6 +248,15 @@ impl Run {
         let world = &self.world;
         let image = Image::read(&world.disk.borrow(), process::DATABASE);
         let faults = world.provocations();
+        for (probe, is_hit) in [
+            (Probe::TornLog, image.has_torn_log),
+            (Probe::SeveralLogs, image.has_several_logs),
+            (Probe::RecordBehindHole, image.has_record_behind_hole),
+        ] {
+            if is_hit {
+                world.hit(probe);
+            }
+        }
         world.judge.borrow_mut().begin_incarnation(image, faults);
         self.kernel.start_process(Limits::NONE, process::main);
         process::enter_phase(&self.kernel, world, Phase::Recovery);
@@ -280,6 +292,11 @@ impl Run {
 
     fn crash_disk(&mut self, kind: CrashKind) {
         self.verdict.crashes += 1;
+        match self.world.phase.get() {
+            Phase::Run => {}
+            Phase::Recovery => self.world.hit(Probe::CrashInRecovery),
+            Phase::Close => self.world.hit(Probe::CrashInClose),
+        }
         let mut disk = self.world.disk.borrow_mut();
         let mut chance = self.world.chance.borrow_mut();
         let before = if self.keep { disk.listing() } else { String::new() };
@@ -325,6 +342,7 @@ impl Run {
         verdict.points = self.kernel.points();
         verdict.virtual_nanos = self.kernel.nanos();
         verdict.faults = FaultCounts::of_plan(&self.world.faults.borrow());
+        verdict.probes = self.world.probes.get();
         verdict.events = self.kernel.with_trace(Trace::take_events);
         verdict.schedule = self.kernel.take_schedule();
         (verdict, self.world.disk.into_inner())

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::checker::Violation;
+use crate::probe::ProbeCounts;
 use crate::run::{FaultCounts, Mode, Runner, Verdict};
 use crate::scenario::Scenario;
 
@@ -121,6 +122,8 @@ pub struct Totals {
     pub bytes: u64,
     /// Faults delivered.
     pub faults: FaultCounts,
+    /// Runs that hit each probe.
+    pub probes: ProbeCounts,
     /// Sum over all runs of a mix of scenario, seed and trace hash.
     pub trace_hash: u64,
     /// Failures, ordered by scenario and seed.
@@ -145,6 +148,7 @@ impl Totals {
         self.ops += verdict.ops;
         self.bytes += verdict.bytes;
         self.faults.add(&verdict.faults);
+        self.probes.add(verdict.probes);
         self.trace_hash = self.trace_hash.wrapping_add(report.mixed_hash());
         self.determinism_checked += u64::from(report.second_hash.is_some());
         if let Some(what) = report.failure() {
@@ -201,7 +205,7 @@ struct Shared {
 }
 
 enum Message {
-    Done(Box<Report>),
+    Done(Vec<Report>),
     /// The worker is gone; its thread was used up by a panic if the flag is set.
     Gone(bool),
 }
@@ -261,7 +265,11 @@ impl Supervisor {
         let mut last_tick = Instant::now();
         while self.alive > 0 {
             match receiver.recv_timeout(tick) {
-                Ok(Message::Done(report)) => self.totals.add(&report),
+                Ok(Message::Done(reports)) => {
+                    for report in reports {
+                        self.totals.add(&report);
+                    }
+                }
                 Ok(Message::Gone(used_up)) => {
                     self.alive -= 1;
                     if used_up {
@@ -334,6 +342,9 @@ fn start_worker(worker: usize, shared: &Arc<Shared>, sender: &Sender<Message>) {
         .expect("a thread for a worker");
 }
 
+/// A wake-up of the supervisor for every run would cost more than a small run.
+const REPORTS_SENT_AT_ONCE: usize = 16;
+
 /// How a worker ends.
 enum Exit {
     /// There is nothing left to do.
@@ -348,6 +359,7 @@ enum Exit {
 fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
     let sweep = &shared.sweep;
     let mut runner = Runner::default();
+    let mut reports = Vec::new();
     let mut note = sweep.out.as_ref().and_then(|out| {
         let folder = out.join("inflight");
         std::fs::create_dir_all(&folder).ok()?;
@@ -373,13 +385,20 @@ fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
         }
         drop(at);
         let report = Report { scenario, seed, verdict, second_hash };
-        if sender.send(Message::Done(Box::new(report))).is_err() {
+        let is_urgent = report.failure().is_some();
+        reports.push(report);
+        let used_up = used_up || std::thread::panicking();
+        if (is_urgent || used_up || reports.len() >= REPORTS_SENT_AT_ONCE)
+            && sender.send(Message::Done(std::mem::take(&mut reports))).is_err()
+        {
             return Exit::Finished;
         }
-        if used_up || std::thread::panicking() {
+        if used_up {
             return Exit::UsedUp;
         }
     }
+    // Nobody listens any more once the sweep has been abandoned.
+    sender.send(Message::Done(reports)).ok();
     if let Some(file) = &mut note {
         file.set_len(0).ok();
     }

@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "simulated code must find its world")]
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ptr;
 use std::rc::Rc;
@@ -16,6 +17,8 @@ use crate::disk::{Disk, Pick};
 use crate::fault::{FaultPlan, Phase};
 use crate::history::History;
 use crate::judge::Judge;
+use crate::kernel::ThreadId;
+use crate::probe::{Probe, ProbeSet};
 use crate::rng::{Purpose, Stream};
 use crate::workload::{FaultHook, Plan, PlannedCrash, Workload};
 
@@ -39,12 +42,16 @@ pub struct World {
     pub latency: RefCell<Stream>,
     /// Which calls fail.
     pub fault_stream: RefCell<Stream>,
+    /// By thread that is in `resume`: the batches that had failed when it called.
+    pub failed_before_resume: RefCell<BTreeMap<ThreadId, Vec<u32>>>,
     /// Set while the harness itself looks at the database: nothing fails then.
     pub is_looking: Cell<bool>,
     /// Calls that failed because the disk was full.
     pub found_full: Cell<u64>,
     /// Faults that the hook decided.
     pub found_hooked: Cell<u64>,
+    /// Places that this run has been at.
+    pub probes: Cell<ProbeSet>,
     /// A bug planted in the harness: syncs return Ok and do nothing. For [`crate::cli`]'s doctor.
     pub swallow_syncs: Cell<bool>,
     /// What a crash leaves.
@@ -79,8 +86,10 @@ impl World {
             history: RefCell::new(History::new(&plan)),
             latency: RefCell::new(Stream::new(plan.seed, Purpose::Latency)),
             fault_stream: RefCell::new(Stream::new(plan.seed, Purpose::Faults)),
+            failed_before_resume: RefCell::default(),
             is_looking: Cell::new(false),
             found_hooked: Cell::new(0),
+            probes: Cell::new(ProbeSet::default()),
             found_full: Cell::new(0),
             swallow_syncs: Cell::new(false),
             chance: RefCell::new(Stream::new(plan.seed, Purpose::Disk)),
@@ -100,12 +109,20 @@ impl World {
         self.crash.set(crash);
         self.calls_seen.set(0);
         self.is_looking.set(false);
+        self.failed_before_resume.borrow_mut().clear();
     }
 
     /// From here on nothing fails: no fault strikes, and a full disk has room again.
     pub fn heal(&self) {
         self.faults.borrow_mut().heal();
         self.disk.borrow_mut().set_capacity(None);
+    }
+
+    /// Notes that this run has been at a place.
+    pub fn hit(&self, probe: Probe) {
+        let mut probes = self.probes.get();
+        probes.hit(probe);
+        self.probes.set(probes);
     }
 
     /// How often the disk gave the engine a reason to fail.
@@ -124,7 +141,6 @@ impl World {
     }
 }
 
-#[expect(clippy::disallowed_macros, reason = "simulated code must find its world")]
 mod current {
     use super::{Cell, World, ptr};
     thread_local! {

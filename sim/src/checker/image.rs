@@ -9,6 +9,12 @@ use crate::naive::{self, Stop};
 pub struct Image {
     /// Highest sequence in any file that a recovery reads, behind holes too.
     pub highest_sequence: u64,
+    /// Whether the newest log with any bytes ends in something else than a whole record.
+    pub has_torn_log: bool,
+    /// Whether more than one log holds entries.
+    pub has_several_logs: bool,
+    /// Whether a record stands behind something damaged.
+    pub has_record_behind_hole: bool,
     /// What can be recovered; `None` if there is no database, or none that can be read.
     pub recoverable: Option<Recoverable>,
 }
@@ -65,6 +71,14 @@ impl Image {
             }
         }
         let highest_sequence = database.highest_sequence;
-        Image { highest_sequence, recoverable: Some(found) }
+        let with_entries = |log: &&naive::Log<'_>| log.batches.iter().any(|batch| batch.count > 0);
+        let last = database.logs.iter().flat_map(|log| &log.batches).map(naive::Batch::end).max();
+        Image {
+            highest_sequence,
+            has_torn_log: database.logs.iter().any(|log| log.stop != Stop::End),
+            has_several_logs: database.logs.iter().filter(with_entries).count() > 1,
+            has_record_behind_hole: last.is_some_and(|end| highest_sequence >= end),
+            recoverable: Some(found),
+        }
     }
 }

@@ -23,17 +23,14 @@ impl Checker for Reads {
         let mut last_by_reader = vec![0; end.plan.readers.len()];
         for read in &end.history.reads {
             check_interval(end, read, &mut last_by_reader)?;
-            let explained = match read.sequence {
-                Some(sequence) => {
-                    visible(end.plan, versions.at(read.key, sequence), &mut scratch) == read.found
-                }
-                None => {
-                    let first = versions.at(read.key, read.acknowledged);
-                    let later = versions.between(read.key, read.acknowledged, u64::MAX).map(Some);
-                    std::iter::once(first)
-                        .chain(later)
-                        .any(|op| visible(end.plan, op, &mut scratch) == read.found)
-                }
+            let explained = if let Some(sequence) = read.sequence {
+                visible(end.plan, versions.at(read.key, sequence), &mut scratch) == read.found
+            } else {
+                let first = versions.at(read.key, read.acknowledged);
+                let later = versions.between(read.key, read.acknowledged, u64::MAX).map(Some);
+                std::iter::once(first)
+                    .chain(later)
+                    .any(|op| visible(end.plan, op, &mut scratch) == read.found)
             };
             if !explained && !by_unanswered(end, read, &mut scratch) {
                 let at = read.sequence.unwrap_or(read.acknowledged);

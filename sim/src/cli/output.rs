@@ -1,6 +1,7 @@
 //! What the commands print. Results go to standard output, everything else to standard error.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+#![expect(clippy::disallowed_types, reason = "progress is told in wall time")]
 
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;

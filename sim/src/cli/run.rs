@@ -1,5 +1,6 @@
 //! `sim run`: the corpus, then every seed in every selected scenario.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +12,18 @@ use super::output::{Meter, event, remark, say};
 use super::select::{Selection, select};
 use super::{Exit, Failed, corpus, signal};
 use crate::fault::{FaultKind, Phase};
+use crate::probe::Probe;
 use crate::report;
 use crate::run::{Mode, run_on_fresh_thread};
+use crate::scenario::Scenario;
 use crate::sweep::{Failure, FailureKind, Seeds, Sweep, Totals};
 
 /// What bare `sim` spends on fresh seeds.
 const FRESH_BUDGET: Duration = Duration::from_secs(30);
 /// A run longer than this has a loop without a scheduling point.
 const RUN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Fewer runs of a scenario than this need not meet all that it demands.
+const RUNS_THAT_SAY_SOMETHING: u64 = 200;
 /// Cases of the repository, replayed first.
 const CORPUS: &str = "corpus/regressions";
 
@@ -61,7 +66,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failed> {
 }
 
 fn announce(args: &RunArgs, selection: &Selection, seeds: &Seeds) {
-    let tokens: Vec<String> = selection.scenarios.iter().map(|s| s.token()).collect();
+    let tokens: Vec<String> = selection.scenarios.iter().map(Scenario::token).collect();
     let shown = match seeds {
         Seeds::Range(from, to) if to - from >= FRESH_COUNT => format!("{from}.."),
         Seeds::Range(from, to) => format!("{from}..{to}"),
@@ -166,7 +171,7 @@ fn finish(
     totals: &Totals,
     budgeted: bool,
 ) -> Result<Exit, Failed> {
-    let missing = missing_faults(selection, totals);
+    let missing = missing(selection, totals);
     let violations = totals
         .failures
         .iter()
@@ -178,7 +183,7 @@ fn finish(
         summary(totals);
     }
     for name in &missing {
-        remark(format!("incomplete: no run delivered {name}, which its scenario demands"));
+        remark(format!("incomplete: no run met {name}, which its scenario demands"));
     }
     let has = |wanted: fn(&FailureKind) -> bool| totals.failures.iter().any(|f| wanted(&f.what));
     Ok(if has(|what| matches!(what, FailureKind::Harness(_))) {
@@ -201,20 +206,24 @@ fn finish(
     })
 }
 
-/// Faults that a scenario demands and that no run met. Asked only of sweeps long enough to say.
-fn missing_faults(selection: &Selection, totals: &Totals) -> Vec<String> {
+/// Faults and probes that a scenario demands and that no run met. Asked only of sweeps long enough
+/// to say.
+fn missing(selection: &Selection, totals: &Totals) -> BTreeSet<String> {
     let runs_of = |index: usize| totals.runs_by_scenario.get(&index).copied().unwrap_or(0);
-    let demanding =
-        selection.scenarios.iter().enumerate().filter(|(index, _)| runs_of(*index) >= 200);
-    let mut missing: Vec<String> = demanding
-        .flat_map(|(_, scenario)| scenario.spec.expect.faults.iter())
-        .filter(|name| {
-            FaultKind::ALL.iter().any(|kind| kind.name() == **name && totals.faults.of(*kind) == 0)
-        })
-        .cloned()
-        .collect();
-    missing.sort();
-    missing.dedup();
+    let long = |(index, _): &(usize, &Scenario)| runs_of(*index) >= RUNS_THAT_SAY_SOMETHING;
+    let demanding = selection.scenarios.iter().enumerate().filter(long);
+    let mut missing = BTreeSet::new();
+    for (_, scenario) in demanding {
+        let met = |name: &str| {
+            FaultKind::ALL.iter().any(|kind| kind.name() == name && totals.faults.of(*kind) > 0)
+                || Probe::ALL
+                    .iter()
+                    .any(|probe| probe.name() == name && totals.probes.of(*probe) > 0)
+        };
+        let expect = &scenario.spec.expect;
+        let unmet = expect.faults.iter().chain(&expect.probes).filter(|name| !met(name));
+        missing.extend(unmet.cloned());
+    }
     missing
 }
 
@@ -230,6 +239,10 @@ fn run_finished(selection: &Selection, totals: &Totals, violations: usize) -> se
             (kind.name().to_owned(), by_phase)
         })
         .collect();
+    let probes: serde_json::Map<String, serde_json::Value> = Probe::ALL
+        .iter()
+        .map(|&probe| (probe.name().to_owned(), totals.probes.of(probe).into()))
+        .collect();
     json!({
         "v": 1, "event": "run_finished",
         "seeds": totals.runs / (selection.scenarios.len() as u64).max(1),
@@ -243,7 +256,7 @@ fn run_finished(selection: &Selection, totals: &Totals, violations: usize) -> se
         "violations": violations,
         "determinism_checked": totals.determinism_checked,
         "faults": faults,
-        "probes": {},
+        "probes": probes,
         "complete": totals.complete,
         "trace_hash": format!("{:016x}", totals.trace_hash),
         "wall_millis": totals.elapsed.as_millis() as u64,
@@ -276,6 +289,16 @@ fn summary(totals: &Totals) {
     if !delivered.is_empty() {
         say(format!("faults delivered: {}", delivered.join(", ")));
     }
+    let hits: Vec<String> = Probe::ALL
+        .iter()
+        .map(|&probe| (probe.name(), totals.probes.of(probe)))
+        .map(
+            |(name, runs)| {
+                if runs == 0 { format!("{name} MISSED") } else { format!("{name} {runs}") }
+            },
+        )
+        .collect();
+    say(format!("runs by probe: {}", hits.join(", ")));
     if totals.determinism_checked > 0 {
         say(format!("{} runs were run twice and compared", totals.determinism_checked));
     }

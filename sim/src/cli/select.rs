@@ -52,13 +52,9 @@ pub(super) fn select(
         .map(|(name, file, text)| with_changes(name, file, text, set, policy))
         .collect::<Result<_, _>>()
         .map_err(|error: ScenarioError| Failed::usage(error.to_string()))?;
-    let mut flags = String::new();
-    if let Some(policy) = policy {
-        flags += &format!(" --policy {policy}");
-    }
-    for change in set {
-        flags += &format!(" --set '{change}'");
-    }
+    let policy = policy.map(|policy| format!(" --policy {policy}"));
+    let set = set.iter().map(|change| format!(" --set '{change}'"));
+    let flags = policy.into_iter().chain(set).collect();
     Ok(Selection { scenarios, flags })
 }
 

@@ -8,8 +8,9 @@ use faultline::FileOp;
 use super::inject::{Injected, inject};
 use crate::arena::Outside;
 use crate::disk::{Disk, Errno, SyncOutcome, SyncTicket};
-use crate::fault::{FileRole, Operation};
+use crate::fault::{FileRole, Operation, Phase};
 use crate::kernel::{Kernel, Step, StepKind, with_kernel};
+use crate::probe::Probe;
 use crate::trace::{Lane, Tag};
 use crate::workload::{Calls, FaultQuery, Moment, Trigger};
 use crate::world::{World, with_world};
@@ -113,7 +114,16 @@ pub(super) fn call<B, T>(
                 kernel.crash();
             }
             let begun = begin(world, fault);
+            if op == FileOp::Create
+                && target.role == FileRole::Log
+                && world.phase.get() == Phase::Run
+            {
+                world.hit(Probe::LogSwitched);
+            }
             if let Some(Moment::Inside(points)) = moment {
+                if op == FileOp::Append && target.role == FileRole::Log {
+                    world.hit(Probe::CrashInsideLogAppend);
+                }
                 kernel.tell(Lane::Fault, || format!("dies inside {op} {}", target.short()));
                 kernel.crash_within(u64::from(points) + 1);
             }
@@ -147,19 +157,16 @@ fn note_result(
     let code = errno.map_or(0, |errno| errno as u64 + 1);
     kernel.with_trace(|trace| trace.note(Tag::Io, code));
     kernel.tell(Lane::Disk, || {
-        let mut words = format!("{op} {}", target.short());
-        if target.bytes > 0 {
-            words += &format!(" {} B", target.bytes);
-        }
-        match (errno, fault) {
-            (None, None) => {}
-            (None, Some(fault)) => words += &format!(" ok, with {}", fault.kind.name()),
-            (Some(errno), None) => words += &format!(" -> {errno:?}"),
+        let size = if target.bytes > 0 { format!(" {} B", target.bytes) } else { String::new() };
+        let outcome = match (errno, fault) {
+            (None, None) => String::new(),
+            (None, Some(fault)) => format!(" ok, with {}", fault.kind.name()),
+            (Some(errno), None) => format!(" -> {errno:?}"),
             (Some(errno), Some(fault)) => {
-                words += &format!(" -> {errno:?}, injected: {}", fault.kind.name());
+                format!(" -> {errno:?}, injected: {}", fault.kind.name())
             }
-        }
-        words
+        };
+        format!("{op} {}{size}{outcome}", target.short())
     });
 }
 

@@ -1,6 +1,7 @@
 //! The scheduler: runnable threads, timers, and the switch from one stack to another.
 
 #![expect(unsafe_code, reason = "switches stacks and reaches the kernel from simulated code")]
+#![expect(clippy::disallowed_types, reason = "the panic hook is installed once a process")]
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -92,7 +93,6 @@ impl fmt::Debug for Kernel {
     }
 }
 
-#[expect(clippy::disallowed_macros, reason = "simulated code must find its kernel")]
 mod current {
     use super::{Cell, Kernel, ptr};
     thread_local! {
@@ -413,6 +413,10 @@ impl Kernel {
             kernel.core.borrow_mut().threads[id.index()].yielder = ptr::from_ref(yielder);
             let inside = kernel.memory.borrow().enter();
             // The kernel has the message of a panic; the payload says no more.
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a panic ends one process, not the sweep"
+            )]
             catch_unwind(AssertUnwindSafe(body)).ok();
             drop(inside);
         });

@@ -10,7 +10,6 @@ use corosensei::stack::{DefaultStack, Stack, StackPointer};
 /// Bytes of one stack, beside its guard page.
 const STACK_BYTES: usize = 256 * 1024;
 
-#[expect(clippy::disallowed_macros, reason = "mapping a stack costs more than a small run")]
 mod pool {
     use super::{DefaultStack, RefCell};
     thread_local! {

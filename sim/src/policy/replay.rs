@@ -43,17 +43,13 @@ impl Replay {
 
     fn take(&mut self, fits: impl Fn(&Decision) -> bool) -> Option<u32> {
         let ahead = self.decisions[self.at..].iter().take(LOOKAHEAD).position(&fits);
-        match ahead {
-            Some(skipped) => {
-                self.drift += skipped as u64;
-                self.at += skipped + 1;
-                Some(self.decisions[self.at - 1].chosen)
-            }
-            None => {
-                self.drift += 1;
-                None
-            }
-        }
+        let Some(skipped) = ahead else {
+            self.drift += 1;
+            return None;
+        };
+        self.drift += skipped as u64;
+        self.at += skipped + 1;
+        Some(self.decisions[self.at - 1].chosen)
     }
 }
 

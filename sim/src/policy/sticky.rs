@@ -45,13 +45,11 @@ impl Policy for Sticky {
             }
         }
         // Half of all holds are short, a few last for hundreds of points.
-        self.hold = match self.stream.below(2) {
-            0 => 0,
-            _ => {
-                let longest = 1 << self.stream.between(2, 8);
-                self.stream.below(longest)
-            }
-        };
+        self.hold = 0;
+        if self.stream.below(2) == 1 {
+            let longest = 1 << self.stream.between(2, 8);
+            self.hold = self.stream.below(longest);
+        }
         let free = |id: &ThreadId| Some(*id) != self.parked;
         let count = runnable.iter().filter(|id| free(id)).count() as u32;
         let nth = if count == 0 { 0 } else { self.stream.below(count) as usize };

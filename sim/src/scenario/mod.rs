@@ -14,8 +14,9 @@ use serde::Deserialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::disk::Profile;
-use crate::fault::FaultConfig;
+use crate::fault::{FaultConfig, FaultKind};
 use crate::policy::PolicyName;
+use crate::probe::Probe;
 use crate::rng::Stream;
 
 /// A scenario as its file gives it, with its name and digest.
@@ -232,6 +233,8 @@ pub enum CrashSite {
 pub struct Expect {
     /// Kinds of faults that must have been delivered at least once, or the sweep is incomplete.
     pub faults: Vec<String>,
+    /// Probes that must have been hit at least once, or the sweep is incomplete.
+    pub probes: Vec<String>,
 }
 
 /// Why a scenario was refused.
@@ -330,6 +333,14 @@ impl Spec {
                     crate::disk::PROFILES.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")
                 ));
             }
+        }
+        let known = |name: &&String| Probe::ALL.iter().any(|probe| probe.name() == **name);
+        if let Some(name) = self.expect.probes.iter().find(|name| !known(name)) {
+            return Err(format!("expect.probes: there is no probe `{name}`"));
+        }
+        let known = |name: &&String| FaultKind::ALL.iter().any(|kind| kind.name() == **name);
+        if let Some(name) = self.expect.faults.iter().find(|name| !known(name)) {
+            return Err(format!("expect.faults: there is no fault `{name}`"));
         }
         if let Some(policy) = &self.policy {
             policy.parse::<PolicyName>().map_err(|e| format!("policy: {e}"))?;

@@ -9,6 +9,7 @@ use crate::arena::Outside;
 use crate::env::SimEnv;
 use crate::history::{Call, Outcome, Read, Status, ValueDigest};
 use crate::kernel::with_kernel;
+use crate::probe::Probe;
 use crate::trace::{Lane, Tag};
 use crate::world::{World, with_world};
 
@@ -42,6 +43,12 @@ pub(crate) fn noted<T>(call: Call, make: impl FnOnce() -> Result<T>) -> Result<T
                 });
             }
         });
+        match (call, &error) {
+            (Call::Open, Some(_)) => world.hit(Probe::OpenFailed),
+            (Call::Write { .. }, Some(_)) => world.hit(Probe::WriteFailed),
+            (Call::Resume, None) => world.hit(Probe::Resumed),
+            _ => {}
+        }
         world.history.borrow_mut().outcomes.push(Outcome { call, error, invoked, returned });
     });
     result
@@ -172,23 +179,24 @@ fn end_batch<T>(number: u32, sync: bool, sequence: Option<u64>, result: &Result<
     });
 }
 
-/// After a successful `resume` a failed write is absent for ever.
+/// After a successful `resume` a write that had failed is absent for ever, and what had been
+/// acknowledged is in synced tables.
 fn resume(db: &Db<SimEnv>) {
-    let failed: Vec<u32> = note(|world| failed_batches(world));
-    let failed_count = failed.len();
-    drop(failed);
-    if noted(Call::Resume, || db.resume()).is_ok() && failed_count > 0 {
-        note(|world| {
-            let acknowledged = world.history.borrow().acknowledged_sequence;
-            let mut history = world.history.borrow_mut();
-            for state in &mut history.batches {
-                if state.status == Status::Failed {
-                    state.status = Status::Absent;
-                }
-            }
-            history.synced_sequence = history.synced_sequence.max(acknowledged);
-        });
+    let caller = with_kernel(crate::kernel::Kernel::current);
+    let acknowledged = note(|world| {
+        let failed = failed_batches(world);
+        world.failed_before_resume.borrow_mut().insert(caller, failed);
+        world.history.borrow().acknowledged_sequence
+    });
+    if noted(Call::Resume, || db.resume()).is_err() {
+        return;
     }
+    note(|world| {
+        for batch in world.failed_before_resume.borrow_mut().remove(&caller).unwrap_or_default() {
+            world.history.borrow_mut().batches[batch as usize].status = Status::Absent;
+        }
+    });
+    synced_up_to(acknowledged);
 }
 
 fn failed_batches(world: &World) -> Vec<u32> {
