@@ -5,6 +5,7 @@
 //! Any other SIGSEGV goes to the handler that was there before.
 
 #![expect(unsafe_code, reason = "a signal handler")]
+#![expect(clippy::disallowed_types, reason = "the handler is installed once a process")]
 
 use std::cell::Cell;
 use std::sync::Once;
@@ -52,7 +53,6 @@ pub(super) fn leave() {
 
 /// Installs the handler, once a process.
 pub(super) fn install() {
-    #[expect(clippy::disallowed_types, reason = "the handler is installed once a process")]
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: the action is valid and the handler keeps to what a handler may do. Threads made
