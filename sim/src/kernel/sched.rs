@@ -29,7 +29,8 @@ struct Thread {
     state: State,
     /// Where it stands in `Core::runnable`.
     position: usize,
-    coroutine: Option<Stackful>,
+    /// Boxed, so that a switch moves a pointer.
+    coroutine: Option<Box<Stackful>>,
     /// Lowest usable address of its stack.
     stack_limit: usize,
     yielder: *const Yielder<(), ()>,
@@ -56,10 +57,19 @@ struct Timer {
     wait: u64,
 }
 
+/// A step as one number, never 0.
+#[inline]
+fn wait_key(step: Step) -> u64 {
+    (step.kind as u64) << 32 | u64::from(step.object)
+}
+
 /// What the kernel knows; borrowed for the length of one step, never across a switch.
 struct Core {
     policy: Box<dyn Policy>,
     threads: Vec<Thread>,
+    /// By thread: [`wait_key`] of what it waits for while blocked, else 0. Apart from `threads`,
+    /// because every release of a contended lock looks through it.
+    blocked_on: Vec<u64>,
     runnable: Vec<ThreadId>,
     current: ThreadId,
     next: Option<ThreadId>,
@@ -88,6 +98,10 @@ pub struct Kernel {
     memory: RefCell<ProcessMemory>,
     /// Apart from `Core`, which may be borrowed where a panic starts.
     panicked: RefCell<Option<End>>,
+    /// Whether `panicked` is set: looked at at every point.
+    has_panicked: Cell<bool>,
+    /// The same as `Core::current`, for a look without a borrow.
+    running: Cell<ThreadId>,
 }
 
 impl fmt::Debug for Kernel {
@@ -126,6 +140,7 @@ impl Core {
             return;
         }
         thread.state = State::Runnable;
+        self.blocked_on[id.index()] = 0;
         thread.wait += 1;
         thread.position = position;
         let had_timer = std::mem::take(&mut thread.timer_set);
@@ -204,6 +219,16 @@ impl Core {
         }
     }
 
+    /// Makes every thread runnable that waits for `step`.
+    fn wake_all(&mut self, step: Step) {
+        let key = wait_key(step);
+        for index in 1..self.blocked_on.len() {
+            if self.blocked_on[index] == key {
+                self.make_runnable(ThreadId(index as u32));
+            }
+        }
+    }
+
     /// Counts a point; true if the process ends here.
     fn count_point(&mut self) -> bool {
         self.points += 1;
@@ -245,6 +270,7 @@ impl Kernel {
         let core = Core {
             policy,
             threads: Vec::with_capacity(16),
+            blocked_on: Vec::with_capacity(16),
             runnable: Vec::with_capacity(16),
             current: ThreadId::CLOCK,
             next: None,
@@ -267,6 +293,8 @@ impl Kernel {
             core: RefCell::new(core),
             memory: RefCell::new(ProcessMemory::new()),
             panicked: RefCell::new(None),
+            has_panicked: Cell::new(false),
+            running: Cell::new(ThreadId::CLOCK),
         }
     }
 
@@ -312,6 +340,7 @@ impl Kernel {
                 limits.crash_at_point.min(core.process_start.saturating_add(limits.points_max));
             let clock = Thread::new("clock");
             core.threads.push(clock);
+            core.blocked_on.push(0);
         }
         self.new_thread("main", main);
     }
@@ -327,6 +356,7 @@ impl Kernel {
             }
         }
         core.threads.clear();
+        core.blocked_on.clear();
         core.runnable.clear();
         core.timers.clear();
         core.timers_set = 0;
@@ -335,6 +365,7 @@ impl Kernel {
         core.objects = 0;
         core.object_names.clear();
         self.panicked.replace(None);
+        self.has_panicked.set(false);
         self.memory.borrow_mut().reset();
     }
 
@@ -357,6 +388,7 @@ impl Kernel {
                     return Some(self.deadlock(&core));
                 };
                 core.current = id;
+                self.running.set(id);
                 let thread = &mut core.threads[id.index()];
                 let coroutine = thread.coroutine.take().expect("a runnable thread has a stack");
                 (id, thread.name, thread.stack_limit, coroutine)
@@ -364,9 +396,10 @@ impl Kernel {
             ON_COROUTINE.set(true);
             overflow::enter(stack_limit, name, id.0);
             let result = coroutine.resume(());
-            overflow::leave();
             ON_COROUTINE.set(false);
-            if let Some(end) = self.panicked.take() {
+            if self.has_panicked.get()
+                && let Some(end) = self.panicked.take()
+            {
                 // Its stack is not resumed: see `install_panic_hook`.
                 self.core.borrow_mut().threads[id.index()].coroutine = Some(coroutine);
                 return Some(end);
@@ -396,14 +429,7 @@ impl Kernel {
             let left = core.threads.iter().skip(1).filter(|t| t.state != State::Done);
             return Some(End::Returned(left.map(|t| t.name).collect()));
         }
-        let joined = Step::new(StepKind::Join, id.0);
-        for index in 1..core.threads.len() {
-            if core.threads[index].state == State::Blocked
-                && core.threads[index].waits_for == joined
-            {
-                core.make_runnable(ThreadId(index as u32));
-            }
-        }
+        core.wake_all(Step::new(StepKind::Join, id.0));
         None
     }
 
@@ -435,9 +461,10 @@ impl Kernel {
             drop(inside);
         });
         let mut thread = Thread::new(name);
-        thread.coroutine = Some(coroutine);
+        thread.coroutine = Some(Box::new(coroutine));
         thread.stack_limit = stack_limit;
         core.threads.push(thread);
+        core.blocked_on.push(0);
         core.trace.note(Tag::Spawn, u64::from(id.0));
         core.make_runnable(id);
         id
@@ -455,7 +482,7 @@ impl Kernel {
     /// The last step of a thread that panicked and whose destructors reach the kernel.
     #[inline]
     fn leave_if_panicked(&self) {
-        if self.panicked.borrow().is_some() {
+        if self.has_panicked.get() {
             self.suspend();
             unreachable!("a thread that panicked is not resumed");
         }
@@ -511,6 +538,7 @@ impl Kernel {
             if !core.count_point() {
                 let current = core.current;
                 core.threads[current.index()].waits_for = step;
+                core.blocked_on[current.index()] = wait_key(step);
                 core.threads[current.index()].timed_out = false;
                 if let Some(timeout) = timeout {
                     core.set_timer(timeout);
@@ -535,8 +563,8 @@ impl Kernel {
         let _outside = Outside::enter();
         let mut core = self.core.borrow_mut();
         let core = &mut *core;
-        let waits = |thread: &Thread| thread.state == State::Blocked && thread.waits_for == step;
-        let count = core.threads.iter().filter(|thread| waits(thread)).count() as u32;
+        let key = wait_key(step);
+        let count = core.blocked_on.iter().filter(|on| **on == key).count() as u32;
         let nth = match count {
             0 => return,
             1 => 0,
@@ -549,9 +577,9 @@ impl Kernel {
                 nth
             }
         };
-        let found = core.threads.iter().enumerate().filter(|(_, thread)| waits(thread));
-        let id = found.map(|(index, _)| ThreadId(index as u32)).nth(nth as usize);
-        let id = id.expect("there are `count` waiters");
+        let mut found = core.blocked_on.iter().enumerate().filter(|(_, on)| **on == key);
+        let (index, _) = found.nth(nth as usize).expect("there are `count` waiters");
+        let id = ThreadId(index as u32);
         core.trace.note(Tag::Pick, u64::from(id.0));
         core.make_runnable(id);
     }
@@ -559,13 +587,7 @@ impl Kernel {
     /// Wakes every thread that waits for `step`.
     pub(super) fn wake_all(&self, step: Step) {
         let _outside = Outside::enter();
-        let mut core = self.core.borrow_mut();
-        for index in 1..core.threads.len() {
-            let thread = &core.threads[index];
-            if thread.state == State::Blocked && thread.waits_for == step {
-                core.make_runnable(ThreadId(index as u32));
-            }
-        }
+        self.core.borrow_mut().wake_all(step);
     }
 
     /// Whether a thread has ended.
@@ -601,8 +623,9 @@ impl Kernel {
     }
 
     /// The running thread.
+    #[inline]
     pub(crate) fn current(&self) -> ThreadId {
-        self.core.borrow().current
+        self.running.get()
     }
 
     /// A thread as reports show it.
@@ -700,5 +723,6 @@ fn note_panic(info: &PanicHookInfo<'_>) {
     with_kernel(|kernel| {
         // The first panic is the cause; one in a destructor is a consequence.
         kernel.panicked.borrow_mut().get_or_insert(end);
+        kernel.has_panicked.set(true);
     });
 }
