@@ -175,6 +175,7 @@ impl Runner {
             None => plan.policy.build(plan.seed),
         };
         self.kernel.reset(policy, Trace::new(mode.keep_events));
+        self.kernel.set_seed(plan.seed);
         if mode.record_schedule {
             self.kernel.record_schedule();
         }

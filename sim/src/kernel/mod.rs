@@ -13,6 +13,7 @@
 //! Architecture invariant: exactly one simulated thread of a kernel runs at a time, on the OS
 //! thread that drives the kernel; every decision comes from the policy.
 
+mod overflow;
 mod sched;
 mod stack;
 mod sync;

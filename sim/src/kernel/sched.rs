@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
+use super::overflow;
 use super::stack::PooledStack;
 use super::{End, Limits, POINT_NANOS, Step, StepKind, ThreadId};
 use crate::arena::{Outside, ProcessMemory};
@@ -29,6 +30,8 @@ struct Thread {
     /// Where it stands in `Core::runnable`.
     position: usize,
     coroutine: Option<Stackful>,
+    /// Lowest usable address of its stack.
+    stack_limit: usize,
     yielder: *const Yielder<(), ()>,
     /// What it waits for while blocked; for a join, `object` is the thread.
     waits_for: Step,
@@ -238,6 +241,7 @@ impl Kernel {
     /// A kernel with no process yet.
     pub fn new(policy: Box<dyn Policy>, trace: Trace) -> Self {
         install_panic_hook();
+        overflow::install();
         let core = Core {
             policy,
             threads: Vec::with_capacity(16),
@@ -277,6 +281,11 @@ impl Kernel {
         core.points = 0;
         core.switches = 0;
         core.schedule = None;
+    }
+
+    /// Names the run in the message of a stack overflow.
+    pub fn set_seed(&self, seed: u64) {
+        overflow::set_seed(seed);
     }
 
     /// Records every decision from here on, for [`crate::policy::Replay`].
@@ -339,7 +348,7 @@ impl Kernel {
 
     fn drive(&self, switches: u64) -> Option<End> {
         for _ in 0..switches {
-            let (id, mut coroutine) = {
+            let (id, name, stack_limit, mut coroutine) = {
                 let mut core = self.core.borrow_mut();
                 if core.next.is_none() {
                     core.next = core.choose(None, Step::new(StepKind::Exit, 0));
@@ -348,11 +357,14 @@ impl Kernel {
                     return Some(self.deadlock(&core));
                 };
                 core.current = id;
-                let coroutine = core.threads[id.index()].coroutine.take();
-                (id, coroutine.expect("a runnable thread has a stack"))
+                let thread = &mut core.threads[id.index()];
+                let coroutine = thread.coroutine.take().expect("a runnable thread has a stack");
+                (id, thread.name, thread.stack_limit, coroutine)
             };
             ON_COROUTINE.set(true);
+            overflow::enter(stack_limit, name, id.0);
             let result = coroutine.resume(());
+            overflow::leave();
             ON_COROUTINE.set(false);
             if let Some(end) = self.panicked.take() {
                 // Its stack is not resumed: see `install_panic_hook`.
@@ -407,7 +419,9 @@ impl Kernel {
         let kernel = ptr::from_ref(self);
         let mut core = self.core.borrow_mut();
         let id = ThreadId(core.threads.len() as u32);
-        let coroutine = Stackful::with_stack(PooledStack::take(), move |yielder, ()| {
+        let stack = PooledStack::take();
+        let stack_limit = stack.lowest_usable();
+        let coroutine = Stackful::with_stack(stack, move |yielder, ()| {
             // SAFETY: the kernel drives this stack, so it is alive.
             let kernel = unsafe { &*kernel };
             kernel.core.borrow_mut().threads[id.index()].yielder = ptr::from_ref(yielder);
@@ -422,6 +436,7 @@ impl Kernel {
         });
         let mut thread = Thread::new(name);
         thread.coroutine = Some(coroutine);
+        thread.stack_limit = stack_limit;
         core.threads.push(thread);
         core.trace.note(Tag::Spawn, u64::from(id.0));
         core.make_runnable(id);
@@ -645,6 +660,7 @@ impl Thread {
             state: State::Blocked,
             position: 0,
             coroutine: None,
+            stack_limit: 0,
             yielder: ptr::null(),
             waits_for: Step::new(StepKind::Start, 0),
             wait: 0,

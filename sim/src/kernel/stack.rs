@@ -7,6 +7,7 @@ use std::mem::ManuallyDrop;
 
 use corosensei::stack::{DefaultStack, Stack, StackPointer};
 
+const GUARD_PAGE_BYTES: usize = 4096;
 /// Bytes of one stack, beside its guard page.
 const STACK_BYTES: usize = 256 * 1024;
 
@@ -28,6 +29,14 @@ impl PooledStack {
             DefaultStack::new(STACK_BYTES).expect("memory for the stack of a simulated thread")
         });
         PooledStack(ManuallyDrop::new(stack))
+    }
+}
+
+impl PooledStack {
+    /// The lowest address that may be used; the guard page lies below it.
+    pub(super) fn lowest_usable(&self) -> usize {
+        // The limit of a mapped stack counts its guard page in.
+        self.limit().get() + GUARD_PAGE_BYTES
     }
 }
 

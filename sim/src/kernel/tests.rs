@@ -281,3 +281,37 @@ fn a_recorded_schedule_replays_without_drift() {
     .join()
     .expect("no panic");
 }
+
+/// Runs itself again as a child, because the overflow ends the process.
+#[test]
+fn a_stack_overflow_names_thread_and_seed() {
+    const CHILD: &str = "FAULTLINE_OVERFLOW_CHILD";
+    #[inline(never)]
+    fn deeper(depth: u64) -> u64 {
+        let frame = std::hint::black_box([depth; 64]);
+        match frame[0] {
+            u64::MAX => 0,
+            _ => frame[(depth % 64) as usize] + deeper(depth + 1),
+        }
+    }
+    if std::env::var_os(CHILD).is_some() {
+        let kernel = Kernel::new(PolicyName::Random.build(1), Trace::new(false));
+        kernel.set_seed(4711);
+        kernel.start_process(Limits::NONE, || {
+            let diver = SimThreads::spawn("diver", || {
+                deeper(0);
+            });
+            SimThreads::join(diver).expect("never returns");
+        });
+        while kernel.run_slice(100).is_none() {}
+        return;
+    }
+    let output = std::process::Command::new(std::env::current_exe().expect("this test's binary"))
+        .args(["--exact", "kernel::tests::a_stack_overflow_names_thread_and_seed", "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .expect("the child starts");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(words.contains("stack overflow in simulated thread diver#2 of seed 4711"), "{words}");
+    assert_eq!(output.status.code(), Some(70));
+}
