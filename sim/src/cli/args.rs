@@ -33,7 +33,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Sweep seeds: the corpus first, then every seed in every selected scenario.
+    /// Sweep seeds: every seed in every selected scenario. The corpus goes first if neither seeds nor
+    /// scenarios are named.
     Run(RunArgs),
     /// Run one token or case file again, with the same trace.
     Replay(ReplayArgs),
@@ -113,7 +114,7 @@ pub struct ReplayArgs {
     /// Print every event: time, thread, what happened
     #[arg(long)]
     pub trace: bool,
-    /// Leave the choices of the scheduler in the trace
+    /// Show the engine's own scheduling points in the trace too
     #[arg(long, requires = "trace")]
     pub schedule: bool,
     /// Exit with 5 unless the trace has this hash
