@@ -33,8 +33,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Sweep seeds: every seed in every selected scenario. The corpus goes first if neither seeds nor
-    /// scenarios are named.
+    /// Sweep seeds: every seed in every selected scenario. The corpus goes first if neither seeds
+    /// nor scenarios are named.
     Run(RunArgs),
     /// Run one token or case file again, with the same trace.
     Replay(ReplayArgs),
