@@ -144,11 +144,11 @@ impl Runner {
         self.carry_out(plan, faults, crate::checker::all(), None, mode)
     }
 
-    /// Runs a workload, a fault hook and checkers of the caller's own on the disk, with the crashes,
-    /// faults and schedule that `seed` draws from `scenario`. Its clients are not started.
+    /// Runs a workload, a fault hook and checkers of the caller's own on the disk, with the
+    /// crashes, faults and schedule that `seed` draws from `scenario`. Its clients are not started.
     ///
-    /// The simulator's own checkers judge its own clients: of them, only [`crate::checker::Liveness`]
-    /// says something about another workload.
+    /// The simulator's own checkers judge its own clients: of them, only
+    /// [`crate::checker::Liveness`] says something about another workload.
     pub fn run_custom(
         &mut self,
         scenario: &Scenario,
