@@ -20,7 +20,7 @@ fn sweep(scenarios: Vec<Scenario>, seeds: Seeds, jobs: usize, twice: f64) -> Tot
         time_budget: None,
         failures_max: u64::MAX,
         check_determinism: twice,
-        run_timeout: Duration::from_secs(60),
+        run_timeout: Duration::from_mins(1),
         out: None,
     };
     sweep.run(&mut |_| ControlFlow::Continue(()))

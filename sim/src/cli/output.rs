@@ -1,9 +1,9 @@
 //! What the commands print. Results go to standard output, everything else to standard error.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+#![expect(clippy::print_stderr, reason = "the one place that prints")]
 #![expect(clippy::disallowed_types, reason = "progress is told in wall time")]
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,11 @@ use crate::sweep::Totals;
 
 /// A line of result.
 pub(super) fn say(line: impl AsRef<str>) {
-    println!("{}", line.as_ref());
+    let written = writeln!(std::io::stdout(), "{}", line.as_ref());
+    if written.is_err() {
+        // Whoever read it has gone, as `head` does.
+        std::process::exit(141);
+    }
 }
 
 /// A line beside the result.
@@ -35,7 +39,7 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
 
 /// One JSON event.
 pub(super) fn event(value: &serde_json::Value) {
-    println!("{value}");
+    say(value.to_string());
 }
 
 /// Shows how far a sweep is.

@@ -74,6 +74,11 @@ pub struct ScriptRule {
     pub draw: Option<u32>,
 }
 
+fn unknown(name: &str) -> String {
+    let names: Vec<&str> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
+    format!("unknown fault `{name}`; there are {}", names.join(", "))
+}
+
 fn one() -> u32 {
     1
 }
@@ -105,8 +110,7 @@ impl<'de> Deserialize<'de> for FaultConfig {
                         "script" => config.script = map.next_value()?,
                         name => {
                             let kind = FaultKind::ALL.iter().find(|kind| kind.name() == name);
-                            let kind = *kind
-                                .ok_or_else(|| A::Error::custom(format!("no fault `{name}`")))?;
+                            let kind = *kind.ok_or_else(|| A::Error::custom(unknown(name)))?;
                             *config.rates.get_mut(kind) = probability(map.next_value()?)?;
                         }
                     }

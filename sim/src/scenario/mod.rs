@@ -297,6 +297,7 @@ impl Spec {
             ("workload.reads", w.reads, 0, 100_000),
             ("engine.write_buffer_size", self.engine.write_buffer_size, 4096, 1 << 30),
             ("crash.count", self.crash.count, 0, 100),
+            ("disk.capacity", self.disk.capacity.unwrap_or(Count::Exactly(1)), 1, u32::MAX),
         ] {
             let (first, last) = match count {
                 Count::Exactly(n) => (n, n),

@@ -2,7 +2,7 @@
 //!
 //! They run on the engine's side of the arena and take notes on the harness's side.
 
-use faultline::{Db, ReadOptions, Result, WriteBatch, WriteOptions};
+use faultline::{Db, DbIterator, ReadOptions, Result, WriteBatch, WriteOptions};
 
 use super::{After, key_bytes, value_bytes};
 use crate::arena::Outside;
@@ -179,14 +179,13 @@ fn end_batch<T>(number: u32, sync: bool, sequence: Option<u64>, result: &Result<
     });
 }
 
-/// After a successful `resume` a write that had failed is absent for ever, and what had been
-/// acknowledged is in synced tables.
+/// After a successful `resume` a write that had failed is absent for ever. It need not have made
+/// anything durable: somebody else may have resumed before, or nothing was stopped.
 fn resume(db: &Db<SimEnv>) {
     let caller = with_kernel(crate::kernel::Kernel::current);
-    let acknowledged = note(|world| {
+    note(|world| {
         let failed = failed_batches(world);
         world.failed_before_resume.borrow_mut().insert(caller, failed);
-        world.history.borrow().acknowledged_sequence
     });
     if noted(Call::Resume, || db.resume()).is_err() {
         return;
@@ -196,7 +195,6 @@ fn resume(db: &Db<SimEnv>) {
             world.history.borrow_mut().batches[batch as usize].status = Status::Absent;
         }
     });
-    synced_up_to(acknowledged);
 }
 
 fn failed_batches(world: &World) -> Vec<u32> {
@@ -275,34 +273,11 @@ fn scan(db: &Db<SimEnv>, options: &ReadOptions, at: &Read) {
             found[number as usize] = Some(ValueDigest::of(cursor.value()));
         }
         seen += 1;
-        let is_turn = seen == 3;
-        match (is_backward, is_turn) {
-            (true, false) => cursor.prev(),
-            (false, false) => cursor.next(),
-            // One step back and two on: the same as one on, unless the turn loses its place.
-            (true, true) => {
-                let here = cursor.key().to_vec();
-                cursor.next();
-                if cursor.valid() {
-                    cursor.prev();
-                } else {
-                    cursor.seek(&here);
-                }
-                cursor.prev();
-            }
-            (false, true) => {
-                let here = cursor.key().to_vec();
-                cursor.prev();
-                if cursor.valid() {
-                    cursor.next();
-                } else {
-                    cursor.seek(&here);
-                }
-                cursor.next();
-            }
+        if seen == 3 {
+            turn_round(&mut cursor, is_backward);
         }
-        if !cursor.valid() && cursor.status().is_ok() {
-            break;
+        if cursor.valid() {
+            step(&mut cursor, is_backward);
         }
     }
     if cursor.status().is_err() {
@@ -314,6 +289,25 @@ fn scan(db: &Db<SimEnv>, options: &ReadOptions, at: &Read) {
             history.reads.push(Read { key, found, by_scan: true, ..at.clone() });
         }
     });
+}
+
+fn step(cursor: &mut DbIterator, is_backward: bool) {
+    if is_backward {
+        cursor.prev();
+    } else {
+        cursor.next();
+    }
+}
+
+/// One step back and one on again: the same place, unless the cursor loses it.
+fn turn_round(cursor: &mut DbIterator, is_backward: bool) {
+    let here = cursor.key().to_vec();
+    step(cursor, !is_backward);
+    if cursor.valid() {
+        step(cursor, is_backward);
+    } else {
+        cursor.seek(&here);
+    }
 }
 
 fn key_number(bytes: &[u8], keys: u32) -> Option<u32> {
