@@ -74,7 +74,8 @@ fn second_run(directory: &PathBuf) -> Result<()> {
     let db: Db = Db::open(PosixEnv::new(), directory, Options::default())?;
     let report = db.report();
     println!(
-        "reopened  {} batch of {} operation replayed from log {:?} into table {:?}, last sequence {}",
+        "reopened  {} batch of {} operation replayed from log {:?} into table {:?}, \
+         last sequence {}",
         report.batches, report.operations, report.logs, report.tables, report.last_sequence
     );
     println!("          {} stretches of bytes dropped", report.dropped.len());

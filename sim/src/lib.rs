@@ -2,8 +2,8 @@
 
 #![expect(
     clippy::disallowed_macros,
-    reason = "arena, stack pool, kernel and world are found by the OS thread that simulates; the lint \
-              knows no smaller place"
+    reason = "arena, stack pool, kernel and world are found by the OS thread that simulates; \
+              the lint knows no smaller place"
 )]
 
 #[cfg(not(madsim))]

@@ -1,4 +1,5 @@
-//! The report of a failure, for a person: what was promised, what happened, and how to see it again.
+//! The report of a failure, for a person: what was promised, what happened, and how to see it
+//! again.
 
 use std::fmt::Write as _;
 

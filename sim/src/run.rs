@@ -144,11 +144,11 @@ impl Runner {
         self.carry_out(plan, faults, crate::checker::all(), None, mode)
     }
 
-    /// Runs a workload, a fault hook and checkers of the caller's own on the disk, with the crashes,
-    /// faults and schedule that `seed` draws from `scenario`. Its clients are not started.
+    /// Runs a workload, a fault hook and checkers of the caller's own on the disk, with the
+    /// crashes, faults and schedule that `seed` draws from `scenario`. Its clients are not started.
     ///
-    /// The simulator's own checkers judge its own clients: of them, only [`crate::checker::Liveness`]
-    /// says something about another workload.
+    /// The simulator's own checkers judge its own clients: of them, only
+    /// [`crate::checker::Liveness`] says something about another workload.
     pub fn run_custom(
         &mut self,
         scenario: &Scenario,
@@ -273,9 +273,16 @@ impl Run {
                 let closed =
                     |o: &crate::history::Outcome| o.call == Call::Close && o.error.is_none();
                 let closed = world.history.borrow().outcomes.iter().any(closed);
-                // Its page cache stays; what it had in flight may not.
+                // A closed database has nothing to lose, so the power may go. Otherwise its page
+                // cache stays, and what it had in flight may not.
                 let mut chance = world.chance.borrow_mut();
-                world.disk.borrow_mut().process_death(&mut *chance);
+                let mut disk = world.disk.borrow_mut();
+                if closed && chance.below(2) == 0 {
+                    disk.power_loss(&mut *chance);
+                    self.kernel.tell(Lane::Fault, || "the power goes after the close".to_owned());
+                } else {
+                    disk.process_death(&mut *chance);
+                }
                 Ending::Returned { closed, left }
             }
             End::Crashed => {

@@ -33,7 +33,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Sweep seeds: the corpus first, then every seed in every selected scenario.
+    /// Sweep seeds: every seed in every selected scenario. The corpus goes first if neither seeds
+    /// nor scenarios are named.
     Run(RunArgs),
     /// Run one token or case file again, with the same trace.
     Replay(ReplayArgs),
@@ -61,7 +62,7 @@ pub struct RunArgs {
     /// Scenarios by name or glob, or the path of a scenario file [default: all]
     #[arg(long = "scenario", value_name = "GLOB", env = "SIM_SCENARIO", value_delimiter = ',')]
     pub scenarios: Vec<String>,
-    /// Seeds: A..B, N for 0..N, a list 1,5,9, @FILE, or commit[:HASH]
+    /// Seeds: A..B, N for 0..N, a list 1,5,9, @FILE, commit, or commit:HASH
     #[arg(long, value_name = "SEEDS", env = "SIM_SEEDS", value_parser = parse_seeds)]
     pub seeds: Option<Seeds>,
     /// Start no further run after this long, such as 30s or 10m
@@ -113,7 +114,7 @@ pub struct ReplayArgs {
     /// Print every event: time, thread, what happened
     #[arg(long)]
     pub trace: bool,
-    /// Leave the choices of the scheduler in the trace
+    /// Show the engine's own scheduling points in the trace too
     #[arg(long, requires = "trace")]
     pub schedule: bool,
     /// Exit with 5 unless the trace has this hash

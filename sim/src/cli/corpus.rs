@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::CorpusCommand;
-use super::output::{remark, say};
+use super::output::{counted, remark, say};
 use super::select::select_one;
 use super::{Exit, Failed};
 use crate::corpus::{Case, CaseError, Expectation};
@@ -67,7 +67,7 @@ pub(super) fn replay(dir: &Path, tell: bool) -> Result<Exit, Failed> {
         }
     }
     if tell {
-        remark(format!("corpus: {} cases replayed", files.len()));
+        remark(format!("corpus: {} replayed", counted(files.len(), "case")));
     }
     Ok(if files.is_empty() { Exit::Nothing } else { worst })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::args::{Format, RunArgs};
-use super::output::{Meter, event, remark, say};
+use super::output::{Meter, counted, event, remark, say};
 use super::select::{Selection, select};
 use super::{Exit, Failed, corpus, signal};
 use crate::fault::{FaultKind, Phase};
@@ -80,10 +80,10 @@ fn announce(args: &RunArgs, selection: &Selection, seeds: &Seeds) {
         return;
     }
     remark(format!(
-        "sim {} ({})  seeds {shown}  {} scenarios",
+        "sim {} ({})  seeds {shown}  {}",
         env!("CARGO_PKG_VERSION"),
         env!("FAULTLINE_COMMIT"),
-        tokens.len()
+        counted(tokens.len(), "scenario")
     ));
     let example = tokens.first().map_or("", String::as_str);
     remark(format!(
@@ -307,6 +307,6 @@ fn summary(totals: &Totals) {
     say(if failures == 0 {
         "no promise was broken".to_owned()
     } else {
-        format!("{failures} failures")
+        counted(failures, "failure")
     });
 }

@@ -10,7 +10,7 @@ pub(super) fn scenario(command: &ScenarioCommand) -> Result<Exit, Failed> {
     match command {
         ScenarioCommand::List => {
             for scenario in select(&[], &[], None)?.scenarios {
-                say(format!("{:<28} {}", scenario.token(), scenario.spec.about));
+                say(format!("{:<36} {}", scenario.token(), scenario.spec.about));
             }
             Ok(Exit::Clean)
         }

@@ -145,7 +145,8 @@ impl Drop for SimLock {
     fn drop(&mut self) {
         let _outside = Outside::enter();
         let name = self.path.to_str().expect("names in the simulator are text");
-        let released = with_world(|world| world.disk.borrow_mut().unlock(name, 1));
-        debug_assert!(released.is_ok(), "the lock file is gone: {released:?}");
+        // A directory whose creation failed is removed with its LOCK: then nothing is left to
+        // release.
+        with_world(|world| world.disk.borrow_mut().unlock(name, 1)).ok();
     }
 }

@@ -13,7 +13,10 @@
 //! Architecture invariant: exactly one simulated thread of a kernel runs at a time, on the OS
 //! thread that drives the kernel; every decision comes from the policy.
 
+mod core;
+mod observe;
 mod overflow;
+mod panics;
 mod sched;
 mod stack;
 mod sync;

@@ -15,7 +15,7 @@ use nix::libc;
 /// What the handler needs to know, kept up to date by the kernel.
 #[derive(Clone, Copy)]
 struct Running {
-    /// Lowest usable address of the running stack; 0 if no simulated thread runs.
+    /// Lowest usable address of the stack that ran last; 0 if none did.
     stack_limit: usize,
     thread: &'static str,
     number: u32,
@@ -39,16 +39,11 @@ pub(super) fn set_seed(seed: u64) {
     current::SEED.set(seed);
 }
 
-/// A simulated thread runs from here on.
+/// A simulated thread runs from here on. Nothing says when it no longer does: a fault elsewhere is
+/// not at the end of its stack.
 #[inline]
 pub(super) fn enter(stack_limit: usize, thread: &'static str, number: u32) {
     current::RUNNING.set(Running { stack_limit, thread, number });
-}
-
-/// No simulated thread runs from here on.
-#[inline]
-pub(super) fn leave() {
-    current::RUNNING.set(Running { stack_limit: 0, thread: "", number: 0 });
 }
 
 /// Installs the handler, once a process.

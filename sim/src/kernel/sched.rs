@@ -1,93 +1,38 @@
-//! The scheduler: runnable threads, timers, and the switch from one stack to another.
+//! The kernel: drives simulated threads, and switches from one stack to another.
 
 #![expect(unsafe_code, reason = "switches stacks and reaches the kernel from simulated code")]
-#![expect(clippy::disallowed_types, reason = "the panic hook is installed once a process")]
 
 use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::Once;
 use std::time::Duration;
 
-use corosensei::{Coroutine, CoroutineResult, Yielder};
+use corosensei::CoroutineResult;
 
+use super::core::{Core, Stackful, State, Thread, wait_key};
 use super::overflow;
+use super::panics::install_panic_hook;
 use super::stack::PooledStack;
-use super::{End, Limits, POINT_NANOS, Step, StepKind, ThreadId};
+use super::{End, Limits, Step, StepKind, ThreadId};
 use crate::arena::{Outside, ProcessMemory};
 use crate::policy::{Decision, Policy};
-use crate::trace::{Event, Lane, Tag, Trace};
-
-type Stackful = Coroutine<(), (), (), PooledStack>;
-
-/// One simulated thread.
-struct Thread {
-    name: &'static str,
-    state: State,
-    /// Where it stands in `Core::runnable`.
-    position: usize,
-    coroutine: Option<Stackful>,
-    /// Lowest usable address of its stack.
-    stack_limit: usize,
-    yielder: *const Yielder<(), ()>,
-    /// What it waits for while blocked; for a join, `object` is the thread.
-    waits_for: Step,
-    /// Told apart from timers of earlier waits by this count.
-    wait: u64,
-    timer_set: bool,
-    timed_out: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    Runnable,
-    Blocked,
-    Done,
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Timer {
-    nanos: u64,
-    order: u64,
-    thread: ThreadId,
-    wait: u64,
-}
-
-/// What the kernel knows; borrowed for the length of one step, never across a switch.
-struct Core {
-    policy: Box<dyn Policy>,
-    threads: Vec<Thread>,
-    runnable: Vec<ThreadId>,
-    current: ThreadId,
-    next: Option<ThreadId>,
-    nanos: u64,
-    points: u64,
-    switches: u64,
-    stop_at: u64,
-    limits: Limits,
-    process_start: u64,
-    timers: BinaryHeap<Reverse<Timer>>,
-    timers_set: u32,
-    timer_order: u64,
-    objects: u32,
-    object_names: Vec<&'static str>,
-    end: Option<End>,
-    trace: Trace,
-    schedule: Option<Vec<Decision>>,
-}
+use crate::trace::{Tag, Trace};
 
 /// The scheduler of one run.
 ///
 /// Used by one OS thread. Simulated code reaches it through the primitives of
 /// [`super::SimThreads`]; the harness drives it with [`Kernel::run_slice`].
 pub struct Kernel {
-    core: RefCell<Core>,
-    memory: RefCell<ProcessMemory>,
+    pub(super) core: RefCell<Core>,
+    pub(super) memory: RefCell<ProcessMemory>,
     /// Apart from `Core`, which may be borrowed where a panic starts.
     panicked: RefCell<Option<End>>,
+    /// Whether `panicked` is set: looked at at every point.
+    has_panicked: Cell<bool>,
+    /// The same as `Core::current`, for a look without a borrow.
+    pub(super) running: Cell<ThreadId>,
 }
 
 impl fmt::Debug for Kernel {
@@ -106,6 +51,11 @@ mod current {
 }
 use current::{KERNEL, ON_COROUTINE};
 
+/// Whether the stack of a simulated thread is the running one on this OS thread.
+pub(super) fn is_on_coroutine() -> bool {
+    ON_COROUTINE.get()
+}
+
 /// Calls `f` with the kernel that drives this OS thread.
 ///
 /// # Panics
@@ -117,126 +67,6 @@ pub(crate) fn with_kernel<R>(f: impl FnOnce(&Kernel) -> R) -> R {
     // SAFETY: set by `run_slice` for exactly as long as the kernel is borrowed by it.
     f(unsafe { &*kernel })
 }
-
-impl Core {
-    fn make_runnable(&mut self, id: ThreadId) {
-        let position = self.runnable.len();
-        let thread = &mut self.threads[id.index()];
-        if thread.state != State::Blocked {
-            return;
-        }
-        thread.state = State::Runnable;
-        thread.wait += 1;
-        thread.position = position;
-        let had_timer = std::mem::take(&mut thread.timer_set);
-        self.runnable.push(id);
-        if had_timer {
-            self.timers_set -= 1;
-            if self.timers_set == 0 {
-                self.take_out(ThreadId::CLOCK, State::Blocked);
-            }
-        }
-    }
-
-    fn take_out(&mut self, id: ThreadId, state: State) {
-        let thread = &mut self.threads[id.index()];
-        debug_assert_eq!(thread.state, State::Runnable);
-        thread.state = state;
-        let position = thread.position;
-        self.runnable.swap_remove(position);
-        if let Some(&moved) = self.runnable.get(position) {
-            self.threads[moved.index()].position = position;
-        }
-    }
-
-    fn set_timer(&mut self, after: Duration) {
-        let id = self.current;
-        let nanos = self.nanos.saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX));
-        self.timer_order += 1;
-        let thread = &mut self.threads[id.index()];
-        thread.timer_set = true;
-        thread.timed_out = false;
-        let wait = thread.wait;
-        self.timers.push(Reverse(Timer { nanos, order: self.timer_order, thread: id, wait }));
-        self.timers_set += 1;
-        if self.timers_set == 1 {
-            self.make_runnable(ThreadId::CLOCK);
-        }
-    }
-
-    /// Lets the earliest timer fire.
-    fn fire_timer(&mut self) {
-        while let Some(Reverse(timer)) = self.timers.pop() {
-            let thread = &mut self.threads[timer.thread.index()];
-            if thread.state == State::Blocked && thread.wait == timer.wait && thread.timer_set {
-                thread.timed_out = true;
-                self.nanos = self.nanos.max(timer.nanos);
-                let nanos = self.nanos;
-                self.trace.note(Tag::Clock, nanos);
-                self.make_runnable(timer.thread);
-                return;
-            }
-        }
-        unreachable!("the clock is runnable only while a timer is set");
-    }
-
-    /// Asks the policy who goes on; `None` if nobody can.
-    fn choose(&mut self, may_go_on: Option<ThreadId>, step: Step) -> Option<ThreadId> {
-        loop {
-            let chosen = match self.runnable.as_slice() {
-                [] => return None,
-                [only] => *only,
-                several => {
-                    let chosen = self.policy.next(several, may_go_on, step);
-                    debug_assert!(several.contains(&chosen));
-                    if let Some(schedule) = &mut self.schedule {
-                        schedule.push(Decision { current: may_go_on, step, chosen: chosen.0 });
-                    }
-                    chosen
-                }
-            };
-            self.trace.note(Tag::Choice, u64::from(chosen.0) << 32 | (step.kind as u64));
-            if chosen == ThreadId::CLOCK {
-                self.fire_timer();
-            } else {
-                return Some(chosen);
-            }
-        }
-    }
-
-    /// Counts a point; true if the process ends here.
-    fn count_point(&mut self) -> bool {
-        self.points += 1;
-        self.nanos += POINT_NANOS;
-        if self.points < self.stop_at {
-            return false;
-        }
-        self.end = Some(if self.points >= self.limits.crash_at_point {
-            End::Crashed
-        } else {
-            End::PointLimit
-        });
-        true
-    }
-
-    fn thread_line(&self, id: ThreadId) -> String {
-        let thread = &self.threads[id.index()];
-        let object = thread.waits_for.object;
-        let what = match thread.waits_for.kind {
-            StepKind::Join => self.threads.get(object as usize).map_or("?", |joined| joined.name),
-            _ => self.object_names.get(object as usize).copied().unwrap_or("?"),
-        };
-        format!("{} waits: {} {what}", self.thread_name(id), thread.waits_for.kind.name())
-    }
-
-    fn thread_name(&self, id: ThreadId) -> String {
-        match self.threads.get(id.index()) {
-            Some(thread) if id != ThreadId::CLOCK => format!("{}#{}", thread.name, id.0),
-            _ => "clock".to_owned(),
-        }
-    }
-}
-
 impl Kernel {
     /// A kernel with no process yet.
     pub fn new(policy: Box<dyn Policy>, trace: Trace) -> Self {
@@ -245,6 +75,7 @@ impl Kernel {
         let core = Core {
             policy,
             threads: Vec::with_capacity(16),
+            blocked_on: Vec::with_capacity(16),
             runnable: Vec::with_capacity(16),
             current: ThreadId::CLOCK,
             next: None,
@@ -267,6 +98,8 @@ impl Kernel {
             core: RefCell::new(core),
             memory: RefCell::new(ProcessMemory::new()),
             panicked: RefCell::new(None),
+            has_panicked: Cell::new(false),
+            running: Cell::new(ThreadId::CLOCK),
         }
     }
 
@@ -312,6 +145,7 @@ impl Kernel {
                 limits.crash_at_point.min(core.process_start.saturating_add(limits.points_max));
             let clock = Thread::new("clock");
             core.threads.push(clock);
+            core.blocked_on.push(0);
         }
         self.new_thread("main", main);
     }
@@ -327,6 +161,7 @@ impl Kernel {
             }
         }
         core.threads.clear();
+        core.blocked_on.clear();
         core.runnable.clear();
         core.timers.clear();
         core.timers_set = 0;
@@ -335,6 +170,7 @@ impl Kernel {
         core.objects = 0;
         core.object_names.clear();
         self.panicked.replace(None);
+        self.has_panicked.set(false);
         self.memory.borrow_mut().reset();
     }
 
@@ -357,6 +193,7 @@ impl Kernel {
                     return Some(self.deadlock(&core));
                 };
                 core.current = id;
+                self.running.set(id);
                 let thread = &mut core.threads[id.index()];
                 let coroutine = thread.coroutine.take().expect("a runnable thread has a stack");
                 (id, thread.name, thread.stack_limit, coroutine)
@@ -364,9 +201,10 @@ impl Kernel {
             ON_COROUTINE.set(true);
             overflow::enter(stack_limit, name, id.0);
             let result = coroutine.resume(());
-            overflow::leave();
             ON_COROUTINE.set(false);
-            if let Some(end) = self.panicked.take() {
+            if self.has_panicked.get()
+                && let Some(end) = self.panicked.take()
+            {
                 // Its stack is not resumed: see `install_panic_hook`.
                 self.core.borrow_mut().threads[id.index()].coroutine = Some(coroutine);
                 return Some(end);
@@ -396,14 +234,7 @@ impl Kernel {
             let left = core.threads.iter().skip(1).filter(|t| t.state != State::Done);
             return Some(End::Returned(left.map(|t| t.name).collect()));
         }
-        let joined = Step::new(StepKind::Join, id.0);
-        for index in 1..core.threads.len() {
-            if core.threads[index].state == State::Blocked
-                && core.threads[index].waits_for == joined
-            {
-                core.make_runnable(ThreadId(index as u32));
-            }
-        }
+        core.wake_all(Step::new(StepKind::Join, id.0));
         None
     }
 
@@ -435,9 +266,10 @@ impl Kernel {
             drop(inside);
         });
         let mut thread = Thread::new(name);
-        thread.coroutine = Some(coroutine);
+        thread.coroutine = Some(Box::new(coroutine));
         thread.stack_limit = stack_limit;
         core.threads.push(thread);
+        core.blocked_on.push(0);
         core.trace.note(Tag::Spawn, u64::from(id.0));
         core.make_runnable(id);
         id
@@ -452,10 +284,17 @@ impl Kernel {
         unsafe { (*yielder).suspend(()) };
     }
 
+    /// Notes why a simulated thread panics. The first panic is the cause; one in a destructor is a
+    /// consequence.
+    pub(super) fn note_panic(&self, end: End) {
+        self.panicked.borrow_mut().get_or_insert(end);
+        self.has_panicked.set(true);
+    }
+
     /// The last step of a thread that panicked and whose destructors reach the kernel.
     #[inline]
     fn leave_if_panicked(&self) {
-        if self.panicked.borrow().is_some() {
+        if self.has_panicked.get() {
             self.suspend();
             unreachable!("a thread that panicked is not resumed");
         }
@@ -511,6 +350,7 @@ impl Kernel {
             if !core.count_point() {
                 let current = core.current;
                 core.threads[current.index()].waits_for = step;
+                core.blocked_on[current.index()] = wait_key(step);
                 core.threads[current.index()].timed_out = false;
                 if let Some(timeout) = timeout {
                     core.set_timer(timeout);
@@ -535,8 +375,8 @@ impl Kernel {
         let _outside = Outside::enter();
         let mut core = self.core.borrow_mut();
         let core = &mut *core;
-        let waits = |thread: &Thread| thread.state == State::Blocked && thread.waits_for == step;
-        let count = core.threads.iter().filter(|thread| waits(thread)).count() as u32;
+        let key = wait_key(step);
+        let count = core.blocked_on.iter().filter(|on| **on == key).count() as u32;
         let nth = match count {
             0 => return,
             1 => 0,
@@ -549,9 +389,9 @@ impl Kernel {
                 nth
             }
         };
-        let found = core.threads.iter().enumerate().filter(|(_, thread)| waits(thread));
-        let id = found.map(|(index, _)| ThreadId(index as u32)).nth(nth as usize);
-        let id = id.expect("there are `count` waiters");
+        let mut found = core.blocked_on.iter().enumerate().filter(|(_, on)| **on == key);
+        let (index, _) = found.nth(nth as usize).expect("there are `count` waiters");
+        let id = ThreadId(index as u32);
         core.trace.note(Tag::Pick, u64::from(id.0));
         core.make_runnable(id);
     }
@@ -559,13 +399,7 @@ impl Kernel {
     /// Wakes every thread that waits for `step`.
     pub(super) fn wake_all(&self, step: Step) {
         let _outside = Outside::enter();
-        let mut core = self.core.borrow_mut();
-        for index in 1..core.threads.len() {
-            let thread = &core.threads[index];
-            if thread.state == State::Blocked && thread.waits_for == step {
-                core.make_runnable(ThreadId(index as u32));
-            }
-        }
+        self.core.borrow_mut().wake_all(step);
     }
 
     /// Whether a thread has ended.
@@ -599,106 +433,10 @@ impl Kernel {
         core.objects += 1;
         core.objects - 1
     }
-
-    /// The running thread.
-    pub(crate) fn current(&self) -> ThreadId {
-        self.core.borrow().current
-    }
-
-    /// A thread as reports show it.
-    pub fn thread_name(&self, id: ThreadId) -> String {
-        self.core.borrow().thread_name(id)
-    }
-
-    /// Virtual time since the start of the run, in nanoseconds.
-    pub fn nanos(&self) -> u64 {
-        self.core.borrow().nanos
-    }
-
-    /// Scheduling points so far.
-    pub fn points(&self) -> u64 {
-        self.core.borrow().points
-    }
-
-    /// Switches from one stack to another so far.
-    pub fn switches(&self) -> u64 {
-        self.core.borrow().switches
-    }
-
-    /// Blocks of memory that the process holds.
-    pub fn live_blocks(&self) -> usize {
-        self.memory.borrow().live_blocks()
-    }
-
-    /// Calls `f` with the trace. Not from within `f`.
-    pub fn with_trace<R>(&self, f: impl FnOnce(&mut Trace) -> R) -> R {
-        f(&mut self.core.borrow_mut().trace)
-    }
-
-    /// Keeps an event in words, if the trace keeps events.
-    pub(crate) fn tell(&self, lane: Lane, text: impl FnOnce() -> String) {
-        let mut core = self.core.borrow_mut();
-        if core.trace.keeps() {
-            let _outside = Outside::enter();
-            let (point, nanos, thread) = (core.points, core.nanos, core.current);
-            let thread_name = core.thread_name(thread);
-            core.trace.keep(|| Event { point, nanos, thread, thread_name, lane, text: text() });
-        }
-    }
 }
 
 impl Drop for Kernel {
     fn drop(&mut self) {
         self.clear_process();
     }
-}
-
-impl Thread {
-    fn new(name: &'static str) -> Self {
-        Thread {
-            name,
-            state: State::Blocked,
-            position: 0,
-            coroutine: None,
-            stack_limit: 0,
-            yielder: ptr::null(),
-            waits_for: Step::new(StepKind::Start, 0),
-            wait: 0,
-            timer_set: false,
-            timed_out: false,
-        }
-    }
-}
-
-/// Makes a panic of a simulated thread end its process.
-///
-/// The hook takes down the message; from then on the first step of that thread that reaches the
-/// kernel is its last, so no destructor can wait for a thread that will never run. If it got that
-/// far, the OS thread's panic count stays raised: whoever drives the kernel must retire that OS
-/// thread when `std::thread::panicking()` says so after a run.
-fn install_panic_hook() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if ON_COROUTINE.get() {
-                note_panic(info);
-            } else {
-                before(info);
-            }
-        }));
-    });
-}
-
-fn note_panic(info: &PanicHookInfo<'_>) {
-    let by_harness = !crate::arena::is_inside();
-    let _outside = Outside::enter();
-    let words = info.payload_as_str().unwrap_or("a panic without words");
-    let place = info.location().map(|l| format!(" at {}:{}", l.file(), l.line()));
-    let message = format!("{words}{}", place.unwrap_or_default());
-    let end = if by_harness { End::HarnessPanicked(message) } else { End::Panicked(message) };
-    with_kernel(|kernel| {
-        // The first panic is the cause; one in a destructor is a consequence.
-        kernel.panicked.borrow_mut().get_or_insert(end);
-    });
 }

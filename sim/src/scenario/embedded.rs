@@ -12,6 +12,7 @@ macro_rules! scenarios {
 }
 
 scenarios!(
+    "block_edges",
     "crash_mid_add_record",
     "disk_full",
     "fsync_failure",

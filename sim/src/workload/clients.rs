@@ -261,12 +261,52 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
 fn scan(db: &Db<SimEnv>, options: &ReadOptions, at: &Read) {
     let keys = with_world(|world| world.plan.keys);
     let mut found = note(|_| vec![None; keys as usize]);
-    let Ok(entries) = db.iter_with(options) else { return };
-    for entry in entries {
-        let Ok((key, value)) = entry else { return };
-        if let Some(number) = key_number(&key, keys) {
-            found[number as usize] = Some(ValueDigest::of(&value));
+    let Ok(mut cursor) = db.iter_with(options) else { return };
+    // Every other scan goes backwards, and turns round once on its way.
+    let is_backward = at.invoked % 2 == 1;
+    if is_backward {
+        cursor.seek_to_last();
+    } else {
+        cursor.seek_to_first();
+    }
+    let mut seen = 0;
+    while cursor.valid() {
+        if let Some(number) = key_number(cursor.key(), keys) {
+            found[number as usize] = Some(ValueDigest::of(cursor.value()));
         }
+        seen += 1;
+        let is_turn = seen == 3;
+        match (is_backward, is_turn) {
+            (true, false) => cursor.prev(),
+            (false, false) => cursor.next(),
+            // One step back and two on: the same as one on, unless the turn loses its place.
+            (true, true) => {
+                let here = cursor.key().to_vec();
+                cursor.next();
+                if cursor.valid() {
+                    cursor.prev();
+                } else {
+                    cursor.seek(&here);
+                }
+                cursor.prev();
+            }
+            (false, true) => {
+                let here = cursor.key().to_vec();
+                cursor.prev();
+                if cursor.valid() {
+                    cursor.next();
+                } else {
+                    cursor.seek(&here);
+                }
+                cursor.next();
+            }
+        }
+        if !cursor.valid() && cursor.status().is_ok() {
+            break;
+        }
+    }
+    if cursor.status().is_err() {
+        return;
     }
     note(|world| {
         let mut history = world.history.borrow_mut();

@@ -1,0 +1,55 @@
+//! What the harness and simulated calls ask the kernel: time, counts, names, the trace.
+
+use super::ThreadId;
+use super::sched::Kernel;
+use crate::arena::Outside;
+use crate::trace::{Event, Lane, Trace};
+
+impl Kernel {
+    /// The running thread.
+    #[inline]
+    pub(crate) fn current(&self) -> ThreadId {
+        self.running.get()
+    }
+
+    /// A thread as reports show it.
+    pub fn thread_name(&self, id: ThreadId) -> String {
+        self.core.borrow().thread_name(id)
+    }
+
+    /// Virtual time since the start of the run, in nanoseconds.
+    pub fn nanos(&self) -> u64 {
+        self.core.borrow().nanos
+    }
+
+    /// Scheduling points so far.
+    pub fn points(&self) -> u64 {
+        self.core.borrow().points
+    }
+
+    /// Switches from one stack to another so far.
+    pub fn switches(&self) -> u64 {
+        self.core.borrow().switches
+    }
+
+    /// Blocks of memory that the process holds.
+    pub fn live_blocks(&self) -> usize {
+        self.memory.borrow().live_blocks()
+    }
+
+    /// Calls `f` with the trace. Not from within `f`.
+    pub fn with_trace<R>(&self, f: impl FnOnce(&mut Trace) -> R) -> R {
+        f(&mut self.core.borrow_mut().trace)
+    }
+
+    /// Keeps an event in words, if the trace keeps events.
+    pub(crate) fn tell(&self, lane: Lane, text: impl FnOnce() -> String) {
+        let mut core = self.core.borrow_mut();
+        if core.trace.keeps() {
+            let _outside = Outside::enter();
+            let (point, nanos, thread) = (core.points, core.nanos, core.current);
+            let thread_name = core.thread_name(thread);
+            core.trace.keep(|| Event { point, nanos, thread, thread_name, lane, text: text() });
+        }
+    }
+}

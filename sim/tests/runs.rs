@@ -1,0 +1,143 @@
+//! Whole runs: every scenario, on every host, with any number of workers, and the bugs that must be
+//! found.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use faultline_sim::corpus::{Case, Expectation};
+use faultline_sim::host::Host;
+use faultline_sim::run::{Mode, on_fresh_thread, run_on_fresh_thread};
+use faultline_sim::scenario::{Scenario, embedded};
+use faultline_sim::sweep::{FailureKind, Seeds, Sweep, Totals};
+
+fn sweep(scenarios: Vec<Scenario>, seeds: Seeds, jobs: usize, twice: f64) -> Totals {
+    let sweep = Sweep {
+        scenarios: Arc::from(scenarios),
+        seeds,
+        jobs,
+        time_budget: None,
+        failures_max: u64::MAX,
+        check_determinism: twice,
+        run_timeout: Duration::from_secs(60),
+        out: None,
+    };
+    sweep.run(&mut |_| ControlFlow::Continue(()))
+}
+
+fn all() -> Vec<Scenario> {
+    embedded().expect("every scenario of the repository is one")
+}
+
+#[test]
+fn every_scenario_keeps_every_promise() {
+    let totals = sweep(all(), Seeds::Range(0, 20), 2, 0.0);
+    let words: Vec<String> = totals.failures.iter().map(|failure| format!("{failure:?}")).collect();
+    assert!(words.is_empty(), "{}", words.join("\n"));
+    assert!(totals.complete);
+    assert!(totals.crashes > 100 && totals.acks > 10_000, "{totals:?}");
+}
+
+#[test]
+fn the_number_of_workers_changes_nothing() {
+    let one = sweep(all(), Seeds::Range(100, 106), 1, 0.0);
+    let two = sweep(all(), Seeds::Range(100, 106), 2, 1.0);
+    assert_eq!(one.trace_hash, two.trace_hash);
+    assert_eq!((one.runs, one.points, one.acks), (two.runs, two.points, two.acks));
+    assert_eq!(two.determinism_checked, two.runs);
+    let other = sweep(all(), Seeds::Range(101, 107), 1, 0.0);
+    assert_ne!(one.trace_hash, other.trace_hash);
+}
+
+#[test]
+fn a_madsim_node_and_a_bare_loop_give_the_same_trace() {
+    for scenario in all() {
+        for seed in 0..3 {
+            let on = |host| {
+                let mode = Mode { host, ..Mode::default() };
+                run_on_fresh_thread(&scenario, seed, mode).trace_hash
+            };
+            assert_eq!(on(Host::Node), on(Host::Bare), "{}:{seed}", scenario.name);
+        }
+    }
+}
+
+#[test]
+fn looking_on_changes_nothing() {
+    for scenario in all() {
+        let silent = run_on_fresh_thread(&scenario, 5, Mode::default());
+        let mode = Mode { keep_events: true, record_schedule: true, ..Mode::default() };
+        let loud = run_on_fresh_thread(&scenario, 5, mode);
+        assert_eq!(silent.trace_hash, loud.trace_hash, "{}", scenario.name);
+        assert!(!loud.events.is_empty() && !loud.schedule.is_empty());
+    }
+}
+
+#[test]
+fn a_recorded_schedule_brings_the_same_run_about() {
+    for scenario in all() {
+        let mode = Mode { record_schedule: true, ..Mode::default() };
+        let first = run_on_fresh_thread(&scenario, 9, mode);
+        let mode = Mode { schedule: Some(first.schedule), ..Mode::default() };
+        let again = run_on_fresh_thread(&scenario, 9, mode);
+        assert_eq!(first.trace_hash, again.trace_hash, "{}", scenario.name);
+    }
+}
+
+/// The other order of the same runs on one thread: nothing of a run is left for the next.
+#[test]
+fn no_run_depends_on_the_one_before() {
+    let scenario = all().into_iter().find(|s| s.name == "io_errors").expect("it exists");
+    let hashes = |seeds: Vec<u64>| {
+        let scenario = scenario.clone();
+        on_fresh_thread(move |runner| {
+            let hash = |seed| (seed, runner.run(&scenario, seed, Mode::default()).trace_hash);
+            let mut hashes: Vec<(u64, u64)> = seeds.into_iter().map(hash).collect();
+            hashes.sort_unstable();
+            hashes
+        })
+    };
+    assert_eq!(hashes((0..30).collect()), hashes((0..30).rev().collect()));
+}
+
+#[test]
+fn a_disk_that_swallows_syncs_is_found_out() {
+    let scenario = all().into_iter().find(|s| s.name == "crash_mid_add_record").expect("exists");
+    let found = on_fresh_thread(move |runner| {
+        (0..200).find_map(|seed| {
+            let mode = Mode { swallow_syncs: true, ..Mode::default() };
+            runner.run(&scenario, seed, mode).violations.into_iter().next()
+        })
+    });
+    assert_eq!(found.map(|violation| violation.checker), Some("durability"));
+}
+
+#[test]
+fn the_corpus_holds() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/regressions");
+    let files = Case::files(&dir).expect("the folder is there");
+    assert!(!files.is_empty());
+    for file in files {
+        let case = Case::load(&file).expect("a case");
+        if !case.set.is_empty() || case.policy.is_some() {
+            // Changed fields are the command line's to put in; `sim corpus replay` does.
+            continue;
+        }
+        let scenario = all().into_iter().find(|s| s.name == case.scenario).expect("it exists");
+        let verdict = run_on_fresh_thread(&scenario, case.seed, Mode::default());
+        assert_eq!(case.expect, Expectation::Pass);
+        assert!(verdict.violations.is_empty(), "{}: {:?}", file.display(), verdict.violations);
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_from_the_start_is_survived() {
+    let text = "about = \"A disk too small for anything.\"\n[disk]\ncapacity = 60\n";
+    let scenario = Scenario::parse("tiny_disk", "tiny_disk.toml", text).expect("a scenario");
+    // Full from the start: opens fail, are tried again, and the last ones have room.
+    let totals = sweep(vec![scenario], Seeds::List(vec![7, 3]), 2, 0.0);
+    let bad = |f: &&faultline_sim::sweep::Failure| matches!(f.what, FailureKind::Harness(_));
+    assert_eq!(totals.failures.iter().filter(bad).count(), 0, "{:?}", totals.failures);
+    assert_eq!(totals.runs, 2);
+}
