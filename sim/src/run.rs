@@ -285,6 +285,10 @@ impl Run {
                 }
                 Ending::Returned { closed, left }
             }
+            // The judge ended it, over what an open showed: nothing has died.
+            End::Crashed if !world.judge.borrow().violations().is_empty() => {
+                Ending::Crashed(CrashKind::Kill)
+            }
             End::Crashed => {
                 let kind = world.crash.get().map_or(CrashKind::Kill, |crash| crash.kind);
                 self.crash_disk(kind);

@@ -1,0 +1,168 @@
+//! What runs look like to a person: verdict and disk around each crash for every scenario, two
+//! tiny traces whole, and the report of a failure.
+//!
+//! The texts change with the engine's calls and are looked at when they do: `INSTA_UPDATE=always`
+//! writes them anew. None holds wall time, a path of this machine or the commit.
+
+#![cfg(test)]
+
+use std::fmt::Write as _;
+
+use faultline_sim::fault::FaultKind;
+use faultline_sim::report;
+use faultline_sim::run::{Mode, Verdict, on_fresh_thread, run_on_fresh_thread};
+use faultline_sim::scenario::{Scenario, embedded};
+
+/// A seed of every scenario; where a scenario crashes at all, this seed does.
+const SEEDS: [(&str, u64); 11] = [
+    ("crash_mid_add_record", 8),
+    ("disk_full", 8),
+    ("fsync_failure", 1),
+    ("giant_batches", 10),
+    ("io_errors", 3),
+    ("power_loss_at_log_switch", 2),
+    ("process_kill", 7),
+    ("readers_and_snapshots", 7),
+    ("stalled_leader", 10),
+    ("steady_writers", 1),
+    ("torn_tail_then_crash_again", 10),
+];
+
+/// Everything is synced; the power goes in the middle of a record.
+const TINY_POWER_LOSS: &str = r#"
+about = "Two writers, two batches each, all synced; the power goes in the middle of AddRecord."
+policy = "random"
+
+[workload]
+writers = 2
+batches = 2
+ops = [1, 2]
+sync = 1.0
+empty = 0.0
+value = [3, 9]
+keys = 4
+
+[disk]
+profiles = ["posix-weak"]
+
+[crash]
+count = 1
+kind = "power_loss"
+at = "log_append"
+"#;
+
+/// Little is synced; the process dies in the middle of a record.
+const TINY_KILL: &str = r#"
+about = "Two writers, three batches each, one in three synced; the process dies in AddRecord."
+policy = "pct:2"
+
+[workload]
+writers = 2
+batches = 3
+ops = 1
+sync = 0.3
+deletes = 0.3
+empty = 0.0
+value = 5
+keys = 3
+
+[disk]
+profiles = ["ext4-ordered"]
+
+[crash]
+count = 1
+kind = "kill"
+at = "log_append"
+"#;
+
+fn keeping() -> Mode {
+    Mode { keep_events: true, ..Mode::default() }
+}
+
+fn parsed(name: &str, text: &str) -> Scenario {
+    Scenario::parse(name, name, text).expect("a scenario")
+}
+
+/// The verdict in words, and the disk around each crash.
+fn describe(verdict: &Verdict) -> String {
+    let mut out = String::new();
+    let mut line = |words: String| writeln!(out, "{}", words.trim_end()).expect("writes to text");
+    assert_eq!(verdict.harness_error, None);
+    for violation in &verdict.violations {
+        line(format!("VIOLATION {violation}"));
+    }
+    if verdict.violations.is_empty() {
+        line("no promise was broken".to_owned());
+    }
+    line(format!("{} writes acknowledged, {} operations", verdict.acks, verdict.ops));
+    for kind in FaultKind::ALL.iter().filter(|kind| verdict.faults.of(**kind) > 0) {
+        line(format!("{} times {}", verdict.faults.of(*kind), kind.name()));
+    }
+    for disk in &verdict.disks {
+        line(format!("\nBEFORE THE {}\n{}", disk.what.to_uppercase(), disk.before));
+        line(format!("WHAT BECAME OF WHAT WAS PENDING\n{}", disk.fates));
+        line(format!("AFTER IT\n{}", disk.after));
+    }
+    out
+}
+
+#[test]
+fn every_scenario_has_its_verdict_and_its_disk_around_each_crash() {
+    let scenarios = embedded().expect("the scenarios of the repository");
+    let named: Vec<&str> = SEEDS.iter().map(|(name, _)| *name).collect();
+    let known: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+    assert_eq!(known, named, "a new scenario needs a seed here");
+    for (scenario, (name, seed)) in scenarios.iter().zip(SEEDS) {
+        let verdict = run_on_fresh_thread(scenario, seed, keeping());
+        assert_eq!(verdict.crashes as usize, verdict.disks.len(), "{name}");
+        assert_eq!(
+            verdict.disks.is_empty(),
+            name == "steady_writers",
+            "{name}:{seed} shows no crash any more: name a seed that does"
+        );
+        insta::assert_snapshot!(format!("{name}-{seed}"), describe(&verdict));
+    }
+}
+
+/// The whole trace of a tiny scenario, every choice of the scheduler included.
+fn tiny_trace(name: &str, text: &str, seed: u64) -> String {
+    let verdict = run_on_fresh_thread(&parsed(name, text), seed, keeping());
+    assert_eq!(verdict.crashes, 1, "{name}:{seed} shows no crash any more: name a seed that does");
+    let mut out: Vec<String> = verdict.events.iter().map(report::event_line).collect();
+    out.push(String::new());
+    out.push(describe(&verdict));
+    out.join("\n")
+}
+
+#[test]
+fn a_tiny_power_loss_is_this_trace() {
+    insta::assert_snapshot!(tiny_trace("tiny_power_loss", TINY_POWER_LOSS, 34));
+}
+
+#[test]
+fn a_tiny_kill_is_this_trace() {
+    insta::assert_snapshot!(tiny_trace("tiny_kill", TINY_KILL, 61));
+}
+
+#[test]
+fn the_report_of_a_disk_that_swallows_syncs_shows_what_was_lost() {
+    let scenario = parsed("tiny_power_loss", TINY_POWER_LOSS);
+    let swallowing = || Mode { swallow_syncs: true, ..keeping() };
+    let looked_at = scenario.clone();
+    let found = on_fresh_thread(move |runner| {
+        (0..500)
+            .map(|seed| (seed, runner.run(&looked_at, seed, swallowing())))
+            .find(|(_, verdict)| !verdict.violations.is_empty())
+    });
+    let (seed, verdict) = found.expect("some seed loses an acknowledged write");
+    assert_eq!(verdict.violations[0].checker, "durability");
+    insta::assert_snapshot!(report::failure(&scenario, seed, &verdict, " --policy sticky"));
+}
+
+#[test]
+fn the_report_of_a_clean_run_says_so() {
+    let scenario = parsed("tiny_kill", TINY_KILL);
+    let verdict = run_on_fresh_thread(&scenario, 1, keeping());
+    let words = report::failure(&scenario, 1, &verdict, "");
+    assert!(words.ends_with(":1: no violation\n"), "{words}");
+}
