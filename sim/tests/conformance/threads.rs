@@ -26,6 +26,21 @@ pub(crate) fn mutexes_and_condvars<T: Threads>() {
     assert_eq!(threads.map(T::join), [Ok(0), Ok(1), Ok(2)]);
     assert_eq!(*shared.0.lock(), 15);
 
+    // Whoever holds the lock holds it alone, even if he gives way.
+    let adders = [0; 3].map(|_| {
+        let shared = Arc::clone(&shared);
+        T::spawn("adder", move || {
+            for _ in 0..4 {
+                let mut count = shared.0.lock();
+                let before = *count;
+                T::yield_now();
+                *count = before + 1;
+            }
+        })
+    });
+    assert_eq!(adders.map(T::join), [Ok(()); 3]);
+    assert_eq!(*shared.0.lock(), 27);
+
     // A notification wakes one waiter at least; passed on, it reaches all.
     let waiters = [0; 3].map(|_| {
         let shared = Arc::clone(&shared);
