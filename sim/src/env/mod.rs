@@ -95,8 +95,11 @@ impl Env for SimEnv {
 
     fn exists(&self, path: &Path) -> Result<bool> {
         let target = Target::of(path);
-        simple(FileOp::Exists, &target, |disk| Ok(disk.exists(target.name)))
-            .map_err(|errno| error(errno, path, FileOp::Exists))
+        simple(FileOp::Exists, &target, |disk| match disk.lookup(target.name) {
+            Err(Errno::NotFound) => Ok(false),
+            found => found.map(|_| true),
+        })
+        .map_err(|errno| error(errno, path, FileOp::Exists))
     }
 
     fn size(&self, path: &Path) -> Result<u64> {
@@ -108,7 +111,7 @@ impl Env for SimEnv {
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         let (target, source) = (Target::of(to), Target::of(from));
         simple(FileOp::Rename, &target, |disk| disk.rename(source.name, target.name))
-            .map_err(|errno| error(errno, to, FileOp::Rename))
+            .map_err(|errno| error(errno, from, FileOp::Rename))
     }
 
     fn remove(&self, path: &Path) -> Result<()> {
@@ -126,13 +129,14 @@ impl Env for SimEnv {
     fn link(&self, from: &Path, to: &Path) -> Result<()> {
         let (target, source) = (Target::of(to), Target::of(from));
         simple(FileOp::Link, &target, |disk| disk.link(source.name, target.name))
-            .map_err(|errno| error(errno, to, FileOp::Link))
+            .map_err(|errno| error(errno, from, FileOp::Link))
     }
 
     fn create_dir(&self, dir: &Path) -> Result<()> {
         let target = Target::directory(dir);
         simple(FileOp::CreateDir, &target, |disk| match disk.create_dir(target.name) {
-            Err(Errno::Exists) => Ok(()),
+            // Something of that name is there: fine if a directory.
+            Err(Errno::Exists) if disk.size(target.name).is_err() => Ok(()),
             other => other,
         })
         .map_err(|errno| error(errno, dir, FileOp::CreateDir))
