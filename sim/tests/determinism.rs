@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use faultline::env::{Atomic as _, Condvar, Env as _, Mutex, Threads as _};
 use faultline::{Db, Options};
+use faultline_sim::disk::{Disk, POSIX_WEAK};
 use faultline_sim::env::SimEnv;
 use faultline_sim::fault::{FaultConfig, FaultPlan};
 use faultline_sim::kernel::{End, Kernel, Limits, SimAtomicU64, SimThreads, Step, ThreadId};
@@ -164,7 +165,12 @@ struct Beside {
 fn process(policy: Box<dyn Policy>, plan: Plan, main: impl FnOnce() + 'static) -> Seen {
     let kernel = Kernel::new(policy, Trace::new(false));
     kernel.record_schedule();
-    let world = World::new(plan, FaultPlan::new(&FaultConfig::default()), Vec::new());
+    let world = World::new(
+        plan,
+        FaultPlan::new(&FaultConfig::default()),
+        Vec::new(),
+        Disk::new(&POSIX_WEAK),
+    );
     let end = world.enter(|| {
         kernel.start_process(Limits::NONE, main);
         std::iter::repeat_with(|| kernel.run_slice(64)).find_map(|end| end)

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use faultline::env::Env;
 use faultline::env::posix::PosixEnv;
+use faultline_sim::disk::{Disk, POSIX_WEAK};
 use faultline_sim::disk::{EXT4_ORDERED, POSIX_WEAK};
 use faultline_sim::env::SimEnv;
 use faultline_sim::fault::{FaultConfig, FaultPlan};
@@ -81,7 +82,12 @@ fn simulated(policy: &PolicyName, seed: u64) -> (End, usize) {
     plan.profile = if seed.is_multiple_of(2) { &POSIX_WEAK } else { &EXT4_ORDERED };
     plan.capacity = None;
     let kernel = Kernel::new(policy.build(seed), Trace::new(false));
-    let world = World::new(plan, FaultPlan::new(&FaultConfig::default()), Vec::new());
+    let world = World::new(
+        plan,
+        FaultPlan::new(&FaultConfig::default()),
+        Vec::new(),
+        Disk::new(&POSIX_WEAK),
+    );
     let end = world.enter(|| {
         kernel.start_process(Limits::NONE, || {
             conformance(&SimEnv::default(), Path::new("/conformance"));
