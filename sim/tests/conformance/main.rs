@@ -13,8 +13,7 @@ use std::path::{Path, PathBuf};
 
 use faultline::env::Env;
 use faultline::env::posix::PosixEnv;
-use faultline_sim::disk::{Disk, POSIX_WEAK};
-use faultline_sim::disk::{EXT4_ORDERED, POSIX_WEAK};
+use faultline_sim::disk::{Disk, EXT4_ORDERED, POSIX_WEAK};
 use faultline_sim::env::SimEnv;
 use faultline_sim::fault::{FaultConfig, FaultPlan};
 use faultline_sim::kernel::{End, Kernel, Limits};
