@@ -139,6 +139,8 @@ impl Scratch {
         }
         let folder = root.join("target/mutants");
         let scratch = Scratch { copy: folder.join("copy"), target: folder.join("target") };
+        std::fs::create_dir_all(&scratch.copy)
+            .map_err(|error| Failed::environment(format!("{}: {error}", scratch.copy.display())))?;
         for name in COPIED {
             copy_changed(&root.join(name), &scratch.copy.join(name))
                 .map_err(|error| Failed::environment(format!("{name}: {error}")))?;
