@@ -1,0 +1,108 @@
+//! `--format json`: one object a line, the last of which is `run_finished`.
+
+use faultline_sim::fault::FaultKind;
+use serde_json::Value;
+
+use crate::{ENDLESS, Folder, QUICK, Ran, version};
+
+fn events(ran: &Ran) -> Vec<Value> {
+    let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    let events: Vec<Value> = ran.out.lines().map(parse).collect();
+    assert!(events.iter().all(|event| event["v"] == 1 && event["event"].is_string()));
+    events
+}
+
+#[test]
+fn a_sweep_is_told_in_json_and_is_the_same_with_one_job_and_two() {
+    let folder = Folder::new("json");
+    let sweep = |jobs| {
+        let args =
+            ["run", "--scenario", "crash_mid*,process_kill", "--seeds", "3..7", "--jobs", jobs];
+        let ran =
+            folder.sim(&[&args[..], &["--format", "json", "--check-determinism=100"]].concat());
+        events(&ran.ended(0))
+    };
+    let (mut one, mut two) = (sweep("1"), sweep("2"));
+    for events in [&one, &two] {
+        assert_eq!(events.len(), 2);
+        assert_eq!(events[0]["event"], "run_started");
+        assert_eq!(events[0]["commit"], version().1);
+        assert_eq!(events[0]["seeds"], "3..7");
+        let tokens = events[0]["scenarios"].as_array().expect("a list");
+        let names = tokens.iter().filter_map(|token| token.as_str()?.split('@').next());
+        assert_eq!(names.collect::<Vec<_>>(), ["crash_mid_add_record", "process_kill"]);
+    }
+    let finished = one.last().expect("an event").clone();
+    assert_eq!(finished["event"], "run_finished");
+    assert_eq!((&finished["seeds"], &finished["runs"]), (&4.into(), &8.into()));
+    assert_eq!((&finished["violations"], &finished["complete"]), (&0.into(), &true.into()));
+    assert_eq!(finished["determinism_checked"], 8);
+    for field in ["points", "virtual_micros", "crashes", "acks", "ops", "bytes"] {
+        assert!(finished[field].as_u64().is_some_and(|count| count > 0), "{field}: {finished}");
+    }
+    assert!(finished["wall_millis"].is_u64() && finished["probes"].is_object());
+    let hash = finished["trace_hash"].as_str().expect("text");
+    assert!(hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
+    let faults = finished["faults"].as_object().expect("by kind");
+    assert_eq!(faults.len(), FaultKind::ALL.len());
+    for kind in FaultKind::ALL {
+        for phase in ["run", "recovery", "close"] {
+            assert_eq!(faults[kind.name()][phase], 0, "{} {phase}", kind.name());
+        }
+    }
+    for events in [&mut one, &mut two] {
+        events[1]["wall_millis"] = Value::Null;
+    }
+    assert_eq!(one, two);
+}
+
+#[test]
+fn faults_are_counted_by_kind_and_phase() {
+    let folder = Folder::new("faults");
+    let args = ["run", "--scenario", "io_errors", "--seeds", "300", "--format", "json"];
+    let events = events(&folder.sim(&args).ended(0));
+    let faults = &events.last().expect("an event")["faults"];
+    let count = |phase| -> u64 {
+        let kinds = faults.as_object().expect("by kind").values();
+        kinds.filter_map(|kind| kind[phase].as_u64()).sum()
+    };
+    assert!(count("run") > 0 && count("recovery") > 0 && count("close") > 0, "{faults}");
+}
+
+#[test]
+fn a_failed_seed_is_an_event_with_its_replay() {
+    let folder = Folder::new("json-failed").with("endless.toml", ENDLESS);
+    let args = ["run", "--scenario", "endless.toml", "--seeds", "9..10", "--jobs", "1"];
+    let ran =
+        folder.sim(&[&args[..], &["--format", "json", "--set", "workload.readers=8"]].concat());
+    let events = events(&ran.ended(1));
+    assert_eq!(events.len(), 3);
+    let failed = &events[1];
+    assert_eq!((&failed["event"], &failed["seed"]), (&"seed_failed".into(), &9.into()));
+    assert_eq!(failed["checkers"], serde_json::json!(["liveness"]));
+    assert_eq!(failed["promise"], "every call returns");
+    assert_eq!(failed["got"], "the limit of scheduling points was reached");
+    assert_eq!(failed["point"], 5_000_000);
+    let replay = failed["replay"].as_str().expect("a command");
+    assert!(replay.ends_with(":9 --set 'workload.readers=8' --trace"), "{replay}");
+    let finished = &events[2];
+    assert_eq!((&finished["violations"], &finished["complete"]), (&1.into(), &true.into()));
+}
+
+#[test]
+fn flags_may_stand_in_the_environment() {
+    let folder = Folder::new("environment-flags").with("quick.toml", QUICK);
+    let flags = ["run", "--scenario", "quick.toml", "--seeds", "4", "--jobs", "1"];
+    let flags = [&flags[..], &["--policy", "sticky", "--set", "workload.writers=3"]].concat();
+    let by_flags = folder.sim(&flags).ended(0);
+    let mut command = folder.command(&[]);
+    command.env("SIM_SCENARIO", "quick.toml").env("SIM_SEEDS", "4").env("SIM_JOBS", "1");
+    command.env("SIM_POLICY", "sticky").env("SIM_SET", "workload.writers=3");
+    let output = command.output().expect("runs");
+    let out = String::from_utf8(output.stdout).expect("text");
+    let hash = by_flags.line("trace hash ");
+    assert!(out.contains(&format!("trace hash {hash}\n")), "{out}\n{}", by_flags.out);
+    // And say something else than the default.
+    let default = folder.sim(&["run", "--scenario", "quick.toml", "--seeds", "4"]).ended(0);
+    assert_ne!(default.line("trace hash "), hash);
+}

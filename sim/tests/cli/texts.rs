@@ -1,0 +1,90 @@
+//! Help and errors, word for word.
+
+use crate::{Folder, QUICK, version};
+
+#[track_caller]
+fn shows(name: &str, folder: &Folder, args: &[&str]) {
+    let ran = folder.sim(args);
+    let text = format!(
+        "$ sim {}\n[exit code {}]\n\n--- standard output\n{}\n--- standard error\n{}",
+        args.join(" "),
+        ran.code,
+        ran.out,
+        ran.err
+    );
+    // Help pads empty lines.
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    insta::with_settings!({ omit_expression => true }, {
+        insta::assert_snapshot!(name, lines.join("\n").replace(&version().1, "[COMMIT]"));
+    });
+}
+
+#[test]
+fn help_says_what_there_is() {
+    let folder = Folder::new("help");
+    shows("help", &folder, &["--help"]);
+    shows("help-run", &folder, &["run", "--help"]);
+    shows("help-replay", &folder, &["replay", "--help"]);
+}
+
+#[test]
+fn scenarios_are_listed() {
+    shows("scenario-list", &Folder::new("list"), &["scenario", "list"]);
+}
+
+#[test]
+fn the_version_names_the_commit() {
+    let (version, commit) = version();
+    assert_eq!(version, format!("sim {} ({commit})\n", env!("CARGO_PKG_VERSION")));
+    let hash = commit.strip_suffix("-dirty").unwrap_or(&commit);
+    let is_hash = hash.len() >= 12 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    assert!(is_hash || hash == "unknown", "{hash}");
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_words() {
+    let folder = Folder::new("refused");
+    for (name, args) in [
+        ("unknown-scenario", ["run", "--scenario", "stedy_writers"]),
+        ("unknown-scenario-of-a-token", ["replay", "stedy_writers:1", "--trace"]),
+        ("bad-seed", ["run", "--seeds", "one"]),
+        ("empty-seeds", ["run", "--seeds", "7..7"]),
+        ("bad-policy", ["run", "--policy", "fair"]),
+        ("bad-policy-depth", ["run", "--policy", "pct:0"]),
+        ("bad-time", ["run", "--time-budget", "soon"]),
+        ("set-without-value", ["run", "--set", "crash.count"]),
+        ("set-of-no-field", ["run", "--set", "crash.cuont=2"]),
+        ("set-out-of-range", ["run", "--set", "workload.writers=65"]),
+        ("missing-scenario-file", ["run", "--scenario", "missing.toml"]),
+        ("schedule-without-trace", ["replay", "steady_writers:1", "--schedule"]),
+    ] {
+        shows(name, &folder, &args);
+    }
+    shows("bad-token", &folder, &["replay", "steady_writers"]);
+}
+
+#[test]
+fn a_scenario_file_is_refused_with_line_and_caret() {
+    let unknown = QUICK.replace("batches", "batchs");
+    let torn = QUICK.replace("writers = 1", "writers = [1");
+    let fault = format!("{QUICK}\n[faults]\nsnyc_error = 0.1\n");
+    let folder = Folder::new("caret")
+        .with("good.toml", QUICK)
+        .with("unknown.toml", &unknown)
+        .with("torn.toml", &torn)
+        .with("fault.toml", &fault);
+    let files = ["scenario", "check", "good.toml", "unknown.toml", "torn.toml", "fault.toml"];
+    shows("scenario-check", &folder, &files);
+    shows("unknown-field", &folder, &["run", "--scenario", "unknown.toml"]);
+}
+
+#[test]
+fn a_token_of_another_text_is_remarked_on() {
+    let folder = Folder::new("digest").with("quick.toml", QUICK);
+    let token = "quick.toml@00000000:1";
+    let ran = folder.sim(&["replay", token]).ended(0);
+    insta::assert_snapshot!(ran.err.lines().next().expect("a note"));
+    let digest = folder.digest("quick.toml");
+    let ran = folder.sim(&["replay", &format!("quick.toml@{digest}:1")]).ended(0);
+    assert!(!ran.err.contains("note:"), "{}", ran.err);
+}
