@@ -1,16 +1,32 @@
-//! Faultline's own way through the scripts that the peer carries out; `peer.cc` has the language.
+//! The scripts that both engines carry out; `peer.cc` has the language.
 //!
 //! `sync` counts from the next write on, as there. `kill` ends a script: a copy of the directory
 //! is then what a killed process would leave, because everything written is the system's by then.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use faultline::env::posix::PosixEnv;
 use faultline::{Db, Options, WriteBatch, WriteOptions};
 
-use crate::leveldb::unescape;
+use crate::leveldb::{Peer, unescape, words};
 
-/// Carries out `script` on the database in `dir`. Returns the database if it was left open.
+/// Has LevelDB carry out `script` on the database in `dir`.
+#[track_caller]
+pub(crate) fn run_by_leveldb(peer: &Peer, dir: &Path, script: &str) {
+    let mut command = peer.command();
+    command.arg("run").arg(dir).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the peer starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    // A script may end before its last line.
+    input.write_all(script.as_bytes()).ok();
+    drop(input);
+    let output = child.wait_with_output().expect("the peer ends");
+    assert!(output.status.success(), "{}: {}", dir.display(), words(&output));
+}
+
+/// Has Faultline carry out `script` on the database in `dir`. Returns the database if it was left open.
 pub(crate) fn run(dir: &Path, script: &str) -> Option<Db> {
     let mut run = Run {
         dir: dir.to_owned(),

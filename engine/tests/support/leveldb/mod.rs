@@ -11,7 +11,6 @@
 )]
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -43,29 +42,15 @@ impl Peer {
         }
     }
 
-    /// Carries out a script on the database in `dir`; the language is described in `peer.cc`.
-    #[track_caller]
-    pub(crate) fn run(&self, dir: &Path, script: &str) {
-        let mut child = Command::new(&self.binary)
-            .arg("run")
-            .arg(dir)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the peer starts");
-        let mut input = child.stdin.take().expect("a pipe");
-        // A script may end before its last line.
-        input.write_all(script.as_bytes()).ok();
-        drop(input);
-        let output = child.wait_with_output().expect("the peer ends");
-        assert!(output.status.success(), "{}: {}", dir.display(), words(&output));
+    /// The program, to be given its arguments.
+    pub(crate) fn command(&self) -> Command {
+        Command::new(&self.binary)
     }
 
     /// All that LevelDB finds in the database in `dir`, which it opens with every check that it
     /// has, and hence rewrites. `Err` is what it says if it refuses any of it.
     pub(crate) fn dump(&self, dir: &Path) -> Result<Entries, String> {
-        let output = Command::new(&self.binary).arg("dump").arg(dir).output();
+        let output = self.command().arg("dump").arg(dir).output();
         let output = output.expect("the peer starts");
         if !output.status.success() {
             return Err(words(&output));
@@ -100,7 +85,8 @@ fn compile() -> Result<Peer, String> {
     Ok(Peer { binary: place })
 }
 
-fn words(output: &Output) -> String {
+/// How a program ended, and what it said.
+pub(crate) fn words(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     format!("{}: {}", output.status, said.trim())
 }
@@ -151,18 +137,4 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
             std::fs::copy(&path, to.join(name)).expect("copies a file");
         }
     }
-}
-
-/// The names and bytes of the files in `dir`, without those that only one of the two engines
-/// writes: LOCK, which is empty, and the messages in LOG.
-pub(crate) fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    for entry in std::fs::read_dir(dir).expect("lists a directory") {
-        let path = entry.expect("lists a directory").path();
-        let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
-        if path.is_file() && !["LOCK", "LOG", "LOG.old"].contains(&&*name) {
-            files.insert(name, std::fs::read(&path).expect("reads a file"));
-        }
-    }
-    files
 }
