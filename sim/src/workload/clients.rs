@@ -239,7 +239,7 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
             acknowledged,
             by_scan: false,
         };
-        let options = ReadOptions { snapshot: Some(snapshot) };
+        let options = ReadOptions { snapshot: Some(snapshot), ..ReadOptions::default() };
         if draw % 4 == 1 {
             scan(db, &options, &at);
             continue;
