@@ -26,7 +26,8 @@ pub(crate) fn run_by_leveldb(peer: &Peer, dir: &Path, script: &str) {
     assert!(output.status.success(), "{}: {}", dir.display(), words(&output));
 }
 
-/// Has Faultline carry out `script` on the database in `dir`. Returns the database if it was left open.
+/// Has Faultline carry out `script` on the database in `dir`. Returns the database if it was left
+/// open.
 pub(crate) fn run(dir: &Path, script: &str) -> Option<Db> {
     let mut run = Run {
         dir: dir.to_owned(),
@@ -129,7 +130,7 @@ fn open_options(words: &[&str]) -> Options {
         let size = usize::try_from(value).expect("fits");
         match name {
             "write_buffer_size" => options.write_buffer_size = size,
-            "block_size" => options.blocks.block_size = size,
+            "block_size" => options.block_size = size,
             // Faultline never appends to the files of another process.
             "reuse_logs" => {}
             _ => panic!("not an option: {name}"),
