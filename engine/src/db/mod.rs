@@ -2,7 +2,7 @@
 //!
 //! Reading order: `state` (what is shared, and under which lock), `queue` (who writes next),
 //! `make_room` and `write` (one group, step by step), `background` and `flush` (memtable to table),
-//! `open`, `create` and `replay` (recovery), `resume`, `close`.
+//! `compact` and `compact_range` (level to level), `pins` (who still reads what), `open`, `create` and `replay` (recovery), `resume`, `close`.
 //!
 //! Source: LevelDB `include/leveldb/db.h`. Differs: every call takes `&self` on a handle that is
 //! cheap to clone; snapshots and iterators own what they need; `write` returns a sequence number;
@@ -10,13 +10,17 @@
 
 mod background;
 mod close;
+mod compact;
+mod compact_range;
 mod create;
 mod flush;
 mod iter;
 mod lost;
 mod make_room;
+mod metrics;
 mod obsolete_files;
 mod open;
+mod pins;
 mod queue;
 mod read;
 mod replay;
@@ -29,6 +33,7 @@ mod wake;
 mod write;
 
 pub use iter::{DbEntries, DbIterator};
+pub use metrics::{LevelMetrics, Metrics, StallMetrics, WriteStall};
 pub use read::EntryVisitor;
 pub use report::{DroppedBytes, RecoveryReport};
 pub use snapshot::Snapshot;
@@ -196,6 +201,26 @@ impl<E: Env> Db<E> {
     /// What stopped all writes, before or meanwhile; that of creating a log; `Closed`.
     pub fn flush(&self) -> Result<()> {
         self.handle.inner.flush()
+    }
+
+    /// Compacts all entries of user keys from `begin` to `end`, both included, down to the deepest
+    /// level that holds any of them, and what was overwritten or deleted out of existence. `None`
+    /// is no bound. The memtable is flushed first. Reads and writes go on meanwhile.
+    ///
+    /// # Errors
+    /// As for [`Db::flush`]. What was compacted before it stays so.
+    ///
+    /// Source: LevelDB `DB::CompactRange`.
+    pub fn compact_range(&self, begin: Option<&[u8]>, end: Option<&[u8]>) -> Result<()> {
+        self.handle.inner.compact_range(begin, end)
+    }
+
+    /// What the database has done since it was opened, and how it is doing.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn metrics(&self) -> Result<Metrics> {
+        self.handle.inner.metrics()
     }
 
     /// Makes everything acknowledged before the call durable.
