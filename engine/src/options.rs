@@ -13,6 +13,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use crate::db::Snapshot;
+use crate::error::Result;
 use crate::filename::FileNumber;
 use crate::iterator::InternalIterator;
 use crate::key::{BytewiseComparator, Comparator};
@@ -50,6 +51,14 @@ pub trait Observer: Send + Sync + fmt::Debug {
     fn replayed(&self, log: FileNumber, entries: &mut dyn InternalIterator) {
         // By default nobody looks.
         let _ = (log, entries);
+    }
+
+    /// At the end of `open`, when all that was recovered is durable and nobody can change it yet:
+    /// every entry there is, in internal-key order, overwritten ones and deletions included; or why
+    /// a table cannot be opened, which makes reads fail and not the open.
+    fn recovered(&self, entries: Result<&mut dyn InternalIterator>) {
+        // By default nobody looks.
+        drop(entries);
     }
 }
 

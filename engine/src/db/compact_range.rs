@@ -61,7 +61,13 @@ impl<E: Env> Inner<E> {
         Ok(())
     }
 
-    fn compact_level(&self, level: usize, begin: Option<&[u8]>, end: Option<&[u8]>) -> Result<()> {
+    /// Compacts that part of `level` into the next.
+    pub(super) fn compact_level(
+        &self,
+        level: usize,
+        begin: Option<&[u8]>,
+        end: Option<&[u8]>,
+    ) -> Result<()> {
         let request = RangeRequest {
             level,
             begin: begin.map(<[u8]>::to_vec),

@@ -21,6 +21,7 @@ mod metrics;
 mod obsolete_files;
 mod open;
 mod pins;
+mod properties;
 mod queue;
 mod read;
 mod replay;
@@ -38,6 +39,7 @@ pub use read::EntryVisitor;
 pub use report::{DroppedBytes, RecoveryReport};
 pub use snapshot::Snapshot;
 
+use core::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -117,6 +119,7 @@ impl<E: Env> Db<E> {
         if !inner.report.has_dropped() {
             inner.remove_obsolete_files();
         }
+        inner.show_recovered()?;
         Ok(Db { handle: Arc::new(Handle::new(inner)) })
     }
 
@@ -221,6 +224,32 @@ impl<E: Env> Db<E> {
     /// `Closed`.
     pub fn metrics(&self) -> Result<Metrics> {
         self.handle.inner.metrics()
+    }
+
+    /// A property by the name that LevelDB gives it; `None` if there is none of that name.
+    ///
+    /// - `leveldb.num-files-at-level<N>`: the number of tables at level N, from 0 to 6
+    /// - `leveldb.stats`: a table of levels, with what was compacted into each
+    /// - `leveldb.sstables`: every table, with its size in bytes and its range
+    /// - `leveldb.approximate-memory-usage`: bytes of memtables and block cache
+    ///
+    /// # Errors
+    /// `Closed`.
+    ///
+    /// Source: LevelDB `DB::GetProperty`.
+    pub fn property(&self, name: &str) -> Result<Option<String>> {
+        self.handle.inner.property(name)
+    }
+
+    /// About how many bytes of tables each range of keys takes, from its start to before its end.
+    /// What is in memtables does not count.
+    ///
+    /// # Errors
+    /// As for [`Db::get_with`].
+    ///
+    /// Source: LevelDB `DB::GetApproximateSizes`.
+    pub fn approximate_sizes(&self, ranges: &[Range<&[u8]>]) -> Result<Vec<u64>> {
+        self.handle.inner.approximate_sizes(ranges)
     }
 
     /// Makes everything acknowledged before the call durable.

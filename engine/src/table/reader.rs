@@ -60,6 +60,8 @@ pub struct Table {
     path: Arc<Path>,
     order: InternalKeyComparator,
     index: Arc<Block>,
+    // Where the data blocks have ended.
+    data_end: u64,
     filter: Option<FilterBlock>,
     filter_error: Option<Error>,
     // With this table's number in it.
@@ -98,7 +100,17 @@ impl Table {
         let block_cache =
             context.block_cache.clone().map(|cache| (cache.clone(), cache.new_table_number()));
         let order = context.order.clone();
-        Ok(Table { file, size, path, order, index, filter, filter_error, block_cache })
+        let data_end = footer.metaindex.offset;
+        Ok(Table { file, size, path, order, index, data_end, filter, filter_error, block_cache })
+    }
+
+    /// About where in the file the first entry at or after `internal_key` is: at the start of its
+    /// data block, or behind all of them.
+    pub fn approximate_offset_of(&self, internal_key: &[u8]) -> u64 {
+        let mut index = self.index.iter(self.order.clone());
+        index.seek(internal_key);
+        let handle = if index.valid() { self.handle_at(&index).ok() } else { None };
+        handle.map_or(self.data_end, |handle| handle.offset)
     }
 
     /// What is wrong with the filters, which are therefore not used.

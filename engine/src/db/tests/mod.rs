@@ -2,12 +2,15 @@
 //! that differ from it. What crashes and faults leave is the simulator's business.
 
 mod basics;
+mod compacted;
+mod compaction;
 mod concurrency;
 mod creation;
 mod faults;
 mod faulty_env;
 mod golden;
 mod iterators;
+mod metrics;
 mod randomized;
 mod recovery;
 
