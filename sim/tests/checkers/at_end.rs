@@ -1,7 +1,7 @@
 //! The checkers that look at what clients were told: sequence, reads, errors, liveness, recovery.
 
-use faultline_sim::checker::{Ending, Errors, Liveness, Reads, Recovery, Sequence};
-use faultline_sim::history::{Call, LogFailure, Status};
+use faultline_sim::checker::{Durability, Ending, Errors, Liveness, Reads, Recovery, Sequence};
+use faultline_sim::history::{Call, Flushed, LogFailure, Status};
 use faultline_sim::kernel::End;
 
 use crate::story::{CLOSED, GAVE_UP, KILLED, POWERLESS, STUCK, Story, fails, passes};
@@ -316,4 +316,19 @@ fn what_was_opened_can_be_read() {
     story.history.opened.unreadable = Some("000005.ldb: damaged".to_owned());
     fails(story.judge_end(&mut Recovery), "recovery", 70, "can be read");
     fails(story.judge_end(&mut Recovery), "recovery", 70, "got 000005.ldb: damaged");
+}
+
+#[test]
+fn a_flush_leaves_nothing_acknowledged_in_a_log() {
+    let judge = |acknowledged, first_in_logs| {
+        let mut story = Story::new();
+        story.history.flushes.push(Flushed { acknowledged, first_in_logs, returned: 20 });
+        story.judge_end(&mut Durability)
+    };
+    for fine in [None, Some(6), Some(9)] {
+        passes(&judge(5, fine));
+    }
+    let words = "a flush puts everything acknowledged before it into tables";
+    fails(judge(5, Some(5)), "durability", 20, words);
+    fails(judge(5, Some(1)), "durability", 20, "got sequence 1");
 }
