@@ -262,8 +262,10 @@ fn every_thread_comes_to_an_end() {
     }
     for closed in [true, false] {
         let left = vec!["flusher"];
-        let ending = Ending::Returned { closed, left };
+        let ending = Ending::Returned { closed, left, leaked: 3 };
         fails(judge(ending), "liveness", 90, "a closed database has no thread");
+        let ending = Ending::Returned { closed, left: vec![], leaked: 1 };
+        fails(judge(ending), "liveness", 90, "1 blocks that nobody gave back");
     }
     let deadlock = End::Deadlock(vec!["writer#3 waits: lock state".to_owned()]);
     for (end, words) in [
