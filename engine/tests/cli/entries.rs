@@ -8,7 +8,8 @@ use crate::Folder;
 /// A folder with a database of a few keys, some of them awkward.
 fn folder() -> Folder {
     let folder = Folder::new();
-    let text = b"\tempty key\na\t1\nab\t2\nabc\t3\nac\t\nb\\tc\\n\\\\\ttab, newline, backslash\n\\xff\t\\x00\n\\xff\\xff\tlast\n";
+    let text = b"\tempty key\na\t1\nab\t2\nabc\t3\nac\t\n\
+        b\\tc\\n\\\\\ttab, newline, backslash\n\\xff\t\\x00\n\\xff\\xff\tlast\n";
     let loaded = folder.run_with(&["load", "db"], text).ended(0);
     assert_eq!((loaded.text(), &*loaded.err), ("", "loaded 8 entries\n"));
     folder

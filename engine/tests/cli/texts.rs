@@ -26,7 +26,9 @@ fn errors() {
     let mut show = |code: i32, args: &[&str]| {
         let ran = folder.run(args).ended(code);
         assert_eq!(ran.text(), "", "{args:?}");
-        shown += &format!("$ faultline {}\n{}[{code}]\n\n", args.join(" "), ran.err);
+        let code = code.to_string();
+        let words = ["$ faultline ", &args.join(" "), "\n", &ran.err, "[", &code, "]\n\n"];
+        shown += &words.concat();
     };
     show(2, &[]);
     show(2, &["gte", "db", "k"]);

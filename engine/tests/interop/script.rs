@@ -26,7 +26,8 @@ pub(crate) fn run_by_leveldb(peer: &Peer, dir: &Path, script: &str) {
     assert!(output.status.success(), "{}: {}", dir.display(), words(&output));
 }
 
-/// Has Faultline carry out `script` on the database in `dir`. Returns the database if it was left open.
+/// Has Faultline carry out `script` on the database in `dir`. Returns it if the script leaves it
+/// open.
 pub(crate) fn run(dir: &Path, script: &str) -> Option<Db> {
     let mut run = Run {
         dir: dir.to_owned(),

@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn every_pair_of_bytes_comes_back() {
         for pair in 0..=u16::MAX {
-            let bytes = pair.to_be_bytes();
+            let bytes = pair.to_le_bytes();
             let text = escaped(&bytes);
             assert_eq!(unescape(text.as_bytes()).as_deref(), Some(&bytes[..]), "{text}");
             assert!(!text.contains(['\t', '\n']));
