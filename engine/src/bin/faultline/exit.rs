@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use faultline::{Error, FileOp};
+use faultline::Error;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,16 +89,11 @@ impl From<Error> for Failure {
         let exit = match error.root() {
             Error::Corruption(_) => Exit::Damaged,
             Error::Locked { .. } => Exit::InUse,
-            Error::InvalidArgument(_) | Error::NotFound { op: FileOp::CreateDir, .. } => {
-                Exit::Usage
-            }
+            Error::InvalidArgument(_) => Exit::Usage,
             _ => Exit::Environment,
         };
         let words = match &error {
             Error::InvalidArgument(words) => words.to_string(),
-            Error::NotFound { path, op: FileOp::CreateDir } => {
-                format!("{}: the directory above it does not exist", path.display())
-            }
             error => error.to_string(),
         };
         Failure::Said { exit, words: words + hint }

@@ -20,7 +20,14 @@ pub(crate) fn open(args: &OpenArgs) -> Result<Db> {
 
 /// Opens the database, or makes one.
 pub(crate) fn open_or_create(args: &OpenArgs) -> Result<Db> {
-    has_current(&args.dir)?;
+    let above = args.dir.parent().filter(|above| !above.as_os_str().is_empty());
+    if !has_current(&args.dir)?
+        && let Some(above) = above
+        && !PosixEnv::new().exists(above)?
+    {
+        let words = format!("{}: there is no such directory to make it in", above.display());
+        return Err(Failure::usage(words));
+    }
     open_with(args, Options { create_if_missing: true, ..Options::default() })
 }
 
