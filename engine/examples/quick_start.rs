@@ -11,7 +11,7 @@
 use std::path::PathBuf;
 
 use faultline::env::posix::PosixEnv;
-use faultline::{Db, DbIterator, Options, ReadOptions, Result, WriteBatch, WriteOptions};
+use faultline::{Db, DbIterator, Options, ReadOptions, Result, Value, WriteBatch, WriteOptions};
 
 fn main() -> Result<()> {
     let directory = directory();
@@ -48,7 +48,7 @@ fn first_run(directory: &PathBuf) -> Result<()> {
     // A snapshot keeps the state of its moment, whatever is written later.
     let snapshot = db.snapshot()?;
     db.put(b"banana", b"yellow")?;
-    let then = ReadOptions { snapshot: Some(snapshot) };
+    let then = ReadOptions { snapshot: Some(snapshot), ..ReadOptions::default() };
     let before = db.get_with(b"banana", &then)?;
     println!("snapshot  banana = {}, now {}", show(before), show(db.get(b"banana")?));
 
@@ -96,7 +96,7 @@ fn walk(mut iter: DbIterator, step: fn(&mut DbIterator)) -> Result<String> {
     Ok(shown.join(" "))
 }
 
-fn show(value: Option<Vec<u8>>) -> String {
+fn show(value: Option<Value>) -> String {
     value.map_or("(nothing)".to_owned(), |value| String::from_utf8_lossy(&value).into_owned())
 }
 

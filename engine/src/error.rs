@@ -174,6 +174,8 @@ pub enum Defect {
     BadBlockContents,
     /// An entry of a block runs past its end, or its key is no internal key.
     BadBlockEntry,
+    /// The bytes of a compressed block are not what the compression makes of anything.
+    BadCompressedBlock,
     /// A block has a compression type that does not exist.
     UnknownCompression(u8),
     /// Anything else, in words.
@@ -201,6 +203,7 @@ impl fmt::Display for Defect {
             Defect::BadBlockHandle => f.write_str("bad block handle"),
             Defect::BadBlockContents => f.write_str("bad block contents"),
             Defect::BadBlockEntry => f.write_str("bad entry in block"),
+            Defect::BadCompressedBlock => f.write_str("bad compressed block"),
             Defect::UnknownCompression(t) => write!(f, "unknown compression type {t}"),
             Defect::Other(words) => f.write_str(words),
         }

@@ -12,12 +12,14 @@ pub mod filename;
 pub mod iterator;
 pub mod key;
 mod level_iterator;
+mod lru;
 pub mod memtable;
 mod merging;
 pub mod options;
 pub mod record;
 pub mod table;
 mod table_cache;
+mod value;
 pub mod version;
 
 // Test support that is shared with `tests/` names the crate as they do.
@@ -34,3 +36,5 @@ pub use db::{Db, DbIterator, RecoveryReport, Snapshot};
 pub use error::{Corruption, Defect, Error, FileOp, Result};
 pub use key::{SequenceNumber, ValueType};
 pub use options::{Observer, Options, ReadOptions, RecoveryPolicy, WriteOptions};
+pub use table_cache::TableCacheStats;
+pub use value::{Found, Value};

@@ -16,7 +16,7 @@ use crate::db::Snapshot;
 use crate::filename::FileNumber;
 use crate::iterator::InternalIterator;
 use crate::key::{BytewiseComparator, Comparator};
-use crate::table::BlockOptions;
+use crate::table::{BlockCache, BlockReads, Compression, FilterPolicy, TableOptions};
 
 /// What `open` does with a log that is not whole. An I/O error fails the open under each of them.
 ///
@@ -69,9 +69,23 @@ pub struct Options {
     pub write_buffer_size: usize,
     /// Most files kept open: 74 to 50000, default 1000.
     pub max_open_files: usize,
-    /// How tables are cut into blocks: `block_size` from 1 KiB to 4 MiB, default 4096 bytes;
-    /// `restart_interval` at least 1, default 16.
-    pub blocks: BlockOptions,
+    /// Where data blocks that were read are kept, if not in a cache of this database's own: clones
+    /// of one cache serve several databases. Default: its own.
+    pub block_cache: Option<BlockCache>,
+    /// Bytes of the database's own block cache, if `block_cache` is `None`; 0 is no cache.
+    /// Default: 8 MiB.
+    pub block_cache_capacity: usize,
+    /// Bytes of contents at which a data block of a table ends, before compression: 1 KiB to
+    /// 4 MiB, default 4096.
+    pub block_size: usize,
+    /// Every how many entries of a block a key is stored whole: at least 1, default 16.
+    pub block_restart_interval: usize,
+    /// How blocks of new tables are stored; old ones are read whatever they are. Default: Snappy.
+    pub compression: Compression,
+    /// What makes the filters of new tables and reads those of old ones, so that most gets of
+    /// absent keys read no data block: [`crate::table::BloomFilter`], or one of the caller's own.
+    /// Default: none.
+    pub filter_policy: Option<Arc<dyn FilterPolicy>>,
     /// Bytes after which a MANIFEST is replaced by a fresh one, if that would be at most half its
     /// size: at least 4 KiB, default 64 MiB. LevelDB lets it grow for the life of the process.
     pub manifest_size_max: u64,
@@ -94,7 +108,12 @@ impl Default for Options {
             error_if_exists: false,
             write_buffer_size: 4 << 20,
             max_open_files: 1000,
-            blocks: BlockOptions { block_size: 4096, restart_interval: 16 },
+            block_cache: None,
+            block_cache_capacity: 8 << 20,
+            block_size: 4096,
+            block_restart_interval: 16,
+            compression: Compression::default(),
+            filter_policy: None,
             manifest_size_max: 64 << 20,
             level0_slowdown_writes_trigger: None,
             level0_stop_writes_trigger: None,
@@ -110,21 +129,50 @@ impl Options {
     pub fn clipped(mut self) -> Self {
         self.write_buffer_size = self.write_buffer_size.clamp(4 << 10, 1 << 30);
         self.max_open_files = self.max_open_files.clamp(74, 50_000);
-        self.blocks.block_size = self.blocks.block_size.clamp(1 << 10, 4 << 20);
-        self.blocks.restart_interval = self.blocks.restart_interval.max(1);
+        self.block_size = self.block_size.clamp(1 << 10, 4 << 20);
+        self.block_restart_interval = self.block_restart_interval.max(1);
         self.manifest_size_max = self.manifest_size_max.max(4 << 10);
         self.level0_slowdown_writes_trigger = self.level0_slowdown_writes_trigger.map(|n| n.max(1));
         self.level0_stop_writes_trigger = self.level0_stop_writes_trigger.map(|n| n.max(1));
         self
     }
+
+    /// How tables are written under these options.
+    pub fn table_options(&self) -> TableOptions {
+        TableOptions {
+            block_size: self.block_size,
+            block_restart_interval: self.block_restart_interval,
+            compression: self.compression,
+            filter_policy: self.filter_policy.clone(),
+        }
+    }
 }
 
 /// How one read is done.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ReadOptions {
+    /// Whether the checksum of every block that is read from a file is verified. Default: yes.
+    /// LevelDB's is no.
+    pub verify_checksums: bool,
+    /// Whether blocks that are read go into the block cache. Default: yes; no is for large scans,
+    /// which would drive out everything else.
+    pub fill_cache: bool,
     /// The state to read: that at this snapshot of the same database, or, if `None`, the state
     /// when the read begins.
     pub snapshot: Option<Snapshot>,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        ReadOptions { verify_checksums: true, fill_cache: true, snapshot: None }
+    }
+}
+
+impl ReadOptions {
+    /// How data blocks are read under these options.
+    pub(crate) fn block_reads(&self) -> BlockReads {
+        BlockReads { verify_checksums: self.verify_checksums, fill_cache: self.fill_cache }
+    }
 }
 
 /// How one write is done.

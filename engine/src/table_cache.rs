@@ -1,13 +1,13 @@
 //! [`TableCache`]: the tables that are open, by file number.
 //!
-//! Opening is done without the lock, so two threads may open the same table at once; one of the two
-//! is kept. An error is never kept: a file that was repaired heals.
+//! Opening and closing are done without the lock, so two threads may open the same table at once;
+//! the one that comes last is kept. A table that someone uses may leave the cache; its file is
+//! closed when its last user lets go. An error is never kept: a file that was repaired heals.
 //!
 //! Source: LevelDB `db/table_cache.cc`. Differs: a file that is missing is `Corruption`, never an
 //! absent key.
 
 use core::fmt;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,62 +15,79 @@ use crate::env::{Env, Mutex};
 use crate::error::{Defect, Error, Result};
 use crate::filename::{FileNumber, legacy_table_file_name, table_file_name};
 use crate::iterator::InternalIterator;
-use crate::key::{InternalKeyComparator, ParsedInternalKey, ValueType, user_key};
-use crate::memtable::Lookup;
-use crate::table::{Table, TableIter};
+use crate::key::InternalKeyComparator;
+use crate::lru::Lru;
+use crate::options::Options;
+use crate::table::{BlockCache, BlockCacheStats, BlockReads, Table, TableContext, TableIter};
+use crate::value::Found;
 use crate::version::edit::FileMetaData;
 
-/// An open table and when it was last asked for.
-struct Entry {
-    table: Arc<Table>,
-    used: u64,
-}
+/// Files that a database needs beside its tables: log, MANIFEST, LOCK and a few in passing.
+const OTHER_FILES: usize = 10;
 
-#[derive(Default)]
-struct Entries {
-    tables: BTreeMap<FileNumber, Entry>,
-    uses: u64,
+#[derive(Debug)]
+struct Tables {
+    open: Lru<FileNumber, Arc<Table>>,
+    hits: u64,
+    misses: u64,
+    unusable_filters: u64,
 }
 
 /// The open tables of one database.
 pub(crate) struct TableCache<E: Env> {
     env: E,
     dir: PathBuf,
-    order: InternalKeyComparator,
-    capacity: usize,
-    entries: Mutex<E::Threads, Entries>,
+    context: TableContext,
+    tables: Mutex<E::Threads, Tables>,
 }
 
-/// What a table knows of a user key: [`Lookup`] with a value of its own.
-pub(crate) enum Found {
-    Value(Vec<u8>),
-    Deleted,
-    Absent,
-}
-
-impl From<Lookup<'_>> for Found {
-    fn from(lookup: Lookup<'_>) -> Self {
-        match lookup {
-            Lookup::Value(value) => Found::Value(value.to_vec()),
-            Lookup::Deleted => Found::Deleted,
-            Lookup::Absent => Found::Absent,
-        }
-    }
+/// How many tables are open, and how often one was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableCacheStats {
+    /// Tables that are open and known; those that only an iterator holds do not count.
+    pub open: usize,
+    /// How often a table that was asked for was open, since the database was opened.
+    pub hits: u64,
+    /// How often it was not.
+    pub misses: u64,
+    /// Tables that were opened and whose filters turned out to be damaged.
+    pub unusable_filters: u64,
 }
 
 impl<E: Env> TableCache<E> {
-    pub(crate) fn new(env: E, dir: PathBuf, order: InternalKeyComparator, capacity: usize) -> Self {
-        let entries = Mutex::new("table cache", Entries::default());
-        TableCache { env, dir, order, capacity, entries }
+    /// The tables in `dir`, read as `options` say.
+    pub(crate) fn new(
+        env: E,
+        dir: PathBuf,
+        order: InternalKeyComparator,
+        options: &Options,
+    ) -> Self {
+        let capacity = options.block_cache_capacity;
+        let own = (capacity > 0).then(|| BlockCache::new(&env, capacity));
+        let block_cache = options.block_cache.clone().or(own);
+        let filter_policy = options.filter_policy.clone();
+        let open = Lru::new(options.max_open_files.saturating_sub(OTHER_FILES));
+        let tables = Tables { open, hits: 0, misses: 0, unusable_filters: 0 };
+        TableCache {
+            env,
+            dir,
+            context: TableContext { order, filter_policy, block_cache },
+            tables: Mutex::new("table cache", tables),
+        }
     }
 
     /// The table `file`, opened if need be.
     pub(crate) fn table(&self, file: &FileMetaData) -> Result<Arc<Table>> {
-        if let Some(table) = self.entries.lock().get(file.number) {
+        if let Some(table) = self.tables.lock().get(file.number) {
             return Ok(table);
         }
         let table = Arc::new(self.open(file)?);
-        self.entries.lock().insert(file.number, Arc::clone(&table), self.capacity);
+        if let Some(error) = table.filter_error() {
+            tracing::warn!(target: "faultline", number = file.number, %error, "filter not used");
+        }
+        let forgotten = self.tables.lock().insert(file.number, &table);
+        // Closing files is I/O: not under the lock.
+        drop(forgotten);
         Ok(table)
     }
 
@@ -86,35 +103,30 @@ impl<E: Env> TableCache<E> {
             }
             opened => (path, opened),
         };
-        Table::open(opened?, file.size, &path, self.order.clone())
+        Table::open(opened?, file.size, &path, &self.context)
     }
 
     /// Looks `lookup` (see [`crate::version::lookup_key`]) up in table `file`.
-    pub(crate) fn get(&self, file: &FileMetaData, lookup: &[u8]) -> Result<Found> {
-        let table = self.table(file)?;
-        let Some((key, value)) = table.get(lookup)? else { return Ok(Found::Absent) };
-        let Some(parsed) = ParsedInternalKey::parse(&key) else {
-            return Err(bad_key(table.path()));
-        };
-        if self.order.compare_user(parsed.user_key, user_key(lookup)).is_ne() {
-            return Ok(Found::Absent);
-        }
-        Ok(match parsed.value_type {
-            ValueType::Value => Found::Value(value),
-            ValueType::Deletion => Found::Deleted,
-        })
+    pub(crate) fn get(
+        &self,
+        file: &FileMetaData,
+        lookup: &[u8],
+        reads: BlockReads,
+    ) -> Result<Found> {
+        self.table(file)?.get(lookup, reads)
     }
 
     /// A cursor over table `file`.
-    pub(crate) fn cursor(&self, file: &FileMetaData) -> Result<TableIter> {
-        Ok(self.table(file)?.iter())
+    pub(crate) fn cursor(&self, file: &FileMetaData, reads: BlockReads) -> Result<TableIter> {
+        Ok(self.table(file)?.iter(reads))
     }
 
     /// Opens a table that was just written and checks that what it starts and ends with is what
     /// its maker says.
     pub(crate) fn verify(&self, file: &FileMetaData) -> Result<()> {
         let table = self.table(file)?;
-        let mut iter = table.iter();
+        let reads = BlockReads { verify_checksums: true, fill_cache: false };
+        let mut iter = table.iter(reads);
         for (seek, expected) in [
             (TableIter::seek_to_first as fn(&mut TableIter), &file.smallest),
             (TableIter::seek_to_last, &file.largest),
@@ -130,38 +142,43 @@ impl<E: Env> TableCache<E> {
 
     /// Forgets a table whose file is being removed.
     pub(crate) fn evict(&self, number: FileNumber) {
-        let evicted = self.entries.lock().tables.remove(&number);
-        // Closing the file is I/O: not under the lock.
+        let evicted = self.tables.lock().open.remove(number);
+        // As in `table`.
         drop(evicted);
+    }
+
+    pub(crate) fn stats(&self) -> TableCacheStats {
+        let tables = self.tables.lock();
+        let &Tables { ref open, hits, misses, unusable_filters } = &*tables;
+        TableCacheStats { open: open.len(), hits, misses, unusable_filters }
+    }
+
+    /// How the block cache is doing, if there is one.
+    pub(crate) fn block_cache_stats(&self) -> Option<BlockCacheStats> {
+        self.context.block_cache.as_ref().map(BlockCache::stats)
     }
 }
 
-impl Entries {
+impl Tables {
     fn get(&mut self, number: FileNumber) -> Option<Arc<Table>> {
-        self.uses += 1;
-        let entry = self.tables.get_mut(&number)?;
-        entry.used = self.uses;
-        Some(Arc::clone(&entry.table))
+        let table = self.open.get(number).cloned();
+        match &table {
+            Some(_) => self.hits += 1,
+            None => self.misses += 1,
+        }
+        table
     }
 
-    fn insert(&mut self, number: FileNumber, table: Arc<Table>, capacity: usize) {
-        self.uses += 1;
-        self.tables.insert(number, Entry { table, used: self.uses });
-        if self.tables.len() > capacity {
-            let oldest = self.tables.iter().min_by_key(|(_, entry)| entry.used);
-            if let Some(number) = oldest.map(|(&number, _)| number) {
-                self.tables.remove(&number);
-            }
-        }
+    /// Returns what has to go for it.
+    fn insert(&mut self, number: FileNumber, table: &Arc<Table>) -> Vec<Arc<Table>> {
+        self.unusable_filters += u64::from(table.filter_error().is_some());
+        let replaced = self.open.insert(number, Arc::clone(table), 1);
+        replaced.into_iter().chain(core::iter::from_fn(|| self.open.pop_excess())).collect()
     }
 }
 
 fn missing(path: &Path) -> Error {
     other(path, "missing file")
-}
-
-fn bad_key(path: &Path) -> Error {
-    other(path, "corrupted key")
 }
 
 fn other(path: &Path, words: &str) -> Error {

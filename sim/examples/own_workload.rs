@@ -54,7 +54,7 @@ impl Workload for Transfers {
 fn move_money(db: &Db<SimEnv>, first: u8) -> u64 {
     let balance = |account: u8| {
         let value = db.get(&[account]).ok().flatten()?;
-        Some(u64::from_le_bytes(value.try_into().ok()?))
+        Some(u64::from_le_bytes(value[..].try_into().ok()?))
     };
     let mut done = 0;
     for amount in 1..20 {

@@ -17,6 +17,10 @@
 
 #![deny(clippy::as_conversions, clippy::indexing_slicing)]
 
+mod hash;
+
+pub use hash::hash32;
+
 /// Most bytes of a varint32.
 pub const VARINT32_SIZE_MAX: usize = 5;
 /// Most bytes of a varint64.

@@ -140,7 +140,7 @@ impl<E: Env> Inner<E> {
             env: &self.env,
             dir: &self.dir,
             order: &self.order,
-            blocks: self.options.blocks,
+            table_options: self.options.table_options(),
             tables: &self.tables,
         }
     }

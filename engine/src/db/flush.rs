@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::filename::{FileNumber, table_file_name};
 use crate::iterator::InternalIterator;
 use crate::key::InternalKeyComparator;
-use crate::table::{BlockOptions, TableBuilder};
+use crate::table::{TableBuilder, TableOptions};
 use crate::table_cache::TableCache;
 use crate::version::edit::FileMetaData;
 
@@ -23,7 +23,7 @@ pub(super) struct TableMaker<'a, E: Env> {
     pub(super) env: &'a E,
     pub(super) dir: &'a Path,
     pub(super) order: &'a InternalKeyComparator,
-    pub(super) blocks: BlockOptions,
+    pub(super) table_options: TableOptions,
     pub(super) tables: &'a TableCache<E>,
 }
 
@@ -69,7 +69,7 @@ impl<E: Env> TableMaker<'_, E> {
         entries: &mut dyn InternalIterator,
     ) -> Result<FileMetaData> {
         let file = self.env.create(path)?;
-        let mut builder = TableBuilder::new(file, self.order.clone(), self.blocks);
+        let mut builder = TableBuilder::new(file, self.order.clone(), &self.table_options);
         let smallest = entries.key().to_vec();
         let mut largest = Vec::new();
         while entries.valid() {

@@ -60,7 +60,7 @@ impl<E: Env> Inner<E> {
     pub(super) fn cursor(&self, options: &ReadOptions) -> Result<DbIterator> {
         let (view, published) = self.view()?;
         Ok(DbIterator {
-            entries: self.merge(&view)?,
+            entries: self.merge(&view, options.block_reads())?,
             order: self.order.clone(),
             sequence: options.snapshot.as_ref().map_or(published, Snapshot::sequence),
             direction: Direction::Forward,

@@ -45,6 +45,9 @@ use crate::env::posix::PosixEnv;
 use crate::error::Result;
 use crate::key::SequenceNumber;
 use crate::options::{Options, ReadOptions, WriteOptions};
+use crate::table::BlockCacheStats;
+use crate::table_cache::TableCacheStats;
+use crate::value::Value;
 
 /// An open database.
 ///
@@ -152,7 +155,7 @@ impl<E: Env> Db<E> {
     }
 
     /// The value of `key` now, if it has one.
-    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
         self.get_with(key, &ReadOptions::default())
     }
 
@@ -160,7 +163,7 @@ impl<E: Env> Db<E> {
     ///
     /// # Errors
     /// `Corruption` of a table, a missing one included; that of reading one; `Closed`.
-    pub fn get_with(&self, key: &[u8], options: &ReadOptions) -> Result<Option<Vec<u8>>> {
+    pub fn get_with(&self, key: &[u8], options: &ReadOptions) -> Result<Option<Value>> {
         self.handle.inner.get(key, options)
     }
 
@@ -236,6 +239,16 @@ impl<E: Env> Db<E> {
     /// The sequence number up to which everything is visible.
     pub fn last_sequence(&self) -> SequenceNumber {
         self.handle.inner.published()
+    }
+
+    /// How the block cache is doing, if there is one; a shared one, for all its databases.
+    pub fn block_cache_stats(&self) -> Option<BlockCacheStats> {
+        self.handle.inner.tables.block_cache_stats()
+    }
+
+    /// How the cache of open tables is doing.
+    pub fn table_cache_stats(&self) -> TableCacheStats {
+        self.handle.inner.tables.stats()
     }
 
     /// Shows every visible entry of memtables and tables to `visit`, overwritten ones and deletions

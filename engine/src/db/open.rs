@@ -142,14 +142,13 @@ impl<E: Env> Recovery<E> {
         let plan = Evidence::new(&self, &recovered, &logs);
         let mut versions = VersionSet::new(self.order.clone(), recovered, next_file_number);
 
-        let capacity = self.options.max_open_files - 10;
-        let tables =
-            TableCache::new(self.env.clone(), self.dir.clone(), self.order.clone(), capacity);
+        let (env, dir, order) = (self.env.clone(), self.dir.clone(), self.order.clone());
+        let tables = TableCache::new(env, dir, order, &self.options);
         let maker = TableMaker {
             env: &self.env,
             dir: &self.dir,
             order: &self.order,
-            blocks: self.options.blocks,
+            table_options: self.options.table_options(),
             tables: &tables,
         };
         let replay = Replay::new(maker, &self.options, &mut versions, &mut lost, report);

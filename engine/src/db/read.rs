@@ -12,10 +12,10 @@ use crate::error::{Defect, Error, Result};
 use crate::iterator::InternalIterator;
 use crate::key::{ParsedInternalKey, SequenceNumber, ValueType};
 use crate::level_iterator::LevelIterator;
-use crate::memtable::Lookup;
 use crate::merging::MergingIterator;
 use crate::options::ReadOptions;
-use crate::table_cache::Found;
+use crate::table::BlockReads;
+use crate::value::{Found, Value};
 use crate::version::edit::LEVEL_COUNT;
 use crate::version::lookup_key;
 
@@ -23,22 +23,21 @@ use crate::version::lookup_key;
 pub type EntryVisitor<'a> = dyn FnMut(&[u8], SequenceNumber, ValueType, &[u8]) + 'a;
 
 impl<E: Env> Inner<E> {
-    /// The value of `key` in the state that `options` names.
-    pub(super) fn get(&self, key: &[u8], options: &ReadOptions) -> Result<Option<Vec<u8>>> {
+    /// The value of `key` in the state that `options` name.
+    pub(super) fn get(&self, key: &[u8], options: &ReadOptions) -> Result<Option<Value>> {
         let (view, published) = self.view()?;
         let sequence = options.snapshot.as_ref().map_or(published, Snapshot::sequence);
-        let memtables = core::iter::once(&view.mem).chain(&view.imm);
-        for memtable in memtables {
-            match memtable.get(key, sequence) {
-                Lookup::Value(value) => return Ok(Some(value.to_vec())),
+        for memtable in core::iter::once(&view.mem).chain(&view.imm) {
+            match memtable.find(key, sequence) {
+                Found::Value(value) => return Ok(Some(value)),
                 // Not "look further": there may be an older value below.
-                Lookup::Deleted => return Ok(None),
-                Lookup::Absent => {}
+                Found::Deleted => return Ok(None),
+                Found::Absent => {}
             }
         }
         let lookup = lookup_key(key, sequence);
         for file in view.version.candidates(&lookup, &self.order) {
-            match self.tables.get(file, &lookup)? {
+            match self.tables.get(file, &lookup, options.block_reads())? {
                 Found::Value(value) => return Ok(Some(value)),
                 Found::Deleted => return Ok(None),
                 Found::Absent => {}
@@ -48,7 +47,11 @@ impl<E: Env> Inner<E> {
     }
 
     /// A cursor over every entry of `view`, newest memtable first.
-    pub(super) fn merge(&self, view: &View<E::Threads>) -> Result<MergingIterator> {
+    pub(super) fn merge(
+        &self,
+        view: &View<E::Threads>,
+        reads: BlockReads,
+    ) -> Result<MergingIterator> {
         let mut children: Vec<Box<dyn InternalIterator>> = Vec::new();
         for memtable in core::iter::once(&view.mem).chain(&view.imm) {
             children.push(Box::new(memtable.iter()));
@@ -56,14 +59,13 @@ impl<E: Env> Inner<E> {
         let mut level0: Vec<_> = view.version.level(0).iter().collect();
         level0.sort_unstable_by_key(|file| core::cmp::Reverse(file.number));
         for file in level0 {
-            children.push(Box::new(self.tables.cursor(file)?));
+            children.push(Box::new(self.tables.cursor(file, reads)?));
         }
         for level in 1..LEVEL_COUNT {
-            let files = view.version.level(level);
-            if !files.is_empty() {
-                let tables = Arc::clone(&self.tables);
+            if !view.version.level(level).is_empty() {
+                let (tables, version) = (Arc::clone(&self.tables), Arc::clone(&view.version));
                 let order = self.order.clone();
-                children.push(Box::new(LevelIterator::new(tables, order, files.to_vec())));
+                children.push(Box::new(LevelIterator::new(tables, order, version, level, reads)));
             }
         }
         Ok(MergingIterator::new(self.order.clone(), children))
@@ -72,7 +74,8 @@ impl<E: Env> Inner<E> {
     /// Shows every published entry to `visit`, in internal-key order.
     pub(super) fn visit_entries(&self, visit: &mut EntryVisitor<'_>) -> Result<()> {
         let (view, published) = self.view()?;
-        let mut entries = self.merge(&view)?;
+        let reads = BlockReads { verify_checksums: true, fill_cache: false };
+        let mut entries = self.merge(&view, reads)?;
         entries.seek_to_first();
         while entries.valid() {
             let Some(key) = ParsedInternalKey::parse(entries.key()) else {

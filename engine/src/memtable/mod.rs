@@ -24,6 +24,8 @@ use crate::key::{
     InternalKeyComparator, SequenceNumber, ValueType, pack_trailer, trailer, user_key,
 };
 
+use crate::value::{Found, Value, ValueOwner};
+
 use skiplist::{Position, SkipList};
 
 /// What a memtable knows of a user key.
@@ -42,6 +44,8 @@ pub struct MemTable<R: Threads> {
     order: InternalKeyComparator,
     list: SkipList<R>,
 }
+
+impl<R: Threads> ValueOwner for MemTable<R> {}
 
 /// The right to add to one memtable. There is one for each, and it cannot be copied.
 #[derive(Debug)]
@@ -97,6 +101,20 @@ impl<R: Threads> MemTable<R> {
             Some(ValueType::Value) => Lookup::Value(self.list.value(at)),
             // Nothing but the two types can get in through `add`.
             Some(ValueType::Deletion) | None => Lookup::Deleted,
+        }
+    }
+
+    /// As [`MemTable::get`], with a value that keeps the memtable from being freed.
+    #[expect(unsafe_code, reason = "a value is a slice and its owner")]
+    pub fn find(self: &Arc<Self>, key: &[u8], sequence: SequenceNumber) -> Found {
+        match self.get(key, sequence) {
+            // SAFETY: entries lie in the list's arena, where nothing is moved, changed or freed
+            // before the memtable is dropped.
+            Lookup::Value(value) => {
+                Found::Value(unsafe { Value::new(value, Arc::<Self>::clone(self)) })
+            }
+            Lookup::Deleted => Found::Deleted,
+            Lookup::Absent => Found::Absent,
         }
     }
 

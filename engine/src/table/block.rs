@@ -5,7 +5,7 @@
 //! is endless. Ascending keys are taken on trust, as the checksum vouches for a writer that
 //! checked them.
 //!
-//! Source: LevelDB `table/block.cc`.
+//! Source: LevelDB `table/block.cc`. Differs: a key that is stored whole is used where it lies.
 
 #![deny(clippy::as_conversions, clippy::indexing_slicing)]
 
@@ -19,11 +19,12 @@ use crate::codec::{Decoder, to_u64, to_usize};
 use crate::error::{Defect, Error, Result};
 use crate::iterator::InternalIterator;
 use crate::key::{InternalKeyComparator, TRAILER_SIZE};
+use crate::value::{Value, ValueOwner};
 
 /// Bytes of a restart offset, and of their number.
 const RESTART_SIZE: usize = 4;
 
-/// The contents of one block.
+/// The contents of one block. They never change and never move: values lie in them.
 pub struct Block {
     contents: Vec<u8>,
     // Invariant: entries are in front of `restarts_start`; `restart_count` offsets and their
@@ -33,7 +34,10 @@ pub struct Block {
     // For messages: the file, and where in it the contents start.
     path: Arc<Path>,
     file_offset: u64,
+    is_verified: bool,
 }
+
+impl ValueOwner for Block {}
 
 /// An entry, as ranges of the contents.
 struct Entry {
@@ -43,15 +47,21 @@ struct Entry {
 }
 
 impl Block {
-    /// Takes the contents of the block at `file_offset` of the file `path`.
+    /// Takes the contents of the block at `file_offset` of the file `path`. `is_verified` says
+    /// whether their checksum was.
     ///
     /// # Errors
     /// `Corruption` if they cannot hold as many restart offsets as they say.
-    pub fn parse(contents: Vec<u8>, path: Arc<Path>, file_offset: u64) -> Result<Self> {
+    pub fn parse(
+        contents: Vec<u8>,
+        path: Arc<Path>,
+        file_offset: u64,
+        is_verified: bool,
+    ) -> Result<Self> {
         let Some((restart_count, restarts_start)) = restarts_of(&contents) else {
             return Err(Error::corruption(&*path, file_offset, Defect::BadBlockContents));
         };
-        Ok(Block { contents, restarts_start, restart_count, path, file_offset })
+        Ok(Block { contents, restarts_start, restart_count, path, file_offset, is_verified })
     }
 
     /// A cursor over the entries, not positioned.
@@ -61,39 +71,101 @@ impl Block {
             comparator,
             entry_start: 0,
             next_start: 0,
-            restart_index: 0,
-            key: Vec::new(),
+            key: Key::InBlock(0..0),
+            key_memory: Vec::new(),
             value: 0..0,
             is_valid: false,
             failed: None,
         }
     }
 
-    /// Where restart `index` says that its entry starts.
-    fn restart(&self, index: usize) -> Option<usize> {
-        let start = self.restarts_start.checked_add(index.checked_mul(RESTART_SIZE)?)?;
-        let offset = Decoder::new(self.contents.get(start..)?).fixed32()?;
-        (index < self.restart_count).then(|| to_usize(offset))
+    /// Bytes of the contents.
+    pub fn size(&self) -> usize {
+        self.contents.len()
     }
 
+    /// Whether the checksum of the contents was verified.
+    pub fn is_verified(&self) -> bool {
+        self.is_verified
+    }
+
+    /// The value stored under `name`, in a block whose keys are plain names. Looks at each entry.
+    ///
+    /// # Errors
+    /// `Corruption` if an entry is damaged.
+    pub(super) fn find_name(&self, name: &[u8]) -> Result<Option<&[u8]>> {
+        let mut start = 0;
+        let mut here = Vec::new();
+        while self.restart_count > 0 && start < self.restarts_start {
+            let bad = || {
+                let offset = self.file_offset.saturating_add(to_u64(start));
+                Error::corruption(&*self.path, offset, Defect::BadBlockEntry)
+            };
+            let entry = self.entry(start).filter(|entry| entry.shared <= here.len());
+            let entry = entry.ok_or_else(bad)?;
+            here.truncate(entry.shared);
+            here.extend_from_slice(self.contents.get(entry.unshared_key).unwrap_or_default());
+            if here == name {
+                return Ok(self.contents.get(entry.value));
+            }
+            start = entry.value.end;
+        }
+        Ok(None)
+    }
+
+    /// Where restart `index` says that its entry starts.
+    #[inline]
+    fn restart(&self, index: usize) -> Option<usize> {
+        let start = self.restarts_start.checked_add(index.checked_mul(RESTART_SIZE)?)?;
+        let offset = self.contents.get(start..)?.first_chunk()?;
+        (index < self.restart_count).then(|| to_usize(u32::from_le_bytes(*offset)))
+    }
+
+    #[inline]
     fn entry(&self, start: usize) -> Option<Entry> {
-        let mut decoder = Decoder::new(self.contents.get(start..self.restarts_start)?);
-        let shared = to_usize(decoder.varint32()?);
-        let unshared_size = to_usize(decoder.varint32()?);
-        let value_size = to_usize(decoder.varint32()?);
-        let key_start = self.restarts_start - decoder.rest().len();
-        decoder.bytes(unshared_size)?;
-        decoder.bytes(value_size)?;
+        let bytes = self.contents.get(start..self.restarts_start)?;
+        let (shared, unshared_size, value_size, head_size) = match *bytes {
+            // Mostly each of the three takes one byte.
+            [shared, unshared, value, ..] if (shared | unshared | value) < 0x80 => {
+                (usize::from(shared), usize::from(unshared), usize::from(value), 3)
+            }
+            _ => {
+                let mut decoder = Decoder::new(bytes);
+                let sizes = [decoder.varint32()?, decoder.varint32()?, decoder.varint32()?];
+                let [shared, unshared, value] = sizes.map(to_usize);
+                (shared, unshared, value, bytes.len() - decoder.rest().len())
+            }
+        };
+        // No sum of three sizes below 4 GiB overflows.
+        if head_size + unshared_size + value_size > bytes.len() {
+            return None;
+        }
+        let key_start = start + head_size;
         let value_start = key_start + unshared_size;
         let value = value_start..value_start + value_size;
         Some(Entry { shared, unshared_key: key_start..value_start, value })
     }
 
     /// The key of the entry at restart `index`, which must be stored whole.
+    #[inline]
     fn restart_key(&self, index: usize) -> Option<&[u8]> {
         let entry = self.entry(self.restart(index)?)?;
         let key = self.contents.get(entry.unshared_key)?;
         (entry.shared == 0 && key.len() >= TRAILER_SIZE).then_some(key)
+    }
+
+    /// The last restart that `is_before` holds for, or the first one. `None` if one is damaged.
+    fn last_restart(&self, is_before: impl Fn(usize) -> Option<bool>) -> Option<usize> {
+        let (mut low, mut high) = (0, self.restart_count.saturating_sub(1));
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if is_before(middle)? {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        Some(low)
     }
 }
 
@@ -114,6 +186,14 @@ impl fmt::Debug for Block {
     }
 }
 
+/// Where the key under a cursor is.
+enum Key {
+    /// Stored whole, in this range of the contents.
+    InBlock(Range<usize>),
+    /// Put together in the cursor's own memory.
+    InMemory,
+}
+
 /// A cursor over the entries of a [`Block`]. Once it has met an error it stays where no entry is.
 pub struct BlockIter {
     block: Arc<Block>,
@@ -121,15 +201,28 @@ pub struct BlockIter {
     // The entry under the cursor, and the one behind it.
     entry_start: usize,
     next_start: usize,
-    // Invariant: the last restart at or before `entry_start`, or an earlier one.
-    restart_index: usize,
-    key: Vec<u8>,
+    key: Key,
+    key_memory: Vec<u8>,
     value: Range<usize>,
     is_valid: bool,
     failed: Option<Error>,
 }
 
 impl BlockIter {
+    /// Goes over to another block, not positioned. Keeps the memory.
+    pub(super) fn enter(&mut self, block: Arc<Block>) {
+        self.block = block;
+        self.is_valid = false;
+        self.failed = None;
+    }
+
+    /// The value under the cursor, which keeps its block from being freed.
+    #[expect(unsafe_code, reason = "a value is a slice and its owner")]
+    pub(super) fn owned_value(&self) -> Value {
+        // SAFETY: the bytes are of the block's contents, which nobody can change or replace.
+        unsafe { Value::new(self.value(), Arc::<Block>::clone(&self.block)) }
+    }
+
     /// Where the entry under the cursor is in the file, for messages.
     pub(super) fn file_offset(&self) -> u64 {
         self.block.file_offset.saturating_add(to_u64(self.entry_start))
@@ -143,8 +236,7 @@ impl BlockIter {
 
     /// Puts the cursor in front of the entry at restart `index`.
     fn go_to_restart(&mut self, index: usize) {
-        self.key.clear();
-        self.restart_index = index;
+        self.key = Key::InBlock(0..0);
         self.is_valid = false;
         match self.block.restart(index) {
             Some(start) => self.next_start = start,
@@ -153,48 +245,51 @@ impl BlockIter {
     }
 
     /// Steps on to the entry that starts at `next_start`. Returns whether there is one.
+    #[inline]
     fn step(&mut self) -> bool {
         self.is_valid = false;
         if self.failed.is_some() || self.next_start >= self.block.restarts_start {
             return false;
         }
         self.entry_start = self.next_start;
-        let entry = self.block.entry(self.entry_start);
-        let whole = entry.filter(|entry| {
-            entry.shared <= self.key.len()
-                && entry.shared + entry.unshared_key.len() >= TRAILER_SIZE
-        });
-        let Some(entry) = whole else {
+        let Some(entry) = self.block.entry(self.entry_start) else {
             self.fail();
             return false;
         };
-        self.key.truncate(entry.shared);
-        let own = self.block.contents.get(entry.unshared_key).unwrap_or_default();
-        self.key.extend_from_slice(own);
+        if !self.put_key(entry.shared, entry.unshared_key) {
+            self.fail();
+            return false;
+        }
         self.next_start = entry.value.end;
         self.value = entry.value;
-        while let Some(restart) = self.block.restart(self.restart_index + 1)
-            && restart <= self.entry_start
-        {
-            self.restart_index += 1;
-        }
         self.is_valid = true;
         true
     }
 
-    /// The last restart whose key is below `target`, or the first one.
-    fn restart_before(&self, target: &[u8]) -> Option<usize> {
-        let (mut low, mut high) = (0, self.block.restart_count.saturating_sub(1));
-        while low < high {
-            let middle = low + (high - low).div_ceil(2);
-            let key = self.block.restart_key(middle)?;
-            if self.comparator.compare(key, target) == Ordering::Less {
-                low = middle;
-            } else {
-                high = middle - 1;
-            }
+    /// Makes the key of its two parts. Returns whether it can be one.
+    #[inline]
+    fn put_key(&mut self, shared: usize, unshared: Range<usize>) -> bool {
+        if shared + unshared.len() < TRAILER_SIZE {
+            return false;
         }
-        Some(low)
+        if shared == 0 {
+            self.key = Key::InBlock(unshared);
+            return true;
+        }
+        let contents = &self.block.contents;
+        match &self.key {
+            Key::InBlock(before) => {
+                let before = contents.get(before.clone()).unwrap_or_default();
+                let Some(prefix) = before.get(..shared) else { return false };
+                self.key_memory.clear();
+                self.key_memory.extend_from_slice(prefix);
+            }
+            Key::InMemory if shared <= self.key_memory.len() => self.key_memory.truncate(shared),
+            Key::InMemory => return false,
+        }
+        self.key_memory.extend_from_slice(contents.get(unshared).unwrap_or_default());
+        self.key = Key::InMemory;
+        true
     }
 
     /// Whether there is nothing to walk over, or no more.
@@ -208,6 +303,7 @@ impl BlockIter {
 }
 
 impl InternalIterator for BlockIter {
+    #[inline]
     fn valid(&self) -> bool {
         self.is_valid
     }
@@ -230,14 +326,20 @@ impl InternalIterator for BlockIter {
         if self.is_done() {
             return;
         }
-        let Some(index) = self.restart_before(target) else {
+        let block = &*self.block;
+        let is_below = |index| {
+            let key = block.restart_key(index)?;
+            Some(self.comparator.compare(key, target) == Ordering::Less)
+        };
+        let Some(index) = block.last_restart(is_below) else {
             self.fail();
             return;
         };
         self.go_to_restart(index);
-        while self.step() && self.comparator.compare(&self.key, target) == Ordering::Less {}
+        while self.step() && self.comparator.compare(self.key(), target) == Ordering::Less {}
     }
 
+    #[inline]
     fn next(&mut self) {
         debug_assert!(self.is_valid, "next on a cursor that stands nowhere");
         self.step();
@@ -246,22 +348,29 @@ impl InternalIterator for BlockIter {
     fn prev(&mut self) {
         debug_assert!(self.is_valid, "prev on a cursor that stands nowhere");
         let original = self.entry_start;
-        let mut index = self.restart_index;
-        while self.block.restart(index).is_none_or(|restart| restart >= original) {
-            let Some(before) = index.checked_sub(1) else {
-                self.is_valid = false;
-                return;
-            };
-            index = before;
+        let block = &*self.block;
+        let is_before = |index| block.restart(index).map(|start| start < original);
+        let index = block.last_restart(is_before);
+        match index.filter(|&index| is_before(index) == Some(true)) {
+            Some(index) => {
+                self.go_to_restart(index);
+                while self.step() && self.next_start < original {}
+            }
+            None if block.restart(0) == Some(original) => self.is_valid = false,
+            // Something is in front of it, and no restart leads there.
+            None => self.fail(),
         }
-        self.go_to_restart(index);
-        while self.step() && self.next_start < original {}
     }
 
+    #[inline]
     fn key(&self) -> &[u8] {
-        &self.key
+        match &self.key {
+            Key::InBlock(range) => self.block.contents.get(range.clone()).unwrap_or_default(),
+            Key::InMemory => &self.key_memory,
+        }
     }
 
+    #[inline]
     fn value(&self) -> &[u8] {
         self.block.contents.get(self.value.clone()).unwrap_or_default()
     }

@@ -10,30 +10,53 @@
 
 use core::cmp::Ordering;
 use core::fmt;
+use std::sync::Arc;
 
 use super::block_builder::BlockBuilder;
+use super::compression::{Compression, Compressor, TYPE_NONE};
+use super::filter_block::FilterBlockBuilder;
+use super::filter_policy::FilterPolicy;
 use super::format::{BlockHandle, Footer, TRAILER_SIZE, append_trailer};
 use crate::codec::to_u64;
 use crate::env::WritableFile;
 use crate::error::{Error, Result};
 use crate::key::{InternalKeyComparator, ParsedInternalKey};
 
-/// How the entries of a table are cut into blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BlockOptions {
-    /// Bytes of contents at which a data block ends, before compression. LevelDB's default: 4096.
+/// How a table is written.
+#[derive(Clone, Debug)]
+pub struct TableOptions {
+    /// Bytes of contents at which a data block ends, before compression.
     pub block_size: usize,
-    /// Every how many entries a key is stored whole; at least 1. LevelDB's default: 16.
-    pub restart_interval: usize,
+    /// Every how many entries a key is stored whole; at least 1.
+    pub block_restart_interval: usize,
+    /// How blocks are stored.
+    pub compression: Compression,
+    /// What makes the table's filters, if it gets any.
+    pub filter_policy: Option<Arc<dyn FilterPolicy>>,
+}
+
+impl Default for TableOptions {
+    /// LevelDB's: blocks of 4096 bytes, every 16th key whole, Snappy, no filter.
+    fn default() -> Self {
+        TableOptions {
+            block_size: 4096,
+            block_restart_interval: 16,
+            compression: Compression::default(),
+            filter_policy: None,
+        }
+    }
 }
 
 /// Writes a table into a file that was empty when it was given.
 pub struct TableBuilder {
     file: Box<dyn WritableFile>,
     comparator: InternalKeyComparator,
-    options: BlockOptions,
+    block_size: usize,
+    block_restart_interval: usize,
+    compressor: Compressor,
     data: BlockBuilder,
     index: BlockBuilder,
+    filter: Option<FilterBlockBuilder>,
     // A data block that is in the file and not yet in the index, and ends with `last_key`: the
     // separator can be short only once the next key is known.
     unindexed: Option<BlockHandle>,
@@ -49,14 +72,17 @@ impl TableBuilder {
     pub fn new(
         file: Box<dyn WritableFile>,
         comparator: InternalKeyComparator,
-        options: BlockOptions,
+        options: &TableOptions,
     ) -> Self {
         TableBuilder {
             file,
             comparator,
-            options,
-            data: BlockBuilder::new(options.restart_interval),
+            block_size: options.block_size,
+            block_restart_interval: options.block_restart_interval,
+            compressor: Compressor::new(options.compression),
+            data: BlockBuilder::new(options.block_restart_interval),
             index: BlockBuilder::new(1),
+            filter: options.filter_policy.clone().map(FilterBlockBuilder::new),
             unindexed: None,
             last_key: Vec::new(),
             entry_count: 0,
@@ -137,9 +163,9 @@ impl TableBuilder {
     }
 
     fn add_entry(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        if ParsedInternalKey::parse(key).is_none() {
+        let Some(parsed) = ParsedInternalKey::parse(key) else {
             return Err(Error::invalid("a table takes only internal keys"));
-        }
+        };
         let is_first = self.entry_count == 0;
         if !is_first && self.comparator.compare(&self.last_key, key) != Ordering::Less {
             return Err(Error::invalid("the keys of a table must ascend"));
@@ -150,10 +176,13 @@ impl TableBuilder {
             self.add_to_index(&separator, handle)?;
         }
         self.data.add(key, value)?;
+        if let Some(filter) = &mut self.filter {
+            filter.add_key(parsed.user_key);
+        }
         self.last_key.clear();
         self.last_key.extend_from_slice(key);
         self.entry_count += 1;
-        if self.data.size_estimate() >= self.options.block_size { self.end_block() } else { Ok(()) }
+        if self.data.size_estimate() >= self.block_size { self.end_block() } else { Ok(()) }
     }
 
     /// Writes the data block, if there is anything in it.
@@ -163,13 +192,22 @@ impl TableBuilder {
         }
         let contents = self.data.finish();
         self.unindexed = Some(self.write_block(contents)?);
-        Ok(())
+        match &mut self.filter {
+            Some(filter) => filter.start_block(self.file_size),
+            None => Ok(()),
+        }
     }
 
     fn write_end(&mut self) -> Result<()> {
         self.end_block()?;
-        let metaindex = BlockBuilder::new(self.options.restart_interval).finish();
-        let metaindex = self.write_block(metaindex)?;
+        let mut metaindex = BlockBuilder::new(self.block_restart_interval);
+        if let Some(filter) = self.filter.take() {
+            let name = filter_key(filter.policy());
+            // Not compressed, whatever the options say: bits that look random.
+            let handle = self.write_raw_block(filter.finish()?, TYPE_NONE)?;
+            metaindex.add(&name, &encoded(handle))?;
+        }
+        let metaindex = self.write_block(metaindex.finish())?;
         if let Some(handle) = self.unindexed.take() {
             let mut successor = core::mem::take(&mut self.last_key);
             self.comparator.find_short_successor(&mut successor);
@@ -183,16 +221,19 @@ impl TableBuilder {
     }
 
     fn add_to_index(&mut self, key: &[u8], handle: BlockHandle) -> Result<()> {
-        let mut value = Vec::new();
-        handle.encode(&mut value);
-        self.index.add(key, &value)
+        self.index.add(key, &encoded(handle))
     }
 
     fn write_block(&mut self, mut contents: Vec<u8>) -> Result<BlockHandle> {
-        let handle = BlockHandle { offset: self.file_size, size: to_u64(contents.len()) };
-        contents.reserve(TRAILER_SIZE);
-        append_trailer(&mut contents);
-        self.append(&contents)?;
+        let compression = self.compressor.compress(&mut contents);
+        self.write_raw_block(contents, compression)
+    }
+
+    fn write_raw_block(&mut self, mut stored: Vec<u8>, compression: u8) -> Result<BlockHandle> {
+        let handle = BlockHandle { offset: self.file_size, size: to_u64(stored.len()) };
+        stored.reserve(TRAILER_SIZE);
+        append_trailer(&mut stored, compression);
+        self.append(&stored)?;
         Ok(handle)
     }
 
@@ -201,6 +242,18 @@ impl TableBuilder {
         self.file_size += to_u64(bytes.len());
         Ok(())
     }
+}
+
+/// Under which key the metaindex has the filters of a policy.
+// Never change: written to disk.
+pub(super) fn filter_key(policy: &dyn FilterPolicy) -> Vec<u8> {
+    [b"filter.", policy.name().as_bytes()].concat()
+}
+
+fn encoded(handle: BlockHandle) -> Vec<u8> {
+    let mut value = Vec::new();
+    handle.encode(&mut value);
+    value
 }
 
 impl fmt::Debug for TableBuilder {

@@ -1,7 +1,7 @@
 //! Handles, the footer and the trailer of a block: what leads from one part of a table to another.
 //!
 //! The byte layout is drawn in the module above. Reading a block here means: inside the file, all
-//! of it there, checksum right, not compressed. What the contents mean is for others.
+//! of it there, checksum right, compression undone. What the contents mean is for others.
 //!
 //! Source: LevelDB `table/format.cc`.
 
@@ -9,9 +9,8 @@
 
 use std::path::Path;
 
-use crate::codec::{
-    Decoder, crc32c, crc32c_append, mask, put_fixed32, put_fixed64, put_varint64, to_u64,
-};
+use super::compression::{TYPE_NONE, TYPE_SNAPPY, TYPE_ZSTD, unfold_snappy};
+use crate::codec::{Decoder, crc32c, mask, put_fixed32, put_fixed64, put_varint64, to_u64};
 use crate::env::RandomAccessFile;
 use crate::error::{Defect, Error, FileOp, Result};
 
@@ -25,12 +24,6 @@ pub const TABLE_MAGIC: u64 = 0xdb47_7524_8b80_fb57;
 
 /// Bytes behind the contents of a block: compression type and checksum.
 pub(super) const TRAILER_SIZE: usize = 5;
-
-/// The compression types.
-// Never change: written to disk.
-const COMPRESSION_NONE: u8 = 0;
-const COMPRESSION_SNAPPY: u8 = 1;
-const COMPRESSION_ZSTD: u8 = 2;
 
 /// Where a block is in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +79,9 @@ impl Footer {
     }
 }
 
-/// Appends the trailer to the contents of a block, which are all of `block`.
-pub(super) fn append_trailer(block: &mut Vec<u8>) {
-    block.push(COMPRESSION_NONE);
+/// Appends the trailer to the stored contents of a block, which are all of `block`.
+pub(super) fn append_trailer(block: &mut Vec<u8>, compression: u8) {
+    block.push(compression);
     let crc = crc32c(block);
     put_fixed32(block, mask(crc));
 }
@@ -112,27 +105,30 @@ impl TableFile<'_> {
         Footer::decode(&bytes).map_err(|defect| self.corruption(offset, defect))
     }
 
-    /// Reads the contents of a block.
-    pub(super) fn read_block(&self, handle: BlockHandle) -> Result<Vec<u8>> {
+    /// Reads the contents of a block. Without `verify` its checksum is not looked at.
+    pub(super) fn read_block(&self, handle: BlockHandle, verify: bool) -> Result<Vec<u8>> {
         // Before anything is allocated: the handle must not lead beyond the blocks.
         let end_max = self.size.saturating_sub(to_u64(FOOTER_SIZE + TRAILER_SIZE));
         let end = handle.offset.checked_add(handle.size).filter(|&end| end <= end_max);
         let size = end.and_then(|_| usize::try_from(handle.size).ok());
         let size = size.ok_or_else(|| self.corruption(handle.offset, Defect::BadBlockHandle))?;
-        let mut contents = vec![0; size + TRAILER_SIZE];
-        self.read_exactly(handle.offset, &mut contents)?;
+        let mut stored = vec![0; size + TRAILER_SIZE];
+        self.read_exactly(handle.offset, &mut stored)?;
         let corruption = |defect| self.corruption(handle.offset, defect);
-        let trailer = contents.get(size..).and_then(Trailer::decode);
-        contents.truncate(size);
+        let trailer = stored.get(size..).and_then(Trailer::decode);
         let trailer = trailer.ok_or_else(|| corruption(Defect::ChecksumMismatch))?;
-        if !trailer.matches(&contents) {
+        // The checksum covers the type too.
+        stored.truncate(size + 1);
+        if verify && mask(crc32c(&stored)) != trailer.stored_crc {
             return Err(corruption(Defect::ChecksumMismatch));
         }
+        stored.truncate(size);
         match trailer.compression {
-            COMPRESSION_NONE => Ok(contents),
-            COMPRESSION_SNAPPY | COMPRESSION_ZSTD => {
-                Err(Error::NotSupported { path: self.path.into(), op: FileOp::Read })
+            TYPE_NONE => Ok(stored),
+            TYPE_SNAPPY => {
+                unfold_snappy(&stored).ok_or_else(|| corruption(Defect::BadCompressedBlock))
             }
+            TYPE_ZSTD => Err(Error::NotSupported { path: self.path.into(), op: FileOp::Read }),
             other => Err(corruption(Defect::UnknownCompression(other))),
         }
     }
@@ -158,9 +154,5 @@ impl Trailer {
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut decoder = Decoder::new(bytes);
         Some(Trailer { compression: decoder.byte()?, stored_crc: decoder.fixed32()? })
-    }
-
-    fn matches(&self, contents: &[u8]) -> bool {
-        mask(crc32c_append(crc32c(contents), &[self.compression])) == self.stored_crc
     }
 }

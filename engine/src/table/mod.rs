@@ -1,20 +1,20 @@
 //! Tables: sorted entries in a file that is written once.
 //!
 //! ```text
-//! table   = data block*  metaindex block  index block  footer
+//! table   = data block*  filter block?  metaindex block  index block  footer
 //!
 //! block, as stored
 //! +---------------------+------------------+------------------------------+
-//! | contents            | 1-byte           | fixed32 crc, masked,         |
-//! | (size of the handle)| compression type | over contents || type        |
+//! | contents, perhaps   | 1-byte           | fixed32 crc, masked,         |
+//! | compressed          | compression type | over contents || type        |
 //! +---------------------+------------------+------------------------------+
 //!
-//! handle  = varint64 offset, varint64 size of the contents
+//! handle  = varint64 offset, varint64 size of the contents as they are stored
 //! footer  = metaindex handle, index handle, zeros up to 40 bytes, fixed64 magic: 48 bytes
 //!
 //! index      separator key -> handle, one entry for each data block: at or above every key of the
 //!            block, below every key of the next one
-//! metaindex  "filter." and a policy's name -> handle of its block; no filter is written yet
+//! metaindex  "filter." and a policy's name -> handle of the filter block, never compressed
 //!
 //! block contents
 //! +---------+---------------------+-----------+
@@ -27,25 +27,32 @@
 //! A key is the first `shared` bytes of the key before it and then its own; at a restart `shared`
 //! is 0. Keys in data and index blocks are internal keys.
 //!
-//! Compression is not there yet: blocks are written as they are, and a compressed one is an error
-//! of its own ([`crate::Error::NotSupported`]), not damage.
+//! Which compression a block has is its writer's choice, and stored with it ([`Compression`]).
+//! Filters save reads and are never needed: a damaged filter is noted and not used.
 //!
-//! Source: LevelDB `doc/table_format.md`, `table/format.cc`. Differs: every checksum is verified,
-//! a handle is checked against the size of the file before anything is allocated for it, and keys
-//! too short to be internal keys are refused.
+//! Source: LevelDB `doc/table_format.md`, `table/format.cc`. Differs: every checksum is verified
+//! unless a caller opts out, sizes are held against the file before anything is allocated for them,
+//! and keys too short to be internal keys are refused.
 
 #![deny(clippy::as_conversions, clippy::indexing_slicing)]
 
 mod block;
 mod block_builder;
+mod block_cache;
 mod builder;
+mod compression;
+mod filter_block;
+mod filter_policy;
 mod format;
 mod reader;
 
 pub use block::{Block, BlockIter};
-pub use builder::{BlockOptions, TableBuilder};
+pub use block_cache::{BlockCache, BlockCacheStats};
+pub use builder::{TableBuilder, TableOptions};
+pub use compression::Compression;
+pub use filter_policy::{BloomFilter, FilterPolicy};
 pub use format::{BlockHandle, FOOTER_SIZE, TABLE_MAGIC};
-pub use reader::{Table, TableIter};
+pub use reader::{BlockReads, Table, TableContext, TableIter};
 
 #[cfg(test)]
 mod tests;

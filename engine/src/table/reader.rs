@@ -1,10 +1,11 @@
 //! [`Table`] and [`TableIter`]: an open table, lookups in it and a cursor over it.
 //!
-//! Keeps the index block in memory and reads a data block whenever one is needed; keeping data
-//! blocks is not its business. Invariant: no byte is used whose checksum was not verified.
+//! Keeps the index block and the filters in memory, and reads a data block when one is needed that
+//! the block cache does not have. Invariant: no byte is used whose checksum was not verified, but
+//! for the reads of a caller who asked for that.
 //!
 //! Source: LevelDB `table/table.cc`, `table/two_level_iterator.cc`. Differs: an unreadable block
-//! ends a walk instead of being passed over.
+//! ends a walk instead of being passed over; a filter that cannot be used is told, not swallowed.
 
 #![deny(clippy::as_conversions, clippy::indexing_slicing)]
 
@@ -13,70 +14,146 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::block::{Block, BlockIter};
-use super::format::{BlockHandle, TableFile};
+use super::block_cache::{BlockCache, BlockKey};
+use super::builder::filter_key;
+use super::filter_block::FilterBlock;
+use super::filter_policy::FilterPolicy;
+use super::format::{BlockHandle, Footer, TableFile};
 use crate::codec::Decoder;
 use crate::env::RandomAccessFile;
 use crate::error::{Defect, Error, Result};
 use crate::iterator::InternalIterator;
-use crate::key::InternalKeyComparator;
+use crate::key::{InternalKeyComparator, ParsedInternalKey, ValueType, user_key};
+use crate::value::Found;
+
+/// What all tables of a database are read with.
+#[derive(Clone, Debug)]
+pub struct TableContext {
+    /// The order of their keys.
+    pub order: InternalKeyComparator,
+    /// What asks their filters, if they are to be asked.
+    pub filter_policy: Option<Arc<dyn FilterPolicy>>,
+    /// Where data blocks are kept, if they are.
+    pub block_cache: Option<BlockCache>,
+}
+
+/// How the data blocks of a table are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockReads {
+    /// Whether checksums are verified.
+    pub verify_checksums: bool,
+    /// Whether what was read goes into the block cache.
+    pub fill_cache: bool,
+}
+
+impl Default for BlockReads {
+    /// Verified, and into the cache.
+    fn default() -> Self {
+        BlockReads { verify_checksums: true, fill_cache: true }
+    }
+}
 
 /// An open table. Any number of threads may read it.
 pub struct Table {
     file: Box<dyn RandomAccessFile>,
     size: u64,
     path: Arc<Path>,
-    comparator: InternalKeyComparator,
+    order: InternalKeyComparator,
     index: Arc<Block>,
+    filter: Option<FilterBlock>,
+    filter_error: Option<Error>,
+    // With this table's number in it.
+    block_cache: Option<(BlockCache, u64)>,
 }
 
 impl Table {
     /// Opens the table in `file`, which has `size` bytes. `path` is for messages.
     ///
+    /// A table without a filter of the policy in `context` is read without one; so is one whose
+    /// filter is damaged, see [`Table::filter_error`].
+    ///
     /// # Errors
-    /// `Corruption` if the file is no table or its index is damaged; `NotSupported` if the index
-    /// is compressed; that of the file.
+    /// `Corruption` if the file is no table or its index is damaged; `NotSupported` if that is
+    /// compressed in a way that is not read here; that of the file.
     pub fn open(
         file: Box<dyn RandomAccessFile>,
         size: u64,
         path: &Path,
-        comparator: InternalKeyComparator,
+        context: &TableContext,
     ) -> Result<Self> {
         let path: Arc<Path> = path.into();
         let source = TableFile { file: &*file, size, path: &path };
-        let handle = source.read_footer()?.index;
-        let contents = source.read_block(handle)?;
-        let index = Arc::new(Block::parse(contents, Arc::clone(&path), handle.offset)?);
-        Ok(Table { file, size, path, comparator, index })
+        let footer = source.read_footer()?;
+        let index = Arc::new(read_block(&source, &path, footer.index, true)?);
+        let filter = match &context.filter_policy {
+            Some(policy) => read_filter(&source, &path, footer, policy),
+            None => Ok(None),
+        };
+        let (filter, filter_error) = match filter {
+            Ok(filter) => (filter, None),
+            // Damage takes nothing away but speed. Another failure may be over at the next open.
+            Err(error @ (Error::Corruption(_) | Error::NotSupported { .. })) => (None, Some(error)),
+            Err(error) => return Err(error),
+        };
+        let block_cache =
+            context.block_cache.clone().map(|cache| (cache.clone(), cache.new_table_number()));
+        let order = context.order.clone();
+        Ok(Table { file, size, path, order, index, filter, filter_error, block_cache })
     }
 
-    /// Finds the first entry at or after `internal_key`, as (internal key, value), in the one data
-    /// block that can hold an entry with its user key.
+    /// What is wrong with the filters, which are therefore not used.
+    pub fn filter_error(&self) -> Option<&Error> {
+        self.filter_error.as_ref()
+    }
+
+    /// Looks up the newest entry at or after `lookup`, an internal key, that has its user key.
     ///
-    /// `None` therefore also where the first such entry is that of a greater user key in a later
-    /// block. Reads that block and no other.
+    /// Reads one data block, or none if the filter knows that the key is not there.
     ///
     /// # Errors
-    /// `Corruption` if the block or its index entry is damaged; `NotSupported` if the block is
-    /// compressed; that of the file.
-    pub fn get(&self, internal_key: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-        let mut index = self.index.iter(self.comparator.clone());
-        index.seek(internal_key);
-        index.status()?;
+    /// `Corruption` if the block, its index entry or the entry found is damaged; `NotSupported` if
+    /// the block is compressed in a way that is not read here; that of the file.
+    pub fn get(&self, lookup: &[u8], reads: BlockReads) -> Result<Found> {
+        let mut index = self.index.iter(self.order.clone());
+        index.seek(lookup);
         if !index.valid() {
-            return Ok(None);
+            index.status()?;
+            return Ok(Found::Absent);
         }
         let handle = self.handle_at(&index)?;
-        let mut data = self.read_data_block(handle)?;
-        data.seek(internal_key);
-        data.status()?;
-        Ok(data.valid().then(|| (data.key().to_vec(), data.value().to_vec())))
+        let sought = user_key(lookup);
+        if let Some(filter) = &self.filter
+            && !filter.key_may_match(handle.offset, sought)
+        {
+            return Ok(Found::Absent);
+        }
+        // The cursor of the index is done: it becomes that of the data block.
+        let mut data = index;
+        data.enter(self.data_block(handle, reads)?);
+        data.seek(lookup);
+        if !data.valid() {
+            data.status()?;
+            return Ok(Found::Absent);
+        }
+        let Some(found) = ParsedInternalKey::parse(data.key()) else {
+            let defect = Defect::Other("corrupted internal key".into());
+            return Err(self.source().corruption(data.file_offset(), defect));
+        };
+        if self.order.compare_user(found.user_key, sought).is_ne() {
+            return Ok(Found::Absent);
+        }
+        Ok(match found.value_type {
+            ValueType::Value => Found::Value(data.owned_value()),
+            ValueType::Deletion => Found::Deleted,
+        })
     }
 
     /// A cursor over all entries, not positioned. It keeps the table open.
-    pub fn iter(self: &Arc<Self>) -> TableIter {
+    pub fn iter(self: &Arc<Self>, reads: BlockReads) -> TableIter {
         TableIter {
-            index: self.index.iter(self.comparator.clone()),
+            index: self.index.iter(self.order.clone()),
             table: Arc::clone(self),
+            reads,
             data: None,
             failed: None,
         }
@@ -91,16 +168,58 @@ impl Table {
         TableFile { file: &*self.file, size: self.size, path: &self.path }
     }
 
-    fn read_data_block(&self, handle: BlockHandle) -> Result<BlockIter> {
-        let contents = self.source().read_block(handle)?;
-        let block = Block::parse(contents, Arc::clone(&self.path), handle.offset)?;
-        Ok(Arc::new(block).iter(self.comparator.clone()))
+    /// The data block at `handle`, from the cache or the file.
+    fn data_block(&self, handle: BlockHandle, reads: BlockReads) -> Result<Arc<Block>> {
+        let read = || {
+            let block = read_block(&self.source(), &self.path, handle, reads.verify_checksums)?;
+            Ok(Arc::new(block))
+        };
+        let Some((cache, table)) = &self.block_cache else { return read() };
+        let key = BlockKey { table: *table, offset: handle.offset };
+        if let Some(block) = cache.get(key)
+            && (block.is_verified() || !reads.verify_checksums)
+        {
+            return Ok(block);
+        }
+        let block = read()?;
+        if reads.fill_cache {
+            cache.insert(key, &block);
+        }
+        Ok(block)
     }
 
     /// The handle in the index entry under the cursor. Other implementations may add to it.
     fn handle_at(&self, index: &BlockIter) -> Result<BlockHandle> {
         BlockHandle::decode(&mut Decoder::new(index.value()))
             .ok_or_else(|| self.source().corruption(index.file_offset(), Defect::BadBlockHandle))
+    }
+}
+
+fn read_block(
+    source: &TableFile<'_>,
+    path: &Arc<Path>,
+    handle: BlockHandle,
+    verify: bool,
+) -> Result<Block> {
+    let contents = source.read_block(handle, verify)?;
+    Block::parse(contents, Arc::clone(path), handle.offset, verify)
+}
+
+/// The filters that were made with `policy`, if there are any.
+fn read_filter(
+    source: &TableFile<'_>,
+    path: &Arc<Path>,
+    footer: Footer,
+    policy: &Arc<dyn FilterPolicy>,
+) -> Result<Option<FilterBlock>> {
+    let metaindex = read_block(source, path, footer.metaindex, true)?;
+    let Some(value) = metaindex.find_name(&filter_key(&**policy))? else { return Ok(None) };
+    let handle = BlockHandle::decode(&mut Decoder::new(value))
+        .ok_or_else(|| source.corruption(footer.metaindex.offset, Defect::BadBlockHandle))?;
+    let contents = source.read_block(handle, true)?;
+    match FilterBlock::parse(Arc::clone(policy), contents) {
+        Some(filter) => Ok(Some(filter)),
+        None => Err(source.corruption(handle.offset, Defect::BadBlockContents)),
     }
 }
 
@@ -114,6 +233,7 @@ impl fmt::Debug for Table {
 /// A cursor over the entries of a [`Table`]. Once it has met an error it stays where no entry is.
 pub struct TableIter {
     table: Arc<Table>,
+    reads: BlockReads,
     index: BlockIter,
     // Invariant: the block that the index entry under its cursor leads to, if `index` is valid.
     data: Option<(BlockHandle, BlockIter)>,
@@ -121,6 +241,7 @@ pub struct TableIter {
 }
 
 impl TableIter {
+    #[inline]
     fn entry(&self) -> Option<&BlockIter> {
         self.data.as_ref().map(|(_, data)| data).filter(|data| data.valid())
     }
@@ -134,19 +255,27 @@ impl TableIter {
     }
 
     fn try_enter_block(&mut self, movement: impl FnOnce(&mut BlockIter)) -> Result<()> {
-        self.index.status()?;
         if !self.index.valid() {
             self.data = None;
-            return Ok(());
+            return self.index.status();
         }
         let handle = self.table.handle_at(&self.index)?;
         let mut data = match self.data.take() {
             // A seek often stays in its block.
             Some((current, data)) if current == handle => data,
-            _ => self.table.read_data_block(handle)?,
+            Some((_, mut data)) => {
+                data.enter(self.table.data_block(handle, self.reads)?);
+                data
+            }
+            None => {
+                let block = self.table.data_block(handle, self.reads)?;
+                block.iter(self.table.order.clone())
+            }
         };
         movement(&mut data);
-        data.status()?;
+        if !data.valid() {
+            data.status()?;
+        }
         self.data = Some((handle, data));
         Ok(())
     }
@@ -166,20 +295,27 @@ impl TableIter {
         }
     }
 
-    /// Moves within the data block under the cursor.
-    fn step(&mut self, movement: impl FnOnce(&mut BlockIter)) {
-        let Some((_, data)) = &mut self.data else { return };
+    /// Moves within the data block under the cursor. Returns whether there is an entry.
+    #[inline]
+    fn step(&mut self, movement: impl FnOnce(&mut BlockIter)) -> bool {
+        let Some((_, data)) = &mut self.data else { return false };
         movement(data);
+        if data.valid() {
+            return true;
+        }
         if let Err(error) = data.status() {
             self.data = None;
             self.failed = Some(error);
         }
+        false
     }
 }
 
 impl InternalIterator for TableIter {
+    #[inline]
     fn valid(&self) -> bool {
-        self.failed.is_none() && self.entry().is_some()
+        // After an error there is no block.
+        self.entry().is_some()
     }
 
     fn seek_to_first(&mut self) {
@@ -208,14 +344,16 @@ impl InternalIterator for TableIter {
 
     fn next(&mut self) {
         debug_assert!(self.valid(), "next on a cursor that stands nowhere");
-        self.step(BlockIter::next);
-        self.skip_forward();
+        if !self.step(BlockIter::next) {
+            self.skip_forward();
+        }
     }
 
     fn prev(&mut self) {
         debug_assert!(self.valid(), "prev on a cursor that stands nowhere");
-        self.step(BlockIter::prev);
-        self.skip_backward();
+        if !self.step(BlockIter::prev) {
+            self.skip_backward();
+        }
     }
 
     fn key(&self) -> &[u8] {

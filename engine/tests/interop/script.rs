@@ -6,8 +6,10 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
 use faultline::env::posix::PosixEnv;
+use faultline::table::{BloomFilter, Compression};
 use faultline::{Db, Options, WriteBatch, WriteOptions};
 
 use crate::leveldb::{Peer, unescape, words};
@@ -123,14 +125,18 @@ impl Run {
 }
 
 fn open_options(words: &[&str]) -> Options {
-    let mut options = Options { create_if_missing: true, ..Options::default() };
+    // What LevelDB's side defaults to, and Faultline does not.
+    let plain = Options { compression: Compression::None, ..Options::default() };
+    let mut options = Options { create_if_missing: true, ..plain };
     for word in words {
         let (name, value) = word.split_once('=').expect("NAME=NUMBER");
         let value = number(value);
         let size = usize::try_from(value).expect("fits");
         match name {
             "write_buffer_size" => options.write_buffer_size = size,
-            "block_size" => options.blocks.block_size = size,
+            "block_size" => options.block_size = size,
+            "snappy" if value == 1 => options.compression = Compression::Snappy,
+            "bloom" => options.filter_policy = Some(Arc::new(BloomFilter::new(size))),
             // Faultline never appends to the files of another process.
             "reuse_logs" => {}
             _ => panic!("not an option: {name}"),

@@ -47,7 +47,7 @@ impl Image {
         for table in &database.tables {
             // A table that cannot be read fails the reads that need it, not the open.
             for entry in table.entries.iter().flatten() {
-                let value = entry.value.map(Into::into);
+                let value = entry.value.as_deref().map(Into::into);
                 let key = entry.key.as_slice().into();
                 found.table_entries.push(Entry { key, sequence: entry.sequence, value });
             }

@@ -2,8 +2,8 @@
 //!
 //! The checkers compare what the engine recovers with what this decoder reads from the same image.
 //! It is written plainly, from the description of the format, in the order of the description; it
-//! has no options, no iterators over lazily read blocks, no caches. It reads uncompressed tables
-//! and skips filters. It never writes, and no input makes it panic.
+//! has no options, no iterators over lazily read blocks, no caches. It reads tables that are plain
+//! or compressed with Snappy, and walks past filters. It never writes, and no input makes it panic.
 //!
 //! It says what is there, and leaves what follows from it to the checkers: for a log, the batches
 //! before the first thing that is wrong and where that is; for a table, its entries or why they

@@ -1,13 +1,16 @@
 //! Tables: sorted entries in blocks, an index of the blocks, a footer.
 //!
 //! ```text
-//! table   := block* footer
-//! block   := entry* restart: u32{n} n: u32  compression: u8  checksum: u32     0 is uncompressed
+//! table   := block* footer                            perhaps with a filter block among them
+//! block   := contents, plain or compressed  compression: u8  checksum: u32     0 plain, 1 Snappy
+//! contents := entry* restart: u32{n} n: u32
 //! entry   := shared: varint32 unshared: varint32 value length: varint32 key tail, value
 //! footer  := handle of the metaindex, handle of the index, padding to 40 bytes, magic: u64
 //! handle  := offset: varint64 size: varint64         the size leaves out type and checksum
 //! key     := user key, (sequence << 8 | type): u64   type 0 is a deletion, 1 a value
 //! ```
+
+use std::borrow::Cow;
 
 use super::bytes::{Rest, masked_crc};
 
@@ -25,7 +28,7 @@ pub struct Entry<'bytes> {
     /// Sequence number.
     pub sequence: u64,
     /// The value, or `None` if the key is deleted.
-    pub value: Option<&'bytes [u8]>,
+    pub value: Option<Cow<'bytes, [u8]>>,
 }
 
 /// Reads all entries of a table, in the order of the file.
@@ -40,7 +43,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Entry<'_>>, &'static str> {
     let index = handle(&mut footer).ok_or("a bad footer")?;
     let mut entries = Vec::new();
     each_entry(block(bytes, index)?, &mut |_, value| {
-        let data = handle(&mut Rest(value)).ok_or("a bad index entry")?;
+        let data = handle(&mut Rest(&value)).ok_or("a bad index entry")?;
         each_entry(block(bytes, data)?, &mut |key, value| {
             entries.push(entry(key, value)?);
             Ok(())
@@ -54,7 +57,7 @@ fn handle(rest: &mut Rest<'_>) -> Option<(u64, u64)> {
 }
 
 /// The contents of a block.
-fn block(bytes: &[u8], (offset, size): (u64, u64)) -> Result<&[u8], &'static str> {
+fn block(bytes: &[u8], (offset, size): (u64, u64)) -> Result<Cow<'_, [u8]>, &'static str> {
     let offset = usize::try_from(offset).unwrap_or(usize::MAX);
     let size = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(TRAILER);
     let mut rest = Rest(bytes.get(offset..).ok_or("a block beyond the end")?);
@@ -65,19 +68,42 @@ fn block(bytes: &[u8], (offset, size): (u64, u64)) -> Result<&[u8], &'static str
     if trailer.fixed32() != Some(masked_crc(&whole[..=contents.len()])) {
         return Err("a wrong block checksum");
     }
-    if compression != Some(0) {
-        return Err("a compressed block");
+    match compression {
+        Some(0) => Ok(Cow::Borrowed(contents)),
+        // Three bytes of Snappy stand for at most 64.
+        Some(1) if snap::raw::decompress_len(contents).is_ok_and(|len| len / 32 <= size) => {
+            let contents = snap::raw::Decoder::new().decompress_vec(contents);
+            contents.map(Cow::Owned).map_err(|_| "a block that is no Snappy")
+        }
+        Some(1) => Err("a block that is no Snappy"),
+        _ => Err("a block of unknown compression"),
     }
-    Ok(contents)
 }
 
 /// Takes key and value of an entry.
-type Each<'each, 'bytes> = dyn FnMut(&[u8], &'bytes [u8]) -> Result<(), &'static str> + 'each;
+type Each<'each, 'bytes> = dyn FnMut(&[u8], Cow<'bytes, [u8]>) -> Result<(), &'static str> + 'each;
 
 /// Calls `each` with key and value of every entry of a block.
 fn each_entry<'bytes>(
-    contents: &'bytes [u8],
+    contents: Cow<'bytes, [u8]>,
     each: &mut Each<'_, 'bytes>,
+) -> Result<(), &'static str> {
+    match contents {
+        Cow::Borrowed(contents) => {
+            each_place(contents, &mut |key, value| each(key, Cow::Borrowed(value)))
+        }
+        Cow::Owned(contents) => {
+            each_place(&contents, &mut |key, value| each(key, Cow::Owned(value.to_vec())))
+        }
+    }
+}
+
+/// Takes key and value of an entry, where they lie.
+type EachPlace<'each, 'block> = dyn FnMut(&[u8], &'block [u8]) -> Result<(), &'static str> + 'each;
+
+fn each_place<'block>(
+    contents: &'block [u8],
+    each: &mut EachPlace<'_, 'block>,
 ) -> Result<(), &'static str> {
     let end = contents.len().checked_sub(4).ok_or("a bad block")?;
     let restarts = Rest(&contents[end..]).fixed32().ok_or("a bad block")?;
@@ -108,7 +134,7 @@ fn next_entry<'bytes>(rest: &mut Rest<'bytes>, key: &mut Vec<u8>) -> Option<&'by
 }
 
 /// Splits an internal key.
-fn entry<'bytes>(key: &[u8], value: &'bytes [u8]) -> Result<Entry<'bytes>, &'static str> {
+fn entry<'bytes>(key: &[u8], value: Cow<'bytes, [u8]>) -> Result<Entry<'bytes>, &'static str> {
     let at = key.len().checked_sub(8).ok_or("a short key")?;
     let trailer = Rest(&key[at..]).fixed64().ok_or("a short key")?;
     let value = match trailer & 0xff {

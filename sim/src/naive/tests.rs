@@ -140,8 +140,10 @@ fn a_table_is_read_entry_by_entry() {
     assert_eq!((table.file.level, table.file.number, table.file.size), (0, 5, 145));
     assert_eq!(table.file.smallest, b"box\0\x03\0\0\0\0\0\0");
     let entries = table.entries.as_ref().expect("a good table");
-    let entries: Vec<_> =
-        entries.iter().map(|entry| (entry.key.as_slice(), entry.sequence, entry.value)).collect();
+    let entries: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.key.as_slice(), entry.sequence, entry.value.as_deref()))
+        .collect();
     let value = |text: &'static str| Some(text.as_bytes());
     let expected = [("box", 3, None), ("foo", 2, value("baz")), ("foo", 1, value("bar"))];
     assert_eq!(entries, expected.map(|(key, sequence, value)| (key.as_bytes(), sequence, value)));

@@ -249,7 +249,7 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
         }
         let Ok(snapshot) = db.snapshot() else { return };
         let at = at(snapshot.sequence());
-        let options = ReadOptions { snapshot: Some(snapshot) };
+        let options = ReadOptions { snapshot: Some(snapshot), ..ReadOptions::default() };
         if draw % 8 == 5 {
             let Ok(cursor) = db.iter_with(&options) else { continue };
             scan(cursor, &at);

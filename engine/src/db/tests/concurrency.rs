@@ -7,7 +7,7 @@ use crate::batch::WriteBatch;
 use crate::db::Db;
 use crate::env::posix::PosixEnv;
 use crate::env::{Atomic, Threads};
-use crate::options::{Options, WriteOptions};
+use crate::options::{Options, ReadOptions, WriteOptions};
 
 /// Writers put pairs of keys to the same value in one batch; readers always find them equal, and
 /// never go backwards.
@@ -74,11 +74,12 @@ fn write(db: &Db<PosixEnv>, writer: u64, writes: u64) -> Vec<u64> {
 
 fn read(db: &Db<PosixEnv>, last: &mut [u64]) {
     let snapshot = db.snapshot().unwrap();
-    let options = crate::options::ReadOptions { snapshot: Some(snapshot) };
+    let options = ReadOptions { snapshot: Some(snapshot), ..ReadOptions::default() };
     for (writer, last) in last.iter_mut().enumerate() {
         let [left, right] = ["left", "right"].map(|half| {
             let value = db.get_with(format!("{half}{writer}").as_bytes(), &options).unwrap();
-            value.map_or(0, |value| String::from_utf8(value).unwrap().parse::<u64>().unwrap())
+            value
+                .map_or(0, |value| String::from_utf8(value.into()).unwrap().parse::<u64>().unwrap())
         });
         assert_eq!(left, right, "half a batch");
         assert!(left >= *last, "time went backwards");

@@ -41,13 +41,13 @@ fn check_stop_and_resume(
     assert!(is_background(&db.put(b"later", b"2")), "{fault:?} did not stop writes");
     assert!(is_background(&db.put_with(b"later", b"2", &SYNC)));
     assert!(is_background(&db.sync()) && is_background(&db.flush()));
-    assert_eq!(db.get(b"before").unwrap(), Some(b"1".to_vec()));
+    assert_eq!(db.get(b"before").unwrap().as_deref(), Some(&b"1"[..]));
     assert_eq!(db.get(b"failed").unwrap(), None);
 
     let last = db.last_sequence();
     db.resume().unwrap();
     assert_eq!(db.get(b"failed").unwrap(), None);
-    assert_eq!(db.get(b"before").unwrap(), Some(b"1".to_vec()));
+    assert_eq!(db.get(b"before").unwrap().as_deref(), Some(&b"1"[..]));
     assert!(db.put_with(b"after", b"3", &SYNC).unwrap() > last);
     db.flush().unwrap();
     db.put(b"end", b"4").unwrap();
@@ -112,7 +112,7 @@ fn a_memtable_that_was_not_flushed_is_read_and_recovered() {
     assert!(db.flush().is_err());
     env.heal();
     let check = |db: &FaultyDb| {
-        assert_eq!(db.get(b"a").unwrap(), Some(b"1".to_vec()));
+        assert_eq!(db.get(b"a").unwrap().as_deref(), Some(&b"1"[..]));
         assert_eq!(db.iter().unwrap().into_iter().count(), 2);
     };
     check(&db);
@@ -166,7 +166,7 @@ fn a_failed_resume_may_be_tried_again() {
         assert!(matches!(failed, Err(Error::Io { .. })), "{op} {words}: {failed:?}");
         assert!(env.heal().is_some());
         assert!(is_background(&db.put(b"later", b"2")));
-        assert_eq!(db.get(b"a").unwrap(), Some(b"1".to_vec()));
+        assert_eq!(db.get(b"a").unwrap().as_deref(), Some(&b"1"[..]));
     }
     db.resume().unwrap();
     db.put(b"b", b"2").unwrap();
@@ -202,7 +202,7 @@ fn a_switch_of_current_of_unknown_outcome_is_left_to_the_next_open() {
             assert_eq!(manifests(file_names(&path)), 2, "{fault:?}: both stay");
             drop(db);
             let db = open(&env, &path).unwrap();
-            assert_eq!(db.get(b"a").unwrap(), Some(b"1".to_vec()));
+            assert_eq!(db.get(b"a").unwrap().as_deref(), Some(&b"1"[..]));
             assert_eq!(manifests(file_names(&path)), 1);
         }
     }

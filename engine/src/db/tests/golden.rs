@@ -2,7 +2,8 @@
 
 use super::{TestDb, file_names, options, read_file};
 use crate::batch::WriteBatch;
-use crate::options::WriteOptions;
+use crate::options::{Options, WriteOptions};
+use crate::table::Compression;
 
 const LOG: &str = "afbfeb5e1500010100000000000000010000000103666f6f036261726e8653b4\
 1a00010200000000000000020000000103666f6f0362617a0003626f78757d05\
@@ -28,7 +29,8 @@ fn hex(test: &TestDb, name: &str) -> String {
 
 #[test]
 fn a_small_database_is_byte_for_byte_that_of_leveldb() {
-    let mut test = TestDb::with(options());
+    let compression = Compression::None;
+    let mut test = TestDb::with(Options { compression, ..options() });
     assert_eq!(file_names(&test.path()), ["000003.log", "CURRENT", "LOCK", "MANIFEST-000002"]);
     assert_eq!(read_file(&test.path().join("CURRENT")), b"MANIFEST-000002\n");
     assert_eq!(hex(&test, "MANIFEST-000002"), MANIFEST_FRESH);

@@ -131,7 +131,7 @@ fn a_key_that_was_overwritten_is_shown_once_in_both_directions() {
     let snapshot = test.db().snapshot().unwrap();
     test.put("b", "3");
     test.delete("c");
-    let options = ReadOptions { snapshot: Some(snapshot) };
+    let options = ReadOptions { snapshot: Some(snapshot), ..ReadOptions::default() };
     let mut iter = test.db().iter_with(&options).unwrap();
     iter.seek(b"c");
     iter.prev();

@@ -10,6 +10,7 @@ mod golden;
 mod iterators;
 mod randomized;
 mod recovery;
+mod upstream;
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,7 @@ use super::Db;
 use crate::env::Env;
 use crate::env::posix::PosixEnv;
 use crate::options::{Options, ReadOptions, WriteOptions};
+use crate::value::Value;
 
 pub(super) type R = <PosixEnv as Env>::Threads;
 
@@ -96,7 +98,7 @@ impl TestDb {
     }
 
     pub(super) fn get_at(&self, key: &str, snapshot: &super::Snapshot) -> String {
-        let options = ReadOptions { snapshot: Some(snapshot.clone()) };
+        let options = ReadOptions { snapshot: Some(snapshot.clone()), ..ReadOptions::default() };
         text(self.db().get_with(key.as_bytes(), &options).unwrap())
     }
 
@@ -138,8 +140,8 @@ pub(super) fn has_extension(name: &str, extension: &str) -> bool {
     Path::new(name).extension().is_some_and(|found| found == extension)
 }
 
-fn text(value: Option<Vec<u8>>) -> String {
-    value.map_or("NOT_FOUND".into(), |value| String::from_utf8(value).unwrap())
+fn text(value: Option<Value>) -> String {
+    value.map_or("NOT_FOUND".into(), |value| String::from_utf8(value.into()).unwrap())
 }
 
 pub(super) fn file_names(dir: &Path) -> Vec<String> {

@@ -74,10 +74,13 @@ fn check(model: &Model, mut iter: DbIterator, random: &mut Random) {
 }
 
 fn check_at(test: &TestDb, model: &Model, snapshot: &Snapshot, random: &mut Random) {
-    let options = ReadOptions { snapshot: Some(snapshot.clone()) };
+    let options = ReadOptions { snapshot: Some(snapshot.clone()), ..ReadOptions::default() };
     check(model, test.db().iter_with(&options).unwrap(), random);
     let key = random.key();
-    assert_eq!(test.db().get_with(&key, &options).unwrap().as_ref(), model.get(&key));
+    assert_eq!(
+        test.db().get_with(&key, &options).unwrap().map(Vec::from),
+        model.get(&key).cloned()
+    );
 }
 
 fn write(test: &TestDb, model: &mut Model, random: &mut Random) {
@@ -105,7 +108,7 @@ fn run(seed: u64, steps: u32) {
     for step in 0..steps {
         write(&test, &mut model, &mut random);
         let key = random.key();
-        assert_eq!(test.db().get(&key).unwrap().as_ref(), model.get(&key));
+        assert_eq!(test.db().get(&key).unwrap().map(Vec::from), model.get(&key).cloned());
         match step % 100 {
             20 => saved = Some((model.clone(), test.db().snapshot().unwrap())),
             40 => test.db().flush().unwrap(),

@@ -11,13 +11,15 @@ use std::sync::Arc;
 use super::block_builder::BlockBuilder;
 use super::*;
 use crate::codec::to_u64;
+use crate::env::posix::PosixEnv;
 use crate::error::{Error, FileOp, Result};
 use crate::iterator::InternalIterator;
 use crate::key::{
-    BytewiseComparator, Comparator, InternalKeyComparator, SequenceNumber, ValueType,
-    append_internal_key,
+    BytewiseComparator, Comparator, InternalKeyComparator, ParsedInternalKey, SequenceNumber,
+    ValueType, append_internal_key,
 };
 use crate::test_files::{MemFile, PATH, failure};
+use crate::value::Found;
 
 /// Byte order of the keys read from their ends.
 #[derive(Debug)]
@@ -82,7 +84,11 @@ impl Random {
     }
 }
 
-fn write_table(entries: &Entries, order: &InternalKeyComparator, options: BlockOptions) -> MemFile {
+fn write_table(
+    entries: &Entries,
+    order: &InternalKeyComparator,
+    options: &TableOptions,
+) -> MemFile {
     let file = MemFile::default();
     let mut builder = TableBuilder::new(file.writable(), order.clone(), options);
     for (key, value) in entries {
@@ -96,9 +102,17 @@ fn write_table(entries: &Entries, order: &InternalKeyComparator, options: BlockO
     file
 }
 
-fn open(file: &MemFile, order: &InternalKeyComparator) -> Result<Arc<Table>> {
+fn context(order: &InternalKeyComparator) -> TableContext {
+    TableContext { order: order.clone(), filter_policy: None, block_cache: None }
+}
+
+fn open_with(file: &MemFile, context: &TableContext) -> Result<Arc<Table>> {
     let size = to_u64(file.bytes().len());
-    Table::open(file.random_access(), size, Path::new(PATH), order.clone()).map(Arc::new)
+    Table::open(file.random_access(), size, Path::new(PATH), context).map(Arc::new)
+}
+
+fn open(file: &MemFile, order: &InternalKeyComparator) -> Result<Arc<Table>> {
+    open_with(file, &context(order))
 }
 
 fn block_of(entries: &Entries, restart_interval: usize) -> Arc<Block> {
@@ -109,7 +123,7 @@ fn block_of(entries: &Entries, restart_interval: usize) -> Arc<Block> {
     let estimate = builder.size_estimate();
     let contents = builder.finish();
     assert_eq!(contents.len(), estimate);
-    Arc::new(Block::parse(contents, Path::new(PATH).into(), 0).expect("just built"))
+    Arc::new(Block::parse(contents, Path::new(PATH).into(), 0, true).expect("just built"))
 }
 
 /// Holds `cursor` against the sorted `entries`: both directions, then a walk to and fro.
@@ -177,31 +191,54 @@ fn check(entries: &Entries) {
         for restart_interval in [16, 1, 1024] {
             let block = block_of(&sorted, restart_interval);
             check_cursor(&mut block.iter(order.clone()), &sorted, &order);
-            for block_size in [1, 256, 4096] {
-                let options = BlockOptions { block_size, restart_interval };
-                let file = write_table(&sorted, &order, options);
-                let table = open(&file, &order).expect("just written");
-                check_cursor(&mut table.iter(), &sorted, &order);
+            for options in variants(restart_interval) {
+                let file = write_table(&sorted, &order, &options);
+                // With the filters, if there are any, and a cache that holds a few blocks.
+                let context = TableContext {
+                    order: order.clone(),
+                    filter_policy: options.filter_policy.clone(),
+                    block_cache: Some(BlockCache::new(&PosixEnv::new(), 16 << 10)),
+                };
+                let table = open_with(&file, &context).expect("just written");
+                check_cursor(&mut table.iter(BlockReads::default()), &sorted, &order);
                 check_get(&table, &sorted, &order);
             }
         }
     }
 }
 
+fn variants(block_restart_interval: usize) -> impl Iterator<Item = TableOptions> {
+    let filter: Arc<dyn FilterPolicy> = Arc::new(BloomFilter::new(10));
+    let variants = [
+        (1, Compression::None, None),
+        (256, Compression::Snappy, Some(filter)),
+        (4096, Compression::None, None),
+        (4096, Compression::Snappy, None),
+    ];
+    variants.into_iter().map(move |(block_size, compression, filter_policy)| TableOptions {
+        block_size,
+        block_restart_interval,
+        compression,
+        filter_policy,
+    })
+}
+
 /// A lookup finds what a seek finds, as long as that has the user key that was asked for.
 fn check_get(table: &Table, entries: &Entries, order: &InternalKeyComparator) {
     let mut random = Random(11);
-    for _ in 0..50 {
-        let (target, _) = random.entry();
-        let user_key = crate::key::user_key(&target);
-        let same_user_key = |key: &[u8]| crate::key::user_key(key) == user_key;
-        let index = entries.partition_point(|(key, _)| order.compare(key, &target).is_lt());
-        let expected = entries.get(index).filter(|(key, _)| same_user_key(key));
-        let found = table.get(&target).expect("the file is sound");
-        assert_eq!(found.filter(|(key, _)| same_user_key(key)).as_ref(), expected);
-    }
-    for entry in entries {
-        assert_eq!(table.get(&entry.0).as_ref().map(Option::as_ref), Ok(Some(entry)));
+    let targets = (0..50).map(|_| random.entry().0).collect::<Vec<_>>();
+    for target in targets.iter().chain(entries.iter().map(|(key, _)| key)) {
+        let user_key = crate::key::user_key(target);
+        let index = entries.partition_point(|(key, _)| order.compare(key, target).is_lt());
+        let expected = entries.get(index).filter(|(key, _)| crate::key::user_key(key) == user_key);
+        let expected =
+            expected.map_or(Found::Absent, |(key, value)| {
+                match ParsedInternalKey::parse(key).expect("made here").value_type {
+                    ValueType::Value => Found::Value(value.clone().into()),
+                    ValueType::Deletion => Found::Deleted,
+                }
+            });
+        assert_eq!(table.get(target, BlockReads::default()), Ok(expected), "{target:?}");
     }
 }
 
@@ -217,7 +254,7 @@ fn empty() {
 #[test]
 fn zero_restart_points_in_block() {
     let contents = vec![0; 4];
-    let block = Block::parse(contents, Path::new(PATH).into(), 0).map(Arc::new);
+    let block = Block::parse(contents, Path::new(PATH).into(), 0, true).map(Arc::new);
     let order = InternalKeyComparator::bytewise();
     let mut cursor = block.expect("no restarts are legal").iter(order.clone());
     check_cursor(&mut cursor, &Vec::new(), &order);
@@ -271,11 +308,11 @@ fn empty_block_has_one_restart() {
 
 #[test]
 fn keys_must_be_internal_and_ascend() {
-    let options = BlockOptions { block_size: 4096, restart_interval: 16 };
+    let options = TableOptions::default();
     let builder = || {
         let file = MemFile::default();
         let order = InternalKeyComparator::bytewise();
-        let mut builder = TableBuilder::new(file.writable(), order, options);
+        let mut builder = TableBuilder::new(file.writable(), order, &options);
         assert_eq!(builder.add(&entry(b"k", b"").0, b""), Ok(()));
         (file, builder)
     };
@@ -292,7 +329,7 @@ fn keys_must_be_internal_and_ascend() {
 
 #[test]
 fn the_first_error_is_kept_and_the_file_left_alone() {
-    let options = BlockOptions { block_size: 64, restart_interval: 16 };
+    let options = TableOptions { block_size: 64, ..TableOptions::default() };
     let write = |builder: &mut TableBuilder| {
         for key in [b"a", b"b", b"c", b"d", b"e"] {
             builder.add(&ikey(key, 1, ValueType::Value), &[b'v'; 50])?;
@@ -305,7 +342,7 @@ fn the_first_error_is_kept_and_the_file_left_alone() {
         let file = MemFile::default();
         file.fail_at(fail_at);
         let order = InternalKeyComparator::bytewise();
-        let mut builder = TableBuilder::new(file.writable(), order, options);
+        let mut builder = TableBuilder::new(file.writable(), order, &options);
         let error = failure(if fail_at < 8 { FileOp::Append } else { FileOp::Sync });
         assert_eq!(write(&mut builder), Err(error.clone()));
         assert_eq!(builder.sync(), Err(error.clone()));

@@ -1,0 +1,164 @@
+//! [`Lru`]: a map of bounded charge that forgets what has not been asked for the longest.
+//!
+//! Values are shared handles: whoever holds one keeps using it after it is forgotten here.
+//! Forgetting is a step of its own ([`Lru::pop_excess`]), so that a caller can give up its lock
+//! before a value's end does I/O. Takes no lock.
+//!
+//! Nothing depends on an address or a random seed: the hash is of the key alone, and the table of
+//! hashes is never walked.
+//!
+//! Source: LevelDB `util/cache.cc`, `LRUCache`. Differs: a value in use is forgotten like any
+//! other, as its users keep it alive; LevelDB keeps it in the cache until they let go.
+
+use core::fmt;
+use core::mem;
+
+use hashbrown::HashTable;
+
+/// A key that is spread by a fixed function of its own.
+pub(crate) trait LruKey: Copy + Eq {
+    /// Where the key goes. Fixed: no seed.
+    fn hash(self) -> u64;
+}
+
+/// Spreads the bits of a small number over all 64.
+pub(crate) fn spread(number: u64) -> u64 {
+    // The finisher of SplitMix64.
+    let mixed = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}
+
+impl LruKey for u64 {
+    fn hash(self) -> u64 {
+        spread(self)
+    }
+}
+
+/// No slot.
+const NONE: usize = usize::MAX;
+
+struct Slot<K, V> {
+    key: K,
+    // `None` in a slot that is free.
+    value: Option<V>,
+    charge: usize,
+    // Neighbours by time of use; of a free slot, `older` is the next free one.
+    newer: usize,
+    older: usize,
+}
+
+/// The map.
+pub(crate) struct Lru<K, V> {
+    slots: Vec<Slot<K, V>>,
+    // Invariant: the slots that hold a value, by the hash of their key.
+    table: HashTable<usize>,
+    newest: usize,
+    oldest: usize,
+    free: usize,
+    charge: usize,
+    capacity: usize,
+}
+
+impl<K: LruKey, V> Lru<K, V> {
+    /// An empty map that is to hold values of `capacity` charge at most.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let (newest, oldest, free) = (NONE, NONE, NONE);
+        let (slots, table) = (Vec::new(), HashTable::new());
+        Lru { slots, table, newest, oldest, free, charge: 0, capacity }
+    }
+
+    /// The value of `key`, which is now the last used.
+    pub(crate) fn get(&mut self, key: K) -> Option<&V> {
+        let slots = &self.slots;
+        let at = *self.table.find(key.hash(), |&at| slots[at].key == key)?;
+        self.unlink(at);
+        self.link_newest(at);
+        self.slots[at].value.as_ref()
+    }
+
+    /// Sets the value of `key`, which is now the last used. Returns the one it had.
+    pub(crate) fn insert(&mut self, key: K, value: V, charge: usize) -> Option<V> {
+        let replaced = self.remove(key);
+        let slot = Slot { key, value: Some(value), charge, newer: NONE, older: NONE };
+        let at = self.free;
+        let at = if at == NONE {
+            self.slots.push(slot);
+            self.slots.len() - 1
+        } else {
+            self.free = mem::replace(&mut self.slots[at], slot).older;
+            at
+        };
+        let slots = &self.slots;
+        self.table.insert_unique(key.hash(), at, |&at| slots[at].key.hash());
+        self.charge += charge;
+        self.link_newest(at);
+        replaced
+    }
+
+    /// Forgets `key`. Returns the value it had.
+    pub(crate) fn remove(&mut self, key: K) -> Option<V> {
+        let slots = &self.slots;
+        let found = self.table.find_entry(key.hash(), |&at| slots[at].key == key);
+        let (at, _) = found.ok()?.remove();
+        self.unlink(at);
+        let slot = &mut self.slots[at];
+        slot.older = mem::replace(&mut self.free, at);
+        self.charge -= slot.charge;
+        slot.value.take()
+    }
+
+    /// Forgets the value that has not been used for the longest, and returns it, if there is more
+    /// here than there should be.
+    pub(crate) fn pop_excess(&mut self) -> Option<V> {
+        if self.charge <= self.capacity {
+            return None;
+        }
+        let oldest = self.slots.get(self.oldest)?.key;
+        self.remove(oldest)
+    }
+
+    /// Number of values.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// What the values are charged with.
+    pub(crate) fn charge(&self) -> usize {
+        self.charge
+    }
+
+    fn unlink(&mut self, at: usize) {
+        let Slot { newer, older, .. } = self.slots[at];
+        match self.slots.get_mut(newer) {
+            Some(slot) => slot.older = older,
+            None => self.newest = older,
+        }
+        match self.slots.get_mut(older) {
+            Some(slot) => slot.newer = newer,
+            None => self.oldest = newer,
+        }
+    }
+
+    fn link_newest(&mut self, at: usize) {
+        let before = mem::replace(&mut self.newest, at);
+        match self.slots.get_mut(before) {
+            Some(slot) => slot.newer = at,
+            None => self.oldest = at,
+        }
+        self.slots[at].newer = NONE;
+        self.slots[at].older = before;
+    }
+}
+
+impl<K, V> fmt::Debug for Lru<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Lru");
+        shown.field("len", &self.table.len()).field("charge", &self.charge);
+        shown.field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[path = "lru_tests.rs"]
+mod tests;
