@@ -13,11 +13,12 @@ struct Row<'a> {
     remark: &'a str,
 }
 
+fn cells(line: &str) -> Option<[&str; 3]> {
+    let inner = line.strip_prefix("| ")?.strip_suffix('|')?;
+    inner.split('|').map(str::trim).collect::<Vec<_>>().try_into().ok()
+}
+
 fn rows(text: &str) -> Vec<Row<'_>> {
-    let cells = |line: &'_ str| -> Option<[&'_ str; 3]> {
-        let inner = line.strip_prefix("| ")?.strip_suffix('|')?;
-        inner.split('|').map(str::trim).collect::<Vec<_>>().try_into().ok()
-    };
     text.lines()
         .filter_map(cells)
         .filter(|[theirs, ..]| *theirs != "LevelDB")

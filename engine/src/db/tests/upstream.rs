@@ -2,12 +2,15 @@
 //!
 //! Source: LevelDB `db/corruption_test.cc`, `db/recovery_test.cc`, `db/db_test.cc`, `issues/`.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{TestDb, has_extension, options, read_file, write_file};
 use crate::db::Snapshot;
 use crate::env::Env as _;
 use crate::env::posix::PosixEnv;
+use crate::key::Comparator;
 use crate::options::{Options, ReadOptions, RecoveryPolicy};
 use crate::record::BLOCK_SIZE;
 
@@ -137,15 +140,16 @@ fn issue_200() {
     }
 }
 
+type Model = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// `issues/issue320_test.cc`: gets and scans of old snapshots stay what they were, through 10 000
 /// random puts and deletes (LevelDB: 200 000).
 #[test]
 fn issue_320() {
     let test = TestDb::with(Options { write_buffer_size: 64 << 10, ..options() });
     let mut random = Random(320);
-    let mut model: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    let mut kept: Vec<Option<(Snapshot, BTreeMap<Vec<u8>, Vec<u8>>)>> =
-        (0..10).map(|_| None).collect();
+    let mut model = Model::new();
+    let mut kept: Vec<Option<(Snapshot, Model)>> = (0..10).map(|_| None).collect();
     for step in 0..10_000 {
         let key = random.below(1000).to_string().into_bytes();
         assert_eq!(test.db().get(&key).unwrap().as_deref(), model.get(&key).map(Vec::as_slice));
@@ -173,4 +177,71 @@ fn issue_320() {
         }
         kept[place] = Some((test.db().snapshot().unwrap(), model.clone()));
     }
+}
+
+/// Orders keys of the form `[n]` by their number, decimal or hexadecimal.
+#[derive(Debug)]
+struct NumberComparator;
+
+impl NumberComparator {
+    fn number(key: &[u8]) -> u64 {
+        let text = str::from_utf8(key).unwrap();
+        let digits = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap();
+        match digits.strip_prefix("0x") {
+            Some(hexadecimal) => u64::from_str_radix(hexadecimal, 16).unwrap(),
+            None => digits.parse().unwrap(),
+        }
+    }
+}
+
+impl Comparator for NumberComparator {
+    fn name(&self) -> &'static str {
+        "test.NumberComparator"
+    }
+
+    fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+        Self::number(a).cmp(&Self::number(b))
+    }
+
+    fn find_shortest_separator(&self, start: &mut Vec<u8>, limit: &[u8]) {
+        assert!(Self::number(start) < Self::number(limit));
+    }
+
+    fn find_short_successor(&self, key: &mut Vec<u8>) {
+        Self::number(key);
+    }
+}
+
+/// `DBTest.CustomComparator`: keys that the comparator calls equal are one key, in the memtable and
+/// in tables alike.
+#[test]
+fn custom_comparator() {
+    let comparator = Arc::new(NumberComparator);
+    let mut test = TestDb::with(Options { comparator, write_buffer_size: 4 << 10, ..options() });
+    test.put("[10]", "ten");
+    test.put("[0x14]", "twenty");
+    for _ in 0..2 {
+        for (key, value) in
+            [("[10]", "ten"), ("[0xa]", "ten"), ("[20]", "twenty"), ("[0x14]", "twenty")]
+        {
+            assert_eq!(test.get(key), value, "{key}");
+        }
+        for key in ["[15]", "[0xf]"] {
+            assert_eq!(test.get(key), "NOT_FOUND", "{key}");
+        }
+        test.db().flush().unwrap();
+    }
+    for run in 0..2 {
+        for number in 0..1000 {
+            let key = format!("[{}]", number * 10);
+            test.put(&key, &key);
+        }
+        assert!(test.level0_tables() > 2, "{run}");
+        test.reopen();
+    }
+    let mut iter = test.db().iter().unwrap();
+    iter.seek(b"[0x1f3]");
+    assert_eq!(iter.key(), b"[500]");
+    iter.seek_to_last();
+    assert_eq!(iter.key(), b"[9990]");
 }
