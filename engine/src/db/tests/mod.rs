@@ -10,6 +10,7 @@ mod golden;
 mod iterators;
 mod randomized;
 mod recovery;
+mod upstream;
 
 use std::path::{Path, PathBuf};
 
