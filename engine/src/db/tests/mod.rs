@@ -8,6 +8,7 @@ mod faulty_env;
 mod golden;
 mod iterators;
 mod randomized;
+mod ranges;
 mod recovery;
 
 use std::path::{Path, PathBuf};
