@@ -111,6 +111,8 @@ pub struct Opened {
     pub last_sequence: u64,
     /// Scheduling point at which `open` returned.
     pub point: u64,
+    /// The error that ended the showing of entries. No fault strikes while they are shown.
+    pub unreadable: Option<String>,
 }
 
 /// One client call of which only the outcome counts.
@@ -124,6 +126,15 @@ pub struct Outcome {
     pub invoked: u64,
     /// Scheduling point of the answer.
     pub returned: u64,
+}
+
+/// A call to a log that failed outside of recovery, `resume` and `close`.
+#[derive(Clone, Debug)]
+pub struct LogFailure {
+    /// Scheduling point at which the engine was told.
+    pub point: u64,
+    /// The call, as reports name it.
+    pub what: String,
 }
 
 /// Calls of clients beside writes and reads.
@@ -157,6 +168,8 @@ pub struct History {
     pub reads: Vec<Read>,
     /// Calls of this incarnation, in order of their answers.
     pub outcomes: Vec<Outcome>,
+    /// Appends, syncs and closes of logs that failed in this incarnation, in order.
+    pub log_failures: Vec<LogFailure>,
     /// What the last open showed.
     pub opened: Opened,
     /// Incarnations started so far, less one.
@@ -177,6 +190,7 @@ impl History {
             synced_sequence: 0,
             reads: Vec::new(),
             outcomes: Vec::new(),
+            log_failures: Vec::new(),
             opened: Opened::default(),
             incarnation: 0,
         }
@@ -187,6 +201,7 @@ impl History {
         self.acknowledged.clear();
         self.reads.clear();
         self.outcomes.clear();
+        self.log_failures.clear();
         self.opened = Opened::default();
         self.incarnation = number;
     }

@@ -71,7 +71,9 @@ pub(crate) fn main() {
     let Ok(db) = noted(Call::Open, || Db::open(SimEnv::default(), DATABASE, options())) else {
         return;
     };
-    show(&db);
+    if !show(&db) {
+        return;
+    }
     phase(Phase::Run);
     // Borrowed, not counted: a crash would never give the count back.
     let is_custom = with_world(|world| match &world.workload {
@@ -108,8 +110,9 @@ fn work_as_planned(db: &Db<SimEnv>) {
     }
 }
 
-/// Shows the harness every live entry, and lets it judge. Ends the process if a promise is broken.
-fn show(db: &Db<SimEnv>) {
+/// Shows the harness every live entry, and lets it judge. Ends the process if a promise is broken;
+/// false if an entry cannot be read, which is judged when the process has ended.
+fn show(db: &Db<SimEnv>) -> bool {
     {
         let _outside = Outside::enter();
         with_world(|world| {
@@ -130,18 +133,20 @@ fn show(db: &Db<SimEnv>) {
             let mut history = world.history.borrow_mut();
             history.opened.last_sequence = last_sequence;
             world.is_looking.set(false);
-            // A table that cannot be read is for the reads that follow to report.
-            if visited.is_ok() {
-                let mut probes = world.probes.get();
-                let mut judge = world.judge.borrow_mut();
-                let kept = judge.after_open(&world.plan, &mut history, &mut probes, false);
-                world.probes.set(probes);
-                drop(judge);
-                drop(history);
-                if !kept {
-                    kernel.crash();
-                }
+            if let Err(error) = visited {
+                history.opened.unreadable = Some(error.to_string());
+                return false;
             }
-        });
-    });
+            let mut probes = world.probes.get();
+            let mut judge = world.judge.borrow_mut();
+            let kept = judge.after_open(&world.plan, &mut history, &mut probes, false);
+            world.probes.set(probes);
+            drop(judge);
+            drop(history);
+            if !kept {
+                kernel.crash();
+            }
+            true
+        })
+    })
 }

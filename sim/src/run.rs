@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::checker::{Checker, Ending, Image, Violation};
-use crate::disk::{Disk, POSIX_WEAK};
+use crate::disk::{self, Disk, POSIX_WEAK};
 use crate::engine_events;
 use crate::fault::{FaultKind, FaultPlan, Phase};
 use crate::history::Call;
@@ -27,11 +27,17 @@ const SLICE: u64 = 512;
 
 /// How a run is carried out, apart from what it does.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that have nothing to do with each other"
+)]
 pub struct Mode {
     /// Keep every event in words, and the disk before and after each crash.
     pub keep_events: bool,
     /// Record the schedule.
     pub record_schedule: bool,
+    /// Keep what the disk holds whenever no process runs on it.
+    pub keep_images: bool,
     /// Follow this schedule instead of the plan's policy.
     pub schedule: Option<Vec<Decision>>,
     /// Plant a bug in the harness: syncs return Ok and do nothing.
@@ -101,6 +107,9 @@ pub struct Verdict {
     pub disks: Vec<DiskAtCrash>,
     /// The schedule, if asked for.
     pub schedule: Vec<Decision>,
+    /// What the disk held before each incarnation, and last of all at the end of the run, if asked
+    /// for.
+    pub images: Vec<disk::Image>,
 }
 
 /// The disk around a crash, for reports.
@@ -191,6 +200,7 @@ impl Runner {
             kernel: Rc::clone(&self.kernel),
             host: mode.host,
             keep: mode.keep_events,
+            keep_images: mode.keep_images,
             verdict: Verdict::default(),
             world,
         };
@@ -206,6 +216,7 @@ struct Run {
     world: World,
     host: Host,
     keep: bool,
+    keep_images: bool,
     verdict: Verdict,
 }
 
@@ -218,6 +229,7 @@ impl Run {
         let most = planned.len() as u32 + SPARE_INCARNATIONS;
         let mut clean_closes = 0;
         for number in 0..most {
+            self.keep_image();
             let world = &self.world;
             world.begin_incarnation(number, planned.get(number as usize).copied());
             // The last incarnations show what is there with no fault in the way.
@@ -241,7 +253,14 @@ impl Run {
                 break;
             }
         }
+        self.keep_image();
         self.finish()
+    }
+
+    fn keep_image(&mut self) {
+        if self.keep_images {
+            self.verdict.images.push(self.world.disk.borrow().image());
+        }
     }
 
     /// Runs one process to its end.

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `state` (what is shared, and under which lock), `queue` (who writes next),
 //! `make_room` and `write` (one group, step by step), `background` and `flush` (memtable to table),
-//! `open` and `replay` (recovery), `resume`, `close`.
+//! `open`, `create` and `replay` (recovery), `resume`, `close`.
 //!
 //! Source: LevelDB `include/leveldb/db.h`. Differs: every call takes `&self` on a handle that is
 //! cheap to clone; snapshots and iterators own what they need; `write` returns a sequence number;
@@ -10,6 +10,7 @@
 
 mod background;
 mod close;
+mod create;
 mod entries;
 mod flush;
 mod iter;

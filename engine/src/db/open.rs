@@ -1,8 +1,7 @@
 //! Opening a database: from a directory to an [`Inner`] that serves.
 //!
 //! ```text
-//! directory -> LOCK -> new database, if there is none: its directory's name in the parent,
-//!                      MANIFEST-000001, directory, CURRENT, directory
+//! directory -> LOCK -> new database, if there is none (see `create`)
 //!           -> CURRENT and MANIFEST -> logs to level-0 tables -> `lost` -> new log -> directory
 //!           -> new MANIFEST -> directory -> CURRENT -> directory -> obsolete files
 //! ```
@@ -12,13 +11,15 @@
 //! opened again as if this open had never been; after it, all that was recovered is durable in
 //! bytes that this incarnation wrote. An open that dropped anything removes nothing.
 //!
-//! Source: LevelDB `DB::Open`, `DBImpl::{NewDB, Recover}`. Differs: as the rules above say; a
-//! database whose CURRENT is gone is refused instead of being overwritten.
+//! Source: LevelDB `DB::Open`, `DBImpl::Recover`. Differs: as the rules above say.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::create::{
+    CREATION_MANIFEST, create_database, ensure_directory, is_new_database, make_name_durable,
+};
 use super::flush::TableMaker;
 use super::lost::Lost;
 use super::queue::CommitQueue;
@@ -29,7 +30,7 @@ use crate::batch::WriteBatch;
 use crate::env::{Atomic, Condvar, Env, FileLock, Mutex, Threads};
 use crate::error::{Defect, Error, Result};
 use crate::filename::{
-    FileKind, FileNumber, current_file_name, legacy_table_file_name, lock_file_name, log_file_name,
+    FileKind, FileNumber, legacy_table_file_name, lock_file_name, log_file_name,
     manifest_file_name, parse_file_name, table_file_name,
 };
 use crate::key::InternalKeyComparator;
@@ -38,33 +39,50 @@ use crate::options::{Options, RecoveryPolicy};
 use crate::record::Writer;
 use crate::table_cache::TableCache;
 use crate::version::edit::VersionEdit;
-use crate::version::{Manifest, Recovered, VersionSet, recover, switch_current};
+use crate::version::{Recovered, VersionSet, recover, switch_current};
 
 /// The most that an open may start counting from; far from where the counter would overflow.
 const FILE_NUMBER_MAX: FileNumber = 1 << 62;
 
 /// The files of a database's directory, by their names.
-struct Listing(BTreeSet<FileKind>);
+pub(super) struct Listing {
+    kinds: BTreeSet<FileKind>,
+    /// Whether there is anything whose name is not that of a database's file.
+    has_others: bool,
+}
 
 impl Listing {
     fn read<E: Env>(env: &E, dir: &Path) -> Result<Self> {
         let names = env.list(dir)?;
-        Ok(Listing(names.iter().filter_map(|name| parse_file_name(name)).collect()))
+        let kinds: Vec<_> = names.iter().map(|name| parse_file_name(name)).collect();
+        let has_others = kinds.contains(&None);
+        Ok(Listing { kinds: kinds.into_iter().flatten().collect(), has_others })
+    }
+
+    /// A file of a kind, if there is one.
+    pub(super) fn find(&self, is_sought: impl Fn(&FileKind) -> bool) -> Option<FileKind> {
+        self.kinds.iter().copied().find(is_sought)
+    }
+
+    /// Whether LOCK is all there is.
+    pub(super) fn is_lock_alone(&self) -> bool {
+        !self.has_others && self.find(|kind| *kind != FileKind::Lock).is_none()
     }
 
     fn has_table(&self, number: FileNumber) -> bool {
-        self.0.contains(&FileKind::Table(number)) || self.0.contains(&FileKind::LegacyTable(number))
+        self.kinds.contains(&FileKind::Table(number))
+            || self.kinds.contains(&FileKind::LegacyTable(number))
     }
 
     fn logs(&self) -> impl Iterator<Item = FileNumber> {
-        self.0.iter().filter_map(|kind| match kind {
+        self.kinds.iter().filter_map(|kind| match kind {
             FileKind::Log(number) => Some(*number),
             _ => None,
         })
     }
 
     fn last_number(&self) -> FileNumber {
-        self.0.iter().filter_map(|kind| kind.number()).max().unwrap_or(0)
+        self.kinds.iter().filter_map(|kind| kind.number()).max().unwrap_or(0)
     }
 }
 
@@ -73,104 +91,16 @@ pub(super) fn open<E: Env>(env: E, dir: PathBuf, options: Options) -> Result<Inn
     let options = options.clipped();
     let order = InternalKeyComparator::new(Arc::clone(&options.comparator));
     let is_created = ensure_directory(&env, &dir, &options)?;
-    let lock = env.lock(&lock_file_name(&dir))?;
+    let mut lock = env.lock(&lock_file_name(&dir))?;
     tracing::debug!(target: "faultline", dir = %dir.display(), "locked");
     let listing = Listing::read(&env, &dir)?;
     let is_new = is_new_database(&env, &dir, &options, &listing)?;
     if is_new {
-        sync_parent(&env, &dir, is_created)?;
-        create_database(&env, &dir, &order)?;
+        lock = make_name_durable(&env, &dir, lock, is_created, &listing)?;
+        create_database(&env, &dir, &order, &listing)?;
     }
     let mut report = RecoveryReport { is_new, ..RecoveryReport::default() };
     Recovery { env, dir, options, order, listing }.run(lock, &mut report)
-}
-
-/// Makes sure that the directory is there. Whether it was made just now.
-fn ensure_directory<E: Env>(env: &E, dir: &Path, options: &Options) -> Result<bool> {
-    if env.exists(dir)? {
-        return Ok(false);
-    }
-    if !options.create_if_missing {
-        return Err(does_not_exist(dir));
-    }
-    env.create_dir(dir)?;
-    Ok(true)
-}
-
-fn does_not_exist(dir: &Path) -> Error {
-    let dir = dir.display();
-    Error::invalid(format!("{dir}: does not exist (create_if_missing is false)"))
-}
-
-/// Whether there is no database here and one is to be made.
-fn is_new_database<E: Env>(
-    env: &E,
-    dir: &Path,
-    options: &Options,
-    listing: &Listing,
-) -> Result<bool> {
-    let current = current_file_name(dir);
-    if env.exists(&current)? {
-        if options.error_if_exists {
-            let dir = dir.display();
-            return Err(Error::invalid(format!("{dir}: exists (error_if_exists is true)")));
-        }
-        return Ok(false);
-    }
-    let is_of_a_database = |kind: &&FileKind| match kind {
-        // All that an interrupted creation leaves, and nothing was ever acknowledged in it.
-        FileKind::Manifest(number) => *number != CREATION_MANIFEST,
-        FileKind::Log(_) | FileKind::Table(_) | FileKind::LegacyTable(_) => true,
-        FileKind::Temp(_)
-        | FileKind::Current
-        | FileKind::Lock
-        | FileKind::InfoLog
-        | FileKind::OldInfoLog => false,
-    };
-    if let Some(found) = listing.0.iter().find(is_of_a_database) {
-        let words = format!(
-            "is missing although files of a database are there ({found:?}, for one); \
-             nothing was changed"
-        );
-        return Err(Error::corruption(current, 0, Defect::Other(words.into())));
-    }
-    if options.create_if_missing { Ok(true) } else { Err(does_not_exist(dir)) }
-}
-
-/// Makes the directory's own name durable, before anything in it can be acknowledged.
-fn sync_parent<E: Env>(env: &E, dir: &Path, is_created: bool) -> Result<()> {
-    let parent = match dir.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
-        Some(parent) => parent,
-        // The root of the file system has no name to lose.
-        None => return Ok(()),
-    };
-    let synced = env.sync_dir(parent);
-    if synced.is_err() && is_created {
-        // The next sync of the parent could succeed without this name in it. So let the next open
-        // make a new one. Best effort.
-        drop(env.remove(&lock_file_name(dir)));
-        drop(env.remove_dir(dir));
-    }
-    synced
-}
-
-/// The MANIFEST that a creation writes; the open that follows replaces it.
-const CREATION_MANIFEST: FileNumber = 1;
-
-/// Writes the files of an empty database.
-fn create_database<E: Env>(env: &E, dir: &Path, order: &InternalKeyComparator) -> Result<()> {
-    tracing::info!(target: "faultline", dir = %dir.display(), "creating a database");
-    let edit = VersionEdit {
-        comparator: Some(order.user().name().as_bytes().to_vec()),
-        log_number: Some(0),
-        next_file_number: Some(2),
-        last_sequence: Some(0),
-        ..VersionEdit::new()
-    };
-    Manifest::create(env, dir, CREATION_MANIFEST, &[&edit])?.close()?;
-    env.sync_dir(dir)?;
-    switch_current(env, dir, CREATION_MANIFEST).map_err(|(error, _)| error)
 }
 
 /// What every step of a recovery needs.
@@ -353,7 +283,7 @@ impl Evidence {
                 kept_in: None,
             },
         ));
-        for kind in &recovery.listing.0 {
+        for kind in &recovery.listing.kinds {
             match kind {
                 FileKind::Table(number) if unknown(*number) => {
                     evidence.tables.push(table_file_name(dir, *number));

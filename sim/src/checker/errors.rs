@@ -1,4 +1,7 @@
 //! Promise 5: after a fatal error nothing is acknowledged until `resume` or a reopen.
+//!
+//! An error is fatal when a client was told so, and also when the disk failed a call to a log and
+//! nobody was told.
 
 use super::{AfterEnd, Checker, Ending, Violation};
 use crate::history::{Call, Outcome};
@@ -28,30 +31,39 @@ impl Checker for Errors {
                 return unprovoked(end.point, "the database was not closed with Ok");
             }
         }
-        let first_fatal = outcomes.iter().find(|outcome| is_fatal(outcome));
-        let Some(first_fatal) = first_fatal else { return Ok(()) };
-        for (index, outcome) in outcomes.iter().enumerate() {
+        let told = outcomes.iter().filter(|outcome| is_fatal(outcome)).map(|outcome| Fatal {
+            since: outcome.invoked,
+            known: outcome.returned,
+            what: outcome.error.as_deref().unwrap_or_default(),
+        });
+        let met = end.history.log_failures.iter().map(|failure| Fatal {
+            since: failure.point,
+            known: failure.point,
+            what: &failure.what,
+        });
+        let fatals: Vec<_> = told.chain(met).collect();
+        let Some(first) = fatals.iter().map(|fatal| fatal.known).min() else { return Ok(()) };
+        for outcome in outcomes {
             let Call::Write { batch } = outcome.call else { continue };
-            if outcome.error.is_some() || outcome.invoked < first_fatal.returned {
+            if outcome.error.is_some() || outcome.invoked <= first {
                 continue;
             }
             // The errors that this write came after, less those that a `resume` may have undone.
-            let standing = outcomes[..index].iter().filter(|o| is_fatal(o)).find(|fatal| {
-                fatal.returned < outcome.invoked
+            let standing = fatals.iter().find(|fatal| {
+                fatal.known < outcome.invoked
                     && !outcomes.iter().any(|resume| {
                         resume.call == Call::Resume
                             && resume.error.is_none()
-                            && resume.returned > fatal.invoked
+                            && resume.returned > fatal.since
                             && resume.invoked < outcome.returned
                     })
             });
             if let Some(fatal) = standing {
                 let who = end.plan.batches[batch as usize].writer;
-                let error = fatal.error.as_deref().unwrap_or_default();
                 return Err(Violation {
                     checker: self.name(),
                     promise: "after a fatal error nothing is acknowledged until resume",
-                    expected: format!("an error for writer {who}, as after `{error}`"),
+                    expected: format!("an error for writer {who}, as after `{}`", fatal.what),
                     got: "Ok".to_owned(),
                     point: outcome.returned,
                 });
@@ -59,6 +71,15 @@ impl Checker for Errors {
         }
         Ok(())
     }
+}
+
+/// Something after which writes must be refused.
+struct Fatal<'a> {
+    /// A `resume` that ended before this point has not undone it.
+    since: u64,
+    /// Writes that begin after this point must fail.
+    known: u64,
+    what: &'a str,
 }
 
 fn unprovoked(point: u64, error: &str) -> Result<(), Violation> {

@@ -1,4 +1,4 @@
-//! Promise 6: an open succeeds unless it has a reason not to, and twice is the same as once.
+//! Promise 6: an open succeeds unless it has a reason not to, and what it opened can be read.
 
 use super::{AfterEnd, Checker, Violation};
 use crate::history::Call;
@@ -13,6 +13,16 @@ impl Checker for Recovery {
     }
 
     fn after_end(&mut self, end: &AfterEnd<'_>) -> Result<(), Violation> {
+        let opened = &end.history.opened;
+        if let Some(error) = &opened.unreadable {
+            return Err(Violation {
+                checker: self.name(),
+                promise: "every entry of a database that was opened can be read",
+                expected: "Ok".to_owned(),
+                got: error.clone(),
+                point: opened.point,
+            });
+        }
         let refused = end.history.outcomes.iter().find(|outcome| {
             outcome.call == Call::Open && outcome.error.is_some() && end.faults == 0
         });

@@ -29,7 +29,7 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     let mut missed = 0;
     if args.format == Format::Human {
         say(format!(
-            "{:<34} {:>10}  {:>10}  {:<12} found by",
+            "{:<40} {:>10}  {:>10}  {:<12} found by",
             "mutant", "hits/runs", "first seed", "expected"
         ));
     }
@@ -43,7 +43,7 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
         };
         scratch.remove(mutant)?;
         match row? {
-            None => say(format!("{:<34} applies and compiles", mutant.name)),
+            None => say(format!("{:<40} applies and compiles", mutant.name)),
             Some(row) => {
                 missed += usize::from(!row.is_found(mutant));
                 tell(args.format, mutant, &row);
@@ -105,7 +105,7 @@ fn tell(format: Format, mutant: &Mutant, row: &Row) {
         (_, false) => format!("WRONG CHECKER: {}", by.join(", ")),
     };
     say(format!(
-        "{:<34} {:>10}  {:>10}  {:<12} {verdict}",
+        "{:<40} {:>10}  {:>10}  {:<12} {verdict}",
         mutant.name,
         format!("{}/{}", row.hits, row.runs),
         row.first_seed.map_or("-".to_owned(), |seed| seed.to_string()),

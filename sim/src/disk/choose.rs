@@ -21,7 +21,7 @@ pub struct Fates {
 }
 
 /// Strategies with how often each is taken.
-const WEIGHTS: [(Strategy, u32); 10] = [
+const WEIGHTS: [(Strategy, u32); 11] = [
     (Strategy::AllLost, 1),
     (Strategy::AllKept, 2),
     (Strategy::Prefix, 3),
@@ -29,6 +29,7 @@ const WEIGHTS: [(Strategy, u32); 10] = [
     (Strategy::Independent, 3),
     (Strategy::WholeFiles, 2),
     (Strategy::OmitOne, 2),
+    (Strategy::Hole, 2),
     (Strategy::KeepOne, 2),
     (Strategy::SizesOnly, 2),
     (Strategy::NamesOnly, 1),
@@ -85,6 +86,11 @@ impl Space {
                 self.keep_until(OpId::MAX, versions);
                 let omitted = self.draw_op(pick);
                 self.each_step_of(omitted, |version, from, _| *version = from, versions);
+                self.cut_flights(pick, versions);
+            }
+            Strategy::Hole => {
+                self.keep_until(OpId::MAX, versions);
+                self.make_hole(pick, versions);
                 self.cut_flights(pick, versions);
             }
             Strategy::KeepOne => {
@@ -159,6 +165,24 @@ impl Space {
             self.lower(versions);
         } else {
             self.raise(versions);
+        }
+    }
+
+    /// Takes back a run of sectors in the middle of one file: a page or a few that were not written
+    /// back before others behind them.
+    fn make_hole(&self, pick: &mut dyn Pick, versions: &mut [u32]) {
+        let sectors = self.files.iter().map(|span| span.sectors.1 - span.sectors.0).sum();
+        if sectors == 0 {
+            return;
+        }
+        let (mut nth, count) = (pick.pick(sectors), 1 << pick.pick(7));
+        for (first, end) in self.files.iter().map(|span| span.sectors) {
+            if nth < end - first {
+                let hole = first + nth..end.min(first + nth + count);
+                versions[hole.start as usize..hole.end as usize].fill(0);
+                return;
+            }
+            nth -= end - first;
         }
     }
 

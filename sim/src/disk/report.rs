@@ -69,6 +69,8 @@ pub enum Strategy {
     WholeFiles,
     /// One operation is lost, with what needs it.
     OmitOne,
+    /// A run of sectors in the middle of one file is lost, with what needs them.
+    Hole,
     /// One operation survives, with what it needs.
     KeepOne,
     /// Names and sizes survive, and of the bytes only what they need.

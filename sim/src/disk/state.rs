@@ -325,9 +325,11 @@ impl Disk {
             return;
         }
         let charged = std::mem::take(&mut inode.charged);
-        let gone = inode.durable_links == 0;
+        let (is_directory, is_named) = (inode.kind == Kind::Directory, 0 < inode.durable_links);
         self.used -= u64::from(charged);
-        if gone {
+        // What is pending in a removed directory goes with it: until then its number is taken.
+        let is_touched = is_directory && self.meta.iter().any(|op| op.touches(ino));
+        if !is_named && !is_touched {
             self.clear_inode(ino);
             self.free_inodes.push(ino);
         }

@@ -160,6 +160,7 @@ impl Disk {
     /// Carries the chosen operations out in the durable directories, in time order.
     fn harden_entries(&mut self, wanted: &[bool]) {
         let mut index = 0;
+        let mut unnamed = Vec::new();
         let mut meta = std::mem::take(&mut self.meta);
         meta.retain(|op| {
             let chosen = wanted[index];
@@ -170,12 +171,15 @@ impl Disk {
                     let entries = &mut self.inodes[change.dir.index()].durable;
                     if let Some(old) = entries.set(&self.names, change.name, change.to) {
                         self.inode_mut(old).durable_links -= 1;
-                        self.release(old);
+                        unnamed.push(old);
                     }
                 }
             }
             !chosen
         });
         self.meta = meta;
+        for ino in unnamed {
+            self.release(ino);
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::inject::{Injected, inject};
 use crate::arena::Outside;
 use crate::disk::{Disk, Errno, SyncOutcome, SyncTicket};
 use crate::fault::{FileRole, Operation, Phase};
+use crate::history::LogFailure;
 use crate::kernel::{Kernel, Step, StepKind, with_kernel};
 use crate::probe::Probe;
 use crate::trace::{Lane, Tag};
@@ -138,6 +139,9 @@ pub(super) fn call<B, T>(
                 world.found_full.set(world.found_full.get() + 1);
             }
             note_result(kernel, op, target, result.as_ref().err().copied(), fault);
+            if result.is_err() {
+                world.note_log_failure(kernel, op, target);
+            }
             if moment == Some(Moment::After) {
                 kernel.tell(Lane::Fault, || format!("dies after {op} {}", target.short()));
                 kernel.crash();
@@ -228,6 +232,22 @@ impl World {
         let word = (fault.kind as u64) << 32 | u64::from(fault.draw);
         kernel.with_trace(|trace| trace.note(Tag::Fault, word));
         Some(inject(fault))
+    }
+
+    /// Notes a failure after which the engine must stop all writes. What `resume` writes and closes
+    /// is its own affair: it fails, or has made up for it.
+    fn note_log_failure(&self, kernel: &Kernel, op: FileOp, target: &Target<'_>) {
+        let is_fatal = matches!(op, FileOp::Append | FileOp::Sync | FileOp::Close)
+            && target.role == FileRole::Log
+            && self.phase.get() == Phase::Run
+            && !self.failed_before_resume.borrow().contains_key(&kernel.current());
+        if is_fatal {
+            let what = format!("{op} {}", target.short());
+            self.history
+                .borrow_mut()
+                .log_failures
+                .push(LogFailure { point: kernel.points(), what });
+        }
     }
 
     /// The part of this call in which the planned crash strikes, if this is its call.

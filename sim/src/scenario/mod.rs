@@ -115,8 +115,8 @@ pub struct Workload {
     pub readers: Count,
     /// Rounds of each reader: a snapshot, a few gets, sometimes a scan.
     pub reads: Count,
-    /// Whether writers call `resume` after a background error.
-    pub resume: bool,
+    /// Share of runs whose writers call `resume` after a background error.
+    pub resume: f64,
 }
 
 impl Default for Workload {
@@ -136,7 +136,7 @@ impl Default for Workload {
             syncs: 0.0,
             readers: Count::Exactly(0),
             reads: Count::Exactly(0),
-            resume: false,
+            resume: 0.0,
         }
     }
 }
@@ -317,6 +317,7 @@ impl Spec {
             ("workload.hot", w.hot),
             ("workload.flushes", w.flushes),
             ("workload.syncs", w.syncs),
+            ("workload.resume", w.resume),
             ("crash.in_recovery", self.crash.in_recovery),
             ("crash.in_close", self.crash.in_close),
         ] {

@@ -187,11 +187,13 @@ fn resume(db: &Db<SimEnv>) {
         let failed = failed_batches(world);
         world.failed_before_resume.borrow_mut().insert(caller, failed);
     });
-    if noted(Call::Resume, || db.resume()).is_err() {
-        return;
-    }
+    let resumed = noted(Call::Resume, || db.resume());
     note(|world| {
-        for batch in world.failed_before_resume.borrow_mut().remove(&caller).unwrap_or_default() {
+        let failed = world.failed_before_resume.borrow_mut().remove(&caller).unwrap_or_default();
+        if resumed.is_err() {
+            return;
+        }
+        for batch in failed {
             world.history.borrow_mut().batches[batch as usize].status = Status::Absent;
         }
     });
@@ -228,10 +230,9 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
             note(|world| world.history.borrow_mut().reads.push(read));
             continue;
         }
-        let Ok(snapshot) = db.snapshot() else { return };
-        let at = Read {
+        let at = |sequence| Read {
             reader,
-            sequence: Some(snapshot.sequence()),
+            sequence: Some(sequence),
             key: 0,
             found: None,
             invoked,
@@ -239,9 +240,19 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
             acknowledged,
             by_scan: false,
         };
+        if draw % 8 == 1 {
+            // A cursor without a snapshot shows a moment too, and says which.
+            let Ok(cursor) = db.iter() else { return };
+            let at = at(cursor.sequence());
+            scan(cursor, &at);
+            continue;
+        }
+        let Ok(snapshot) = db.snapshot() else { return };
+        let at = at(snapshot.sequence());
         let options = ReadOptions { snapshot: Some(snapshot), ..ReadOptions::default() };
-        if draw % 4 == 1 {
-            scan(db, &options, &at);
+        if draw % 8 == 5 {
+            let Ok(cursor) = db.iter_with(&options) else { continue };
+            scan(cursor, &at);
             continue;
         }
         for step in 0..3 {
@@ -256,10 +267,9 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
     }
 }
 
-fn scan(db: &Db<SimEnv>, options: &ReadOptions, at: &Read) {
+fn scan(mut cursor: DbIterator, at: &Read) {
     let keys = with_world(|world| world.plan.keys);
     let mut found = note(|_| vec![None; keys as usize]);
-    let Ok(mut cursor) = db.iter_with(options) else { return };
     // Every other scan goes backwards, and turns round once on its way.
     let is_backward = at.invoked % 2 == 1;
     if is_backward {

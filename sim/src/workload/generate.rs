@@ -27,7 +27,7 @@ impl Plan {
             profile: Profile::named(profile).expect("checked when the scenario was read"),
             capacity: spec.disk.capacity.map(|bytes| u64::from(bytes.draw(&mut stream))),
             write_buffer_size: spec.engine.write_buffer_size.draw(&mut stream) as usize,
-            resume: spec.workload.resume,
+            resume: stream.chance(spec.workload.resume),
             batches: Vec::new(),
             ops: Vec::new(),
             writers: Vec::new(),
@@ -83,13 +83,13 @@ impl Plan {
     }
 
     fn draw_crashes(&mut self, spec: &Spec, stream: &mut Stream) {
-        for index in 0..spec.crash.count.draw(stream) {
+        for _ in 0..spec.crash.count.draw(stream) {
             let kind = match spec.crash.kind {
                 CrashKind::Either if stream.below(2) == 0 => CrashKind::Kill,
                 CrashKind::Either => CrashKind::PowerLoss,
                 given => given,
             };
-            let (phase, trigger) = if index > 0 && stream.chance(spec.crash.in_recovery) {
+            let (phase, trigger) = if stream.chance(spec.crash.in_recovery) {
                 (Phase::Recovery, any_call(stream, 24))
             } else if stream.chance(spec.crash.in_close) {
                 (Phase::Close, any_call(stream, 4))

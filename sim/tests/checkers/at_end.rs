@@ -1,7 +1,7 @@
 //! The checkers that look at what clients were told: sequence, reads, errors, liveness, recovery.
 
 use faultline_sim::checker::{Ending, Errors, Liveness, Reads, Recovery, Sequence};
-use faultline_sim::history::{Call, Status};
+use faultline_sim::history::{Call, LogFailure, Status};
 use faultline_sim::kernel::End;
 
 use crate::story::{CLOSED, GAVE_UP, KILLED, POWERLESS, STUCK, Story, fails, passes};
@@ -286,4 +286,34 @@ fn an_open_that_meets_no_fault_succeeds() {
     passes(&judge(&Story { faults: 1, ..story }));
     passes(&judge(&Story::new().called(Call::Open, None, 1, 5)));
     passes(&judge(&Story::new().called(write(0), SYNC_FAILED, 1, 5)));
+}
+
+#[test]
+fn a_failure_of_the_log_counts_although_nobody_was_told() {
+    let close_failed = || {
+        let mut story = Story::new();
+        story.faults = 1;
+        let what = "close 000007.log".to_owned();
+        story.history.log_failures.push(LogFailure { point: 20, what });
+        story
+    };
+    let fatal = "after a fatal error nothing is acknowledged until resume";
+    goes_on(&close_failed().called(write(1), None, 20, 50));
+    goes_wrong(&close_failed().called(write(1), None, 21, 50), 50, fatal);
+    goes_wrong(&close_failed().called(write(1), None, 21, 50), 50, "close 000007.log");
+    goes_on(&close_failed().called(write(1), SYNC_FAILED, 21, 50));
+    goes_on(&close_failed().called(Call::Resume, None, 22, 30).called(write(1), None, 31, 50));
+    let in_vain = close_failed().called(Call::Resume, Some("disk full"), 22, 30);
+    goes_wrong(&in_vain.called(write(1), None, 31, 50), 50, fatal);
+}
+
+#[test]
+fn what_was_opened_can_be_read() {
+    let mut story = Story::new();
+    // Nothing fails while entries are shown, so no fault excuses it.
+    story.faults = 1;
+    passes(&story.judge_end(&mut Recovery));
+    story.history.opened.unreadable = Some("000005.ldb: damaged".to_owned());
+    fails(story.judge_end(&mut Recovery), "recovery", 70, "can be read");
+    fails(story.judge_end(&mut Recovery), "recovery", 70, "got 000005.ldb: damaged");
 }

@@ -98,9 +98,9 @@ fn nothing_at_all_is_4() {
 #[test]
 fn a_replay_shows_what_happened() {
     let folder = Folder::new("trace");
-    let plain = folder.sim(&["replay", "process_kill:1"]).ended(0);
-    let trace = folder.sim(&["replay", "process_kill:1", "--trace"]).ended(0);
-    let schedule = folder.sim(&["replay", "process_kill:1", "--trace", "--schedule"]).ended(0);
+    let plain = folder.sim(&["replay", "process_kill:2"]).ended(0);
+    let trace = folder.sim(&["replay", "process_kill:2", "--trace"]).ended(0);
+    let schedule = folder.sim(&["replay", "process_kill:2", "--trace", "--schedule"]).ended(0);
     for lane in ["client write", "disk   append 000003.log", "engine ", "FAULT  CRASH: "] {
         assert!(trace.out.contains(lane), "no `{lane}` in the trace:\n{}", trace.out);
     }

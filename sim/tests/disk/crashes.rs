@@ -131,6 +131,32 @@ fn a_removed_directory_comes_back_whole_or_not() {
 }
 
 #[test]
+fn what_is_pending_in_a_removed_directory_goes_with_it() {
+    let gone = |disk: &mut Disk| {
+        disk.remove_dir("/d").expect("empty");
+        let ticket = disk.begin_sync_dir("/").expect("the root");
+        disk.finish_sync(ticket, SyncOutcome::Ok);
+    };
+    let again = |disk: &mut Disk| {
+        disk.create_dir("/d").expect("a free name");
+        disk.create("/d/b").expect("a new directory");
+        images(disk)
+    };
+    for profile in PROFILES {
+        let first = again(&mut Disk::new(profile));
+        let mut disk =
+            run(profile, &[Act::CreateDir("/d"), Act::Create("/d/a"), Act::Remove("/d/a")]);
+        gone(&mut disk);
+        let mut used = disk.clone();
+        assert_eq!(again(&mut disk), first);
+        // Nor does any of it come back on a disk that is used again.
+        used.power_loss(&mut Draws(3));
+        used.reset(profile);
+        assert_eq!(again(&mut used), first);
+    }
+}
+
+#[test]
 fn a_report_says_what_became_of_each_operation() {
     let disk = run(
         &EXT4_ORDERED,

@@ -3,6 +3,7 @@
 
 mod basics;
 mod concurrency;
+mod creation;
 mod faults;
 mod faulty_env;
 mod golden;

@@ -56,7 +56,7 @@ fn id_of_name(path: &Path) -> Result<Option<FileId>> {
 
 /// A held lock.
 pub(super) struct PosixLock {
-    // Present until it is dropped; closing it releases the lock.
+    // Present until it is dropped.
     fd: Option<OwnedFd>,
     id: FileId,
 }
@@ -92,6 +92,13 @@ impl PosixLock {
     }
 }
 
+#[cfg(test)]
+impl PosixLock {
+    pub(super) fn copy_descriptor(&self) -> OwnedFd {
+        self.fd.as_ref().expect("held").try_clone().expect("a free descriptor")
+    }
+}
+
 impl FileLock for PosixLock {}
 
 impl Drop for PosixLock {
@@ -99,7 +106,13 @@ impl Drop for PosixLock {
         let mut locked = locked_files();
         // Released before it leaves the table: the next taker in this process must not run into
         // a lock of its own process.
-        drop(self.fd.take());
+        if let Some(fd) = self.fd.take() {
+            // In words, for closing may not be enough: a process that another thread is about to
+            // start holds a copy of the descriptor from its fork to its exec. If this fails, the
+            // close that follows does what it can.
+            let unlock = libc::flock { l_type: libc::F_UNLCK as libc::c_short, ..whole_file() };
+            fcntl(&fd, FcntlArg::F_OFD_SETLK(&unlock)).ok();
+        }
         locked.remove(&self.id);
     }
 }

@@ -50,6 +50,18 @@ fn one_holder_in_this_process() {
 }
 
 #[test]
+fn a_copy_of_the_descriptor_does_not_keep_the_lock() {
+    let (_, dir) = scratch();
+    let path = dir.path().join("LOCK");
+    let held = PosixLock::take(&path).expect("free");
+    // As a process has it that was forked and has not come to its exec.
+    let copy = held.copy_descriptor();
+    drop(held);
+    drop(PosixLock::take(&path).expect("free again"));
+    drop(copy);
+}
+
+#[test]
 fn keeps_leveldb_out_and_is_kept_out_by_it() {
     let (env, dir) = scratch();
     let path = dir.path().join("LOCK");

@@ -1,0 +1,74 @@
+//! What an interrupted creation leaves, and how the next open goes on from it.
+
+use super::faulty_env::{Fault, FaultyEnv};
+use super::{file_names, options, write_file};
+use crate::db::Db;
+use crate::env::Env;
+use crate::error::FileOp;
+
+#[test]
+fn a_creation_leaves_nothing_beside_the_directory() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("db");
+    Db::open(FaultyEnv::new(), &path, options()).unwrap().close().unwrap();
+    assert_eq!(file_names(root.path()), ["db"]);
+}
+
+/// Fails the sync of the parent. The directory goes again, if its removal does not fail too.
+fn fail_parent_sync(env: &FaultyEnv, root: &std::path::Path) {
+    let parent = root.file_name().unwrap().to_str().unwrap().to_owned().leak();
+    env.fail(Fault::NthOf(FileOp::SyncDir, parent, 0), false);
+    Db::open(env.clone(), root.join("db"), options()).unwrap_err();
+    assert!(env.heal().is_some());
+}
+
+#[test]
+fn a_directory_whose_name_was_not_synced_is_taken_back() {
+    let root = tempfile::tempdir().unwrap();
+    fail_parent_sync(&FaultyEnv::new(), root.path());
+    assert!(file_names(root.path()).is_empty());
+}
+
+#[test]
+fn a_directory_that_nobody_vouches_for_is_made_again() {
+    let root = tempfile::tempdir().unwrap();
+    let (path, marker) = (root.path().join("db"), root.path().join("db.creating"));
+    let env = FaultyEnv::new();
+    // As the death of the process between the two would leave it.
+    write_file(&marker, b"");
+    env.create_dir(&path).unwrap();
+    env.fail(Fault::Each(FileOp::RemoveDir, "db"), false);
+    Db::open(env.clone(), &path, options()).unwrap_err();
+    assert!(env.heal().is_some(), "it was to be removed first");
+    Db::open(env.clone(), &path, options()).unwrap().close().unwrap();
+    assert_eq!(file_names(root.path()), ["db"]);
+}
+
+#[test]
+fn a_directory_with_anything_in_it_is_left_as_it_is() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("db");
+    let env = FaultyEnv::new();
+    write_file(&root.path().join("db.creating"), b"");
+    env.create_dir(&path).unwrap();
+    write_file(&path.join("notes.txt"), b"mine");
+    env.fail(Fault::Each(FileOp::RemoveDir, "db"), false);
+    Db::open(env.clone(), &path, options()).unwrap().close().unwrap();
+    assert_eq!(env.heal(), None);
+    assert!(file_names(&path).contains(&"notes.txt".to_owned()));
+}
+
+#[test]
+fn a_second_creation_makes_a_new_first_manifest() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("db");
+    let env = FaultyEnv::new();
+    env.fail(Fault::Each(FileOp::Create, "dbtmp"), false);
+    Db::open(env.clone(), &path, options()).unwrap_err();
+    assert!(file_names(&path).contains(&"MANIFEST-000001".to_owned()));
+    // A file that is only written over keeps its name, which no sync may cover.
+    env.fail(Fault::Each(FileOp::Remove, "MANIFEST-000001"), false);
+    Db::open(env.clone(), &path, options()).unwrap_err();
+    assert!(env.heal().is_some());
+    Db::open(env, &path, options()).unwrap().close().unwrap();
+}
