@@ -12,7 +12,9 @@ mod golden;
 mod iterators;
 mod metrics;
 mod randomized;
+mod ranges;
 mod recovery;
+mod upstream;
 
 use std::path::{Path, PathBuf};
 
