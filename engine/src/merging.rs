@@ -133,8 +133,17 @@ impl MergingIterator {
                         child.next();
                     }
                 }
-                Direction::Backward if child.valid() => child.prev(),
-                Direction::Backward => child.seek_to_last(),
+                Direction::Backward => {
+                    if child.valid() {
+                        child.prev();
+                    } else {
+                        child.seek_to_last();
+                    }
+                    // A memtable grows: what came in since the seek may lie in between.
+                    while child.valid() && self.order.compare(child.key(), &turn).is_ge() {
+                        child.prev();
+                    }
+                }
             }
         }
         self.turn = turn;

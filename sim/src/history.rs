@@ -150,7 +150,16 @@ pub struct LogFailure {
     pub what: String,
 }
 
-/// Calls of clients beside writes and reads.
+/// Something that the engine did to a file that it must leave alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileBreach {
+    /// Scheduling point of the call.
+    pub point: u64,
+    /// What it did to which file.
+    pub what: String,
+}
+
+/// Calls of clients beside writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the engine's methods of these names")]
 pub enum Call {
@@ -158,6 +167,8 @@ pub enum Call {
     Write { batch: u32 },
     Flush,
     Sync,
+    Compact,
+    Read,
     Resume,
     Close,
 }
@@ -188,6 +199,8 @@ pub struct History {
     pub flushes: Vec<Flushed>,
     /// Appends, syncs and closes of logs that failed in this incarnation, in order.
     pub log_failures: Vec<LogFailure>,
+    /// What this incarnation did to files that it must leave alone, in order.
+    pub file_breaches: Vec<FileBreach>,
     /// What the last open showed.
     pub opened: Opened,
     /// Incarnations started so far, less one.
@@ -216,6 +229,7 @@ impl History {
             outcomes: Vec::new(),
             flushes: Vec::new(),
             log_failures: Vec::new(),
+            file_breaches: Vec::new(),
             opened: Opened::default(),
             incarnation: 0,
         }
@@ -228,6 +242,7 @@ impl History {
         self.outcomes.clear();
         self.flushes.clear();
         self.log_failures.clear();
+        self.file_breaches.clear();
         self.opened = Opened::default();
         self.incarnation = number;
     }

@@ -86,6 +86,7 @@ impl Judge {
         history: &History,
         ending: Ending,
         faults_so_far: u64,
+        left_over: &[String],
         point: u64,
     ) {
         if self.violations.is_empty() {
@@ -95,6 +96,7 @@ impl Judge {
                 history,
                 commits: &commits,
                 ending: &ending,
+                left_over,
                 faults: faults_so_far - self.faults_before,
                 point,
             };

@@ -79,7 +79,7 @@ pub fn describe_plan(plan: &Plan) -> String {
         plan.readers.len(),
         plan.policy,
         plan.profile.name,
-        plan.write_buffer_size,
+        plan.engine.write_buffer_size,
         if crashes.is_empty() { "none".to_owned() } else { crashes.join("; ") }
     )
 }

@@ -25,8 +25,8 @@ pub struct Plan {
     pub profile: &'static Profile,
     /// Byte budget of the disk.
     pub capacity: Option<u64>,
-    /// The engine's memtable size, in bytes.
-    pub write_buffer_size: usize,
+    /// The engine's sizes.
+    pub engine: PlannedEngine,
     /// Whether writers call `resume` after a background error.
     pub resume: bool,
     /// The batches of all writers; those of one writer stand together.
@@ -37,10 +37,24 @@ pub struct Plan {
     pub writers: Vec<Range<u32>>,
     /// Rounds of each reader.
     pub readers: Vec<u32>,
+    /// Share of those that sleep between two steps.
+    pub holds: f64,
     /// Different keys.
     pub keys: u32,
     /// The crashes, in order.
     pub crashes: Vec<PlannedCrash>,
+}
+
+/// The options of the engine that a plan decides; see the fields of [`faultline::Options`] of the
+/// same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the engine's options of these names")]
+pub struct PlannedEngine {
+    pub write_buffer_size: usize,
+    pub max_file_size: u64,
+    pub level1_size_max: u64,
+    pub level0_compaction_trigger: usize,
+    pub manifest_size_max: u64,
 }
 
 /// One batch, by its place in [`Plan::batches`].
@@ -65,6 +79,8 @@ pub enum After {
     Flush,
     /// Syncs everything acknowledged.
     Sync,
+    /// Compacts the keys between two, whose numbers these are.
+    Compact([u32; 2]),
 }
 
 /// One operation of a batch.
