@@ -157,8 +157,8 @@ impl World {
         let Some((dir, short)) = name.rsplit_once('/') else { return };
         let read = |other: &str| disk.bytes(&format!("{dir}/{other}")).ok();
         // A log that was created and then given up holds nothing that anybody could need.
-        let is_empty = disk.size(name) == Ok(0);
-        if !is_empty && naive::needs(short, &read) == Ok(true) {
+        let has_bytes = disk.size(name).is_ok_and(|size| size > 0);
+        if has_bytes && naive::needs(short, &read) == Ok(true) {
             let what = format!("{name} is removed, and the MANIFEST needs it");
             self.history.borrow_mut().file_breaches.push(FileBreach { point, what });
         }
