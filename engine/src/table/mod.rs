@@ -44,6 +44,7 @@ mod compression;
 mod filter_block;
 mod filter_policy;
 mod format;
+mod layout;
 mod reader;
 
 pub use block::{Block, BlockIter};
@@ -52,6 +53,7 @@ pub use builder::{TableBuilder, TableOptions};
 pub use compression::Compression;
 pub use filter_policy::{BloomFilter, FilterPolicy};
 pub use format::{BlockHandle, FOOTER_SIZE, TABLE_MAGIC};
+pub use layout::{TableFilters, TableLayout};
 pub use reader::{BlockReads, Table, TableContext, TableIter};
 
 #[cfg(test)]
