@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod codec;
+pub mod compaction;
 pub mod db;
 pub mod env;
 mod error;
