@@ -5,6 +5,7 @@ use std::sync::Arc;
 use faultline::env::Threads as _;
 use faultline::iterator::InternalIterator;
 use faultline::key::ParsedInternalKey;
+use faultline::table::{BloomFilter, Compression};
 use faultline::{Db, Observer, Options, ValueType};
 
 use crate::arena::Outside;
@@ -57,7 +58,8 @@ fn entry(key: &[u8], sequence: u64, value_type: ValueType, value: &[u8]) -> Entr
 }
 
 fn options() -> Options {
-    let write_buffer_size = with_world(|world| world.plan.write_buffer_size);
+    let (write_buffer_size, snappy, filter) =
+        with_world(|world| (world.plan.write_buffer_size, world.plan.snappy, world.plan.filter));
     Options {
         create_if_missing: true,
         write_buffer_size,
@@ -65,6 +67,8 @@ fn options() -> Options {
         level0_compaction_trigger: usize::MAX,
         level0_slowdown_writes_trigger: None,
         level0_stop_writes_trigger: None,
+        compression: if snappy { Compression::Snappy } else { Compression::None },
+        filter_policy: filter.then(|| Arc::new(BloomFilter::new(10)) as _),
         observer: Some(Arc::new(Replayed)),
         ..Options::default()
     }

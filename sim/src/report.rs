@@ -73,13 +73,15 @@ pub fn describe_plan(plan: &Plan) -> String {
         })
         .collect();
     format!(
-        "{} writers, {} batches, {} readers, policy {}, disk {}, memtable {} B, crashes: {}",
+        "{} writers, {} batches, {} readers, policy {}, disk {}, memtable {} B{}{}, crashes: {}",
         plan.writers.len(),
         plan.batches.len(),
         plan.readers.len(),
         plan.policy,
         plan.profile.name,
         plan.write_buffer_size,
+        if plan.snappy { ", Snappy" } else { "" },
+        if plan.filter { ", filters" } else { "" },
         if crashes.is_empty() { "none".to_owned() } else { crashes.join("; ") }
     )
 }

@@ -114,6 +114,8 @@ fn empty_plan() -> Plan {
         profile: &POSIX_WEAK,
         capacity: None,
         write_buffer_size: 4096,
+        snappy: false,
+        filter: false,
         resume: false,
         batches: Vec::new(),
         ops: Vec::new(),

@@ -119,7 +119,8 @@ pub(super) struct Inner<E: Env> {
     pub(super) flush_work: Condvar<E::Threads>,
     /// Told when there may be something to compact or to sweep.
     pub(super) compaction_work: Condvar<E::Threads>,
-    /// Told when a flush, a compaction, a commit or a failure may have changed what somebody waits for.
+    /// Told when a flush, a compaction, a commit or a failure may have changed what somebody waits
+    /// for.
     pub(super) done: Condvar<E::Threads>,
     /// Taken when the database is closed.
     pub(super) lock: Mutex<E::Threads, Option<Box<dyn FileLock>>>,

@@ -114,7 +114,8 @@ pub fn current_contents(number: FileNumber) -> String {
 pub fn parse_current(contents: &[u8]) -> Option<FileNumber> {
     let name = core::str::from_utf8(contents).ok()?.strip_suffix('\n')?;
     match parse(name)? {
-        FileKind::Manifest(number) => Some(number),
+        // No file has number 0.
+        FileKind::Manifest(number) if number > 0 => Some(number),
         _ => None,
     }
 }

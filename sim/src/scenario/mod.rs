@@ -147,11 +147,15 @@ impl Default for Workload {
 pub struct Engine {
     /// Bytes of a memtable before it is switched.
     pub write_buffer_size: Count,
+    /// Share of runs whose tables are compressed with Snappy.
+    pub snappy: f64,
+    /// Share of runs whose tables have bloom filters.
+    pub filter: f64,
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Engine { write_buffer_size: Count::Exactly(4 << 20) }
+        Engine { write_buffer_size: Count::Exactly(4 << 20), snappy: 0.5, filter: 0.5 }
     }
 }
 
@@ -318,6 +322,8 @@ impl Spec {
             ("workload.flushes", w.flushes),
             ("workload.syncs", w.syncs),
             ("workload.resume", w.resume),
+            ("engine.snappy", self.engine.snappy),
+            ("engine.filter", self.engine.filter),
             ("crash.in_recovery", self.crash.in_recovery),
             ("crash.in_close", self.crash.in_close),
         ] {

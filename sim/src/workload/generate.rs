@@ -27,6 +27,8 @@ impl Plan {
             profile: Profile::named(profile).expect("checked when the scenario was read"),
             capacity: spec.disk.capacity.map(|bytes| u64::from(bytes.draw(&mut stream))),
             write_buffer_size: spec.engine.write_buffer_size.draw(&mut stream) as usize,
+            snappy: false,
+            filter: false,
             resume: stream.chance(spec.workload.resume),
             batches: Vec::new(),
             ops: Vec::new(),
@@ -36,6 +38,8 @@ impl Plan {
             crashes: Vec::new(),
         };
         plan.draw_crashes(spec, &mut stream);
+        plan.snappy = stream.chance(spec.engine.snappy);
+        plan.filter = stream.chance(spec.engine.filter);
         plan.draw_clients(&spec.workload, seed);
         plan
     }

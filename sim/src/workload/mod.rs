@@ -27,6 +27,10 @@ pub struct Plan {
     pub capacity: Option<u64>,
     /// The engine's memtable size, in bytes.
     pub write_buffer_size: usize,
+    /// Whether the engine compresses its tables.
+    pub snappy: bool,
+    /// Whether the engine's tables have bloom filters.
+    pub filter: bool,
     /// Whether writers call `resume` after a background error.
     pub resume: bool,
     /// The batches of all writers; those of one writer stand together.

@@ -53,6 +53,8 @@ fn plan() -> Plan {
         profile: &POSIX_WEAK,
         capacity: None,
         write_buffer_size: 4096,
+        snappy: false,
+        filter: false,
         resume: true,
         batches,
         ops,
