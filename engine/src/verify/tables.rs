@@ -54,10 +54,7 @@ impl<E: Env> Scope<'_, E> {
         let Some(walk) = self.check_table(&path, size, last_sequence, report)? else {
             return Ok(());
         };
-        let ends = [
-            ("first", walk.first, &table.smallest),
-            ("last", walk.last, &table.largest),
-        ];
+        let ends = [("first", walk.first, &table.smallest), ("last", walk.last, &table.largest)];
         for (what, found, expected) in ends {
             if walk.is_whole && found.as_ref() != Some(expected) {
                 let shown = |key: &[u8]| key.escape_ascii().to_string();
