@@ -11,7 +11,7 @@
 
 use core::cmp::Ordering;
 use core::fmt;
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -82,6 +82,11 @@ impl Block {
     /// Bytes of the contents.
     pub fn size(&self) -> usize {
         self.contents.len()
+    }
+
+    /// Number of restarts.
+    pub(super) fn restart_count(&self) -> usize {
+        self.restart_count
     }
 
     /// Whether the checksum of the contents was verified.
@@ -169,9 +174,16 @@ impl Block {
         (entry.shared == 0 && key.len() >= TRAILER_SIZE).then_some(key)
     }
 
-    /// The last restart that `is_before` holds for, or the first one. `None` if one is damaged.
-    fn last_restart(&self, is_before: impl Fn(usize) -> Option<bool>) -> Option<usize> {
-        let (mut low, mut high) = (0, self.restart_count.saturating_sub(1));
+    /// The last restart among `from..=to` that `is_before` holds for, or `from`. Those that there
+    /// are not do not count. `None` if one is damaged.
+    #[inline]
+    fn last_restart(
+        &self,
+        (from, to): (usize, usize),
+        is_before: impl Fn(usize) -> Option<bool>,
+    ) -> Option<usize> {
+        let mut high = to.min(self.restart_count.saturating_sub(1));
+        let mut low = from.min(high);
         while low < high {
             let middle = low + (high - low).div_ceil(2);
             if is_before(middle)? {
@@ -238,7 +250,8 @@ impl BlockIter {
         unsafe { Value::new(self.value(), Arc::<Block>::clone(&self.block)) }
     }
 
-    /// Where the entry under the cursor is in the file if its block is not compressed, for messages.
+    /// Where the entry under the cursor is in the file, for messages; exact in a block that is not
+    /// compressed.
     pub fn file_offset(&self) -> u64 {
         self.block.file_offset.saturating_add(to_u64(self.entry_start))
     }
@@ -307,6 +320,25 @@ impl BlockIter {
         true
     }
 
+    /// Moves to the first entry at or after `target`, which is at one of the restarts `among`, or
+    /// behind one of them and in front of the next.
+    pub(super) fn seek_within(&mut self, target: &[u8], among: RangeInclusive<usize>) {
+        if self.is_done() {
+            return;
+        }
+        let block = &*self.block;
+        let is_below = |index| {
+            let key = block.restart_key(index)?;
+            Some(self.comparator.compare(key, target) == Ordering::Less)
+        };
+        let Some(index) = block.last_restart(among.into_inner(), is_below) else {
+            self.fail();
+            return;
+        };
+        self.go_to_restart(index);
+        while self.step() && self.comparator.compare(self.key(), target) == Ordering::Less {}
+    }
+
     /// Whether there is nothing to walk over, or no more.
     fn is_done(&mut self) -> bool {
         if self.failed.is_some() || self.block.restart_count == 0 {
@@ -338,20 +370,7 @@ impl InternalIterator for BlockIter {
     }
 
     fn seek(&mut self, target: &[u8]) {
-        if self.is_done() {
-            return;
-        }
-        let block = &*self.block;
-        let is_below = |index| {
-            let key = block.restart_key(index)?;
-            Some(self.comparator.compare(key, target) == Ordering::Less)
-        };
-        let Some(index) = block.last_restart(is_below) else {
-            self.fail();
-            return;
-        };
-        self.go_to_restart(index);
-        while self.step() && self.comparator.compare(self.key(), target) == Ordering::Less {}
+        self.seek_within(target, 0..=usize::MAX);
     }
 
     #[inline]
@@ -365,7 +384,7 @@ impl InternalIterator for BlockIter {
         let original = self.entry_start;
         let block = &*self.block;
         let is_before = |index| block.restart(index).map(|start| start < original);
-        let index = block.last_restart(is_before);
+        let index = block.last_restart((0, usize::MAX), is_before);
         match index.filter(|&index| is_before(index) == Some(true)) {
             Some(index) => {
                 self.go_to_restart(index);

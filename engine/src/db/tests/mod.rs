@@ -9,6 +9,7 @@ mod faulty_env;
 mod golden;
 mod iterators;
 mod randomized;
+mod ranges;
 mod recovery;
 mod upstream;
 

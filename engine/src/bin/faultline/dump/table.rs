@@ -114,12 +114,11 @@ impl Totals {
             blocks.push((name.escape_ascii().to_string(), at));
         });
         for (name, at) in blocks {
-            match at {
-                Some(at) => output.line(place(at.offset, &block(&name, at)))?,
-                None => {
-                    output.line(place(handle.offset, &format!("DAMAGED: {name} is nowhere")))?
-                }
-            }
+            let line = match at {
+                Some(at) => place(at.offset, &block(&name, at)),
+                None => place(handle.offset, &format!("DAMAGED: {name} is nowhere")),
+            };
+            output.line(line)?;
         }
         output.line(place(handle.offset, &block("metaindex", handle)))?;
         match visited {
