@@ -250,8 +250,8 @@ impl BlockIter {
         unsafe { Value::new(self.value(), Arc::<Block>::clone(&self.block)) }
     }
 
-    /// Where the entry under the cursor is in the file, if the block is not compressed. For
-    /// messages.
+    /// Where the entry under the cursor is in the file, for messages; exact in a block that is not
+    /// compressed.
     pub fn file_offset(&self) -> u64 {
         self.block.file_offset.saturating_add(to_u64(self.entry_start))
     }
