@@ -43,6 +43,8 @@ pub struct BatchState {
     pub returned: u64,
     /// The incarnation that wrote it, from 0.
     pub incarnation: u32,
+    /// Where it stands in a log that was not needed any more, if it had no answer then.
+    pub written_at: Option<u64>,
 }
 
 /// Bytes of a value, by length and hash.
@@ -175,6 +177,9 @@ pub struct History {
     pub acknowledged_sequence: u64,
     /// Everything up to this sequence was synced by a call that returned Ok.
     pub synced_sequence: u64,
+    /// The highest sequence of a log that was not needed any more: all up to it had come into
+    /// tables.
+    pub flushed_sequence: u64,
     /// Reads of this incarnation.
     pub reads: Vec<Read>,
     /// Calls of this incarnation, in order of their answers.
@@ -192,8 +197,13 @@ pub struct History {
 impl History {
     /// Nothing has happened yet.
     pub fn new(plan: &Plan) -> Self {
-        let untouched =
-            BatchState { status: Status::Waiting, invoked: 0, returned: 0, incarnation: 0 };
+        let untouched = BatchState {
+            status: Status::Waiting,
+            invoked: 0,
+            returned: 0,
+            incarnation: 0,
+            written_at: None,
+        };
         History {
             batches: vec![untouched; plan.batches.len()],
             next_batch: plan.writers.iter().map(|batches| batches.start).collect(),
@@ -201,6 +211,7 @@ impl History {
             acknowledged: Vec::new(),
             acknowledged_sequence: 0,
             synced_sequence: 0,
+            flushed_sequence: 0,
             reads: Vec::new(),
             outcomes: Vec::new(),
             flushes: Vec::new(),

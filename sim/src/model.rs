@@ -5,6 +5,7 @@
 //! contents.
 
 use crate::history::{Entry, History, Opened, Status, ValueDigest};
+use crate::omissions::Omissions;
 use crate::workload::{Plan, value_bytes};
 
 /// A batch with its place.
@@ -43,7 +44,7 @@ pub fn commits(plan: &Plan, history: &History) -> Vec<Commit> {
 /// What an open showed, against the commits that were known before it.
 #[derive(Clone, Debug, Default)]
 pub struct Settlement {
-    /// Batches shown whole, in commit order.
+    /// Batches that are there whole, in commit order: shown, but for what a compaction may drop.
     pub present: Vec<Commit>,
     /// Batches without an answer that are among them.
     pub settled: Vec<Commit>,
@@ -55,22 +56,71 @@ pub struct Settlement {
     pub holes: Vec<Commit>,
     /// Acknowledged batches behind everything that was shown.
     pub lost: Vec<Commit>,
-    /// Highest sequence shown.
+    /// Highest sequence that is there.
     pub last: u64,
 }
 
 /// Explains the entries of an open.
+///
+/// An entry may be missing if a compaction could drop it: see [`Omissions`].
 pub fn settle(plan: &Plan, history: &History, opened: &Opened) -> Settlement {
+    let mut placed: Vec<Placed> = commits(plan, history)
+        .into_iter()
+        .map(|commit| Placed { commit, is_answered: true })
+        .collect();
+    let known = placed.len();
+    for batch in unanswered(plan, history) {
+        // Of one that is in no log any more, the log has told where it stands.
+        let Some(sequence) = history.batches[batch as usize].written_at else { continue };
+        let count = plan.batches[batch as usize].ops.len() as u64;
+        let commit = Commit { sequence, count, batch };
+        let is_free = |other: &Placed| {
+            other.commit.end() <= sequence || commit.end() <= other.commit.sequence
+        };
+        if placed[..known].iter().all(is_free) {
+            placed.push(Placed { commit, is_answered: false });
+        }
+    }
+    placed.sort_unstable_by_key(|placed| (placed.commit.sequence, placed.commit.batch));
+    let omissions = Omissions::new(plan, &placed, &opened.entries, history.flushed_sequence);
+    explain(plan, history, &placed, &opened.entries, &omissions)
+}
+
+/// The batches without an answer that `entries` of a log hold whole, with their places.
+pub fn settle_log(plan: &Plan, history: &History, entries: &[Entry]) -> Vec<Commit> {
     let known = commits(plan, history);
-    let mut unanswered: Vec<u32> = history
-        .batches
-        .iter()
-        .enumerate()
+    let placed: Vec<Placed> =
+        known.into_iter().map(|commit| Placed { commit, is_answered: true }).collect();
+    explain(plan, history, &placed, entries, &Omissions::default()).settled
+}
+
+fn unanswered(plan: &Plan, history: &History) -> impl Iterator<Item = u32> {
+    let states = history.batches.iter().enumerate();
+    states
         .filter(|(_, state)| matches!(state.status, Status::InFlight | Status::Failed))
         .map(|(batch, _)| batch as u32)
         .filter(|&batch| !plan.batches[batch as usize].ops.is_empty())
-        .collect();
-    let mut entries: Vec<&Entry> = opened.entries.iter().collect();
+}
+
+/// A batch whose place is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed {
+    pub(crate) commit: Commit,
+    /// Whether its call was answered with Ok, or an open has shown it.
+    pub(crate) is_answered: bool,
+}
+
+fn explain(
+    plan: &Plan,
+    history: &History,
+    placed: &[Placed],
+    entries: &[Entry],
+    omissions: &Omissions,
+) -> Settlement {
+    let is_placed = |batch: &u32| placed.iter().any(|placed| placed.commit.batch == *batch);
+    let mut unanswered: Vec<u32> =
+        unanswered(plan, history).filter(|batch| !is_placed(batch)).collect();
+    let mut entries: Vec<&Entry> = entries.iter().collect();
     entries.sort_unstable_by(|a, b| a.by_sequence(b));
     let mut result = Settlement {
         last: entries.last().map_or(0, |entry| entry.sequence),
@@ -78,69 +128,102 @@ pub fn settle(plan: &Plan, history: &History, opened: &Opened) -> Settlement {
     };
     let mut scratch = Vec::new();
     let mut rest = entries.as_slice();
-    let mut next_known = 0;
+    let mut placed = placed;
     while let Some(first) = rest.first() {
         let sequence = first.sequence;
-        while known.get(next_known).is_some_and(|commit| commit.end() <= sequence) {
-            result.holes.push(known[next_known]);
-            next_known += 1;
+        while let Some((passed, others)) = placed.split_first()
+            && passed.commit.end() <= sequence
+        {
+            placed = others;
+            if omissions.hide(plan, &passed.commit) {
+                result.add_whole(*passed);
+            } else if passed.is_answered {
+                result.holes.push(passed.commit);
+            }
         }
-        let expected = known.get(next_known).filter(|commit| commit.sequence == sequence);
+        let expected = placed.first().filter(|placed| placed.commit.sequence <= sequence);
         let found = match expected {
-            Some(commit) => {
-                next_known += 1;
-                let matched = matching(plan, commit.batch, sequence, rest, &mut scratch);
-                (matched > 0).then_some((*commit, matched, None))
+            Some(&expected) => {
+                placed = &placed[1..];
+                let matched = match_batch(plan, &expected.commit, rest, omissions, &mut scratch);
+                (matched.entries > 0).then_some((expected, matched))
             }
             None => unanswered
                 .iter()
-                .enumerate()
-                .map(|(index, &batch)| {
-                    let matched = matching(plan, batch, sequence, rest, &mut scratch);
+                .map(|&batch| {
                     let count = plan.batches[batch as usize].ops.len() as u64;
-                    (Commit { sequence, count, batch }, matched, Some(index))
+                    let commit = Commit { sequence, count, batch };
+                    let matched = match_batch(plan, &commit, rest, omissions, &mut scratch);
+                    (Placed { commit, is_answered: false }, matched)
                 })
-                .filter(|(_, matched, _)| *matched > 0)
+                .filter(|(_, matched)| matched.entries > 0)
                 // Whole ones before parts, and of those the longest.
-                .max_by_key(|(commit, matched, _)| (*matched == commit.count, *matched)),
+                .max_by_key(|(placed, matched)| {
+                    (matched.operations == placed.commit.count, matched.operations)
+                }),
         };
-        let Some((commit, matched, unanswered_index)) = found else {
+        let Some((batch, matched)) = found else {
             result.strangers.push((*first).clone());
             rest = &rest[1..];
             continue;
         };
-        rest = &rest[matched as usize..];
-        if matched < commit.count {
-            result.partial.push((commit, matched));
+        rest = &rest[matched.entries..];
+        if matched.operations < batch.commit.count {
+            result.partial.push((batch.commit, matched.operations));
         } else {
-            result.present.push(commit);
-            if unanswered_index.is_some() {
-                result.settled.push(commit);
-            }
+            result.add_whole(batch);
         }
-        if let Some(index) = unanswered_index {
-            unanswered.remove(index);
-        }
+        unanswered.retain(|&other| other != batch.commit.batch);
     }
-    result.lost.extend(&known[next_known..]);
+    // Behind everything that was shown: what a compaction dropped, and then what was lost.
+    let hidden = placed.iter().take_while(|p| omissions.hide(plan, &p.commit)).count();
+    for placed in &placed[..hidden] {
+        result.add_whole(*placed);
+        result.last = result.last.max(placed.commit.end() - 1);
+    }
+    let lost = placed[hidden..].iter().filter(|placed| placed.is_answered);
+    result.lost.extend(lost.map(|placed| placed.commit));
     result
 }
 
-/// How many of the first operations of `batch` stand at the front of `entries`, from `sequence` on.
-fn matching(
+impl Settlement {
+    fn add_whole(&mut self, batch: Placed) {
+        self.present.push(batch.commit);
+        if !batch.is_answered {
+            self.settled.push(batch.commit);
+        }
+    }
+}
+
+/// How much of a batch stands at the front of some entries.
+#[derive(Clone, Copy, Debug)]
+struct Matched {
+    /// How many of its first operations are there, or may be missing.
+    operations: u64,
+    /// How many entries they take.
+    entries: usize,
+}
+
+fn match_batch(
     plan: &Plan,
-    batch: u32,
-    sequence: u64,
+    commit: &Commit,
     entries: &[&Entry],
+    omissions: &Omissions,
     scratch: &mut Vec<u8>,
-) -> u64 {
-    let ops = plan.batches[batch as usize].ops.clone();
-    let stands = |(op, (entry, offset)): (u32, (&&Entry, u64))| {
-        entry.sequence == sequence + offset
-            && plan.op_matches(op, &entry.key, entry.value.as_deref(), scratch)
-    };
-    let pairs = ops.zip(entries.iter().zip(0u64..));
-    pairs.map(stands).take_while(|stands| *stands).count() as u64
+) -> Matched {
+    let mut matched = Matched { operations: 0, entries: 0 };
+    let ops = plan.batches[commit.batch as usize].ops.clone();
+    for (op, sequence) in ops.zip(commit.sequence..) {
+        match entries.get(matched.entries).filter(|entry| entry.sequence == sequence) {
+            Some(entry) if plan.op_matches(op, &entry.key, entry.value.as_deref(), scratch) => {
+                matched.entries += 1;
+            }
+            None if omissions.allow(plan, op, sequence) => {}
+            _ => break,
+        }
+        matched.operations += 1;
+    }
+    matched
 }
 
 /// The versions of every key in commit order, for reads.

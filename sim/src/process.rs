@@ -6,7 +6,7 @@ use faultline::env::Threads as _;
 use faultline::iterator::InternalIterator;
 use faultline::key::ParsedInternalKey;
 use faultline::table::{BloomFilter, Compression};
-use faultline::{Db, Observer, Options, ValueType};
+use faultline::{Db, Observer, Options, Result, ValueType};
 
 use crate::arena::Outside;
 use crate::env::SimEnv;
@@ -34,11 +34,11 @@ fn phase(phase: Phase) {
     with_kernel(|kernel| with_world(|world| enter_phase(kernel, world, phase)));
 }
 
-/// Sees what recovery replays, before it is flushed.
+/// Sees what recovery replays, before it is flushed, and what there is at its end.
 #[derive(Debug)]
-struct Replayed;
+struct Onlooker;
 
-impl Observer for Replayed {
+impl Observer for Onlooker {
     fn replayed(&self, log: u64, entries: &mut dyn InternalIterator) {
         entries.seek_to_first();
         while entries.valid() {
@@ -50,6 +50,34 @@ impl Observer for Replayed {
             entries.next();
         }
     }
+
+    fn recovered(&self, entries: Result<&mut dyn InternalIterator>) {
+        looking(true);
+        let shown = entries.and_then(|entries| {
+            entries.seek_to_first();
+            while entries.valid() {
+                let key =
+                    ParsedInternalKey::parse(entries.key()).expect("a table holds whole keys");
+                let outside = Outside::enter();
+                let entry = entry(key.user_key, key.sequence, key.value_type, entries.value());
+                with_world(|world| world.history.borrow_mut().opened.entries.push(entry));
+                drop(outside);
+                entries.next();
+            }
+            entries.status()
+        });
+        let _outside = Outside::enter();
+        if let Err(error) = shown {
+            let words = Some(error.to_string());
+            with_world(|world| world.history.borrow_mut().opened.unreadable = words);
+        }
+        looking(false);
+    }
+}
+
+/// While the harness looks, nothing fails.
+fn looking(is_looking: bool) {
+    with_world(|world| world.is_looking.set(is_looking));
 }
 
 fn entry(key: &[u8], sequence: u64, value_type: ValueType, value: &[u8]) -> Entry {
@@ -63,13 +91,9 @@ fn options() -> Options {
     Options {
         create_if_missing: true,
         write_buffer_size,
-        // The checkers compare entries one for one, and know nothing yet of what a compaction drops.
-        level0_compaction_trigger: usize::MAX,
-        level0_slowdown_writes_trigger: None,
-        level0_stop_writes_trigger: None,
         compression: if snappy { Compression::Snappy } else { Compression::None },
         filter_policy: filter.then(|| Arc::new(BloomFilter::new(10)) as _),
-        observer: Some(Arc::new(Replayed)),
+        observer: Some(Arc::new(Onlooker)),
         ..Options::default()
     }
 }
@@ -118,31 +142,17 @@ fn work_as_planned(db: &Db<SimEnv>) {
     }
 }
 
-/// Shows the harness every live entry, and lets it judge. Ends the process if a promise is broken;
-/// false if an entry cannot be read, which is judged when the process has ended.
+/// Lets the harness judge what the open has shown. Ends the process if a promise is broken; false
+/// if an entry cannot be read, which is judged when the process has ended.
 fn show(db: &Db<SimEnv>) -> bool {
-    {
-        let _outside = Outside::enter();
-        with_world(|world| {
-            let mut history = world.history.borrow_mut();
-            history.opened.point = with_kernel(Kernel::points);
-            world.is_looking.set(true);
-        });
-    }
-    let visited = db.visit_entries(&mut |key, sequence, value_type, value| {
-        let _outside = Outside::enter();
-        let entry = entry(key, sequence, value_type, value);
-        with_world(|world| world.history.borrow_mut().opened.entries.push(entry));
-    });
     let last_sequence = db.last_sequence();
     let _outside = Outside::enter();
     with_kernel(|kernel| {
         with_world(|world| {
             let mut history = world.history.borrow_mut();
             history.opened.last_sequence = last_sequence;
-            world.is_looking.set(false);
-            if let Err(error) = visited {
-                history.opened.unreadable = Some(error.to_string());
+            history.opened.point = with_kernel(Kernel::points);
+            if history.opened.unreadable.is_some() {
                 return false;
             }
             let mut probes = world.probes.get();

@@ -277,6 +277,9 @@ impl Run {
                 world.hit(probe);
             }
         }
+        for log in &image.old_logs {
+            world.note_old_log(&format!("{}/{log}", process::DATABASE));
+        }
         world.judge.borrow_mut().begin_incarnation(image, faults);
         self.kernel.start_process(Limits::NONE, process::main);
         process::enter_phase(&self.kernel, world, Phase::Recovery);

@@ -15,9 +15,11 @@ use std::rc::Rc;
 use crate::checker::Checker;
 use crate::disk::{Disk, Pick};
 use crate::fault::{FaultPlan, Phase};
-use crate::history::History;
+use crate::history::{Entry, History};
 use crate::judge::Judge;
 use crate::kernel::ThreadId;
+use crate::model;
+use crate::naive;
 use crate::probe::{Probe, ProbeSet};
 use crate::rng::{Purpose, Stream};
 use crate::workload::{FaultHook, Plan, PlannedCrash, Workload};
@@ -130,6 +132,26 @@ impl World {
         u64::from(self.faults.borrow().delivered_total())
             + self.found_full.get()
             + self.found_hooked.get()
+    }
+
+    /// Notes what a log holds that is not needed any more. A compaction may drop an entry of it from
+    /// here on; then nothing else tells where a batch without an answer stands.
+    pub fn note_old_log(&self, name: &str) {
+        let disk = self.disk.borrow();
+        let Ok(bytes) = disk.bytes(name) else { return };
+        let mut entries = Vec::new();
+        for batch in naive::decode_log(bytes) {
+            for (operation, sequence) in batch.operations().zip(batch.sequence..) {
+                let value = operation.value.map(Into::into);
+                entries.push(Entry { key: operation.key.into(), sequence, value });
+            }
+        }
+        let mut history = self.history.borrow_mut();
+        let last = entries.iter().map(|entry| entry.sequence).max().unwrap_or(0);
+        history.flushed_sequence = history.flushed_sequence.max(last);
+        for commit in model::settle_log(&self.plan, &history, &entries) {
+            history.batches[commit.batch as usize].written_at = Some(commit.sequence);
+        }
     }
 
     /// Calls `f` with this world as the one that simulated code finds.

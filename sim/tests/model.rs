@@ -98,7 +98,8 @@ fn build(batches: &[Batch], numbers: &[usize]) -> World {
             Fate::Settled => Status::Settled { sequence },
             Fate::Taken(status) | Fate::Gone(status) => status,
         };
-        history.batches[number] = BatchState { status, invoked: 1, returned: 2, incarnation: 0 };
+        history.batches[number] =
+            BatchState { status, invoked: 1, returned: 2, incarnation: 0, written_at: None };
         if !matches!(batch.fate, Fate::Gone(_)) && count > 0 {
             placed.push(Commit { sequence, count, batch: number as u32 });
             next = sequence + count;

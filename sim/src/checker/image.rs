@@ -15,6 +15,8 @@ pub struct Image {
     pub has_several_logs: bool,
     /// Whether a record stands behind something damaged.
     pub has_record_behind_hole: bool,
+    /// The names of logs of which everything has come into tables.
+    pub old_logs: Vec<String>,
     /// What can be recovered; `None` if there is no database, or none that can be read.
     pub recoverable: Option<Recoverable>,
 }
@@ -78,6 +80,7 @@ impl Image {
             has_torn_log: database.logs.iter().any(|log| log.stop != Stop::End),
             has_several_logs: database.logs.iter().filter(with_entries).count() > 1,
             has_record_behind_hole: last.is_some_and(|end| highest_sequence >= end),
+            old_logs: database.old_logs,
             recoverable: Some(found),
         }
     }

@@ -18,8 +18,11 @@ use std::sync::Arc;
 use faultline::env::{Env, FileLock, RandomAccessFile, SequentialFile, WritableFile};
 use faultline::{Error, FileOp, Result};
 
+use crate::arena::Outside;
 use crate::disk::Errno;
+use crate::fault::FileRole;
 use crate::kernel::{SimClock, SimThreads};
+use crate::world::with_world;
 
 use call::{Target, call, simple};
 use files::{SimAppend, SimFile, SimLock};
@@ -116,6 +119,10 @@ impl Env for SimEnv {
 
     fn remove(&self, path: &Path) -> Result<()> {
         let target = Target::of(path);
+        if target.role == FileRole::Log {
+            let _outside = Outside::enter();
+            with_world(|world| world.note_old_log(target.name));
+        }
         simple(FileOp::Remove, &target, |disk| disk.remove(target.name))
             .map_err(|errno| error(errno, path, FileOp::Remove))
     }

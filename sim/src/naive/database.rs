@@ -19,6 +19,8 @@ pub struct Database<'bytes> {
     pub tables: Vec<TableFile<'bytes>>,
     /// The logs that a recovery replays, in order.
     pub logs: Vec<Log<'bytes>>,
+    /// The names of the logs that are there and not needed any more.
+    pub old_logs: Vec<String>,
     /// Highest sequence number in the MANIFEST, the tables and the logs, with all that the bytes
     /// behind a hole show: any record, or first part of one, with a right checksum.
     pub highest_sequence: u64,
@@ -76,6 +78,7 @@ pub fn decode<'bytes>(
         manifest_name,
         tables: manifest.files.iter().map(|file| read_table(file, read)).collect(),
         logs: Vec::new(),
+        old_logs: Vec::new(),
         manifest,
         highest_sequence: last_sequence,
         highest_sequence_by_blocks: last_sequence,
@@ -89,13 +92,19 @@ pub fn decode<'bytes>(
     numbers.sort_unstable();
     let mut expected = None;
     for (number, name) in numbers {
-        if database.manifest.needs_log(number)
-            && let Some(bytes) = read(name)
-        {
+        if !database.manifest.needs_log(number) {
+            database.old_logs.push(name.to_owned());
+        } else if let Some(bytes) = read(name) {
             database.add_log(number, bytes, &mut expected);
         }
     }
     Ok(database)
+}
+
+/// The batches of one log, up to the first thing that is wrong.
+pub fn decode_log(bytes: &[u8]) -> Vec<Batch<'_>> {
+    let decoded = scan(bytes).records.into_iter();
+    decoded.map_while(|record| Batch::decode(record.place, record.payload).ok()).collect()
 }
 
 /// The first sequence number that a log holds which a recovery would replay: what is below it is in
