@@ -114,6 +114,7 @@ fn empty_plan() -> Plan {
         profile: &POSIX_WEAK,
         capacity: None,
         write_buffer_size: 4096,
+        swallow_syncs: false,
         resume: false,
         batches: Vec::new(),
         ops: Vec::new(),

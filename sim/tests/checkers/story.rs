@@ -53,6 +53,7 @@ fn plan() -> Plan {
         profile: &POSIX_WEAK,
         capacity: None,
         write_buffer_size: 4096,
+        swallow_syncs: false,
         resume: true,
         batches,
         ops,
