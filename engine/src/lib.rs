@@ -32,7 +32,7 @@ mod loom_world;
 mod test_files;
 
 pub use batch::WriteBatch;
-pub use db::{Db, DbIterator, RecoveryReport, Snapshot};
+pub use db::{Db, DbEntries, DbIterator, KeyRange, RecoveryReport, Snapshot};
 pub use error::{Corruption, Defect, Error, FileOp, Result};
 pub use key::{SequenceNumber, ValueType};
 pub use options::{Observer, Options, ReadOptions, RecoveryPolicy, WriteOptions};

@@ -4,9 +4,13 @@
 //! forwards and last going backwards. A child's error ends the walk: what it would have yielded is
 //! unknown, so anything further would be a guess.
 //!
+//! The children that stand on an entry are kept in order, so that a step costs one comparison as
+//! long as the same child goes on yielding, and never more than there are children.
+//!
 //! Source: LevelDB `table/merger.cc`. Differs: an error stops the walk at once instead of being
-//! noted for later.
+//! noted for later; LevelDB compares all children at every step.
 
+use core::cmp::Ordering;
 use core::fmt;
 
 use crate::error::{Error, Result};
@@ -25,8 +29,9 @@ enum Direction {
 pub(crate) struct MergingIterator {
     order: InternalKeyComparator,
     children: Vec<Box<dyn InternalIterator>>,
-    // Invariant: the index of a valid child.
-    current: Option<usize>,
+    // Invariant: the indexes of the valid children, that whose entry comes next first; empty once
+    // a child has failed.
+    live: Vec<usize>,
     direction: Direction,
     failed: Option<Error>,
     // The key to which the others are moved when the direction turns; kept for its memory.
@@ -42,7 +47,7 @@ impl MergingIterator {
         MergingIterator {
             order,
             children,
-            current: None,
+            live: Vec::new(),
             direction: Direction::Forward,
             failed: None,
             turn: Vec::new(),
@@ -59,32 +64,57 @@ impl MergingIterator {
         for child in &mut self.children {
             movement(&mut **child);
         }
-        self.select();
+        self.sort();
     }
 
-    /// Makes the first (or, backwards, the last) of the children's entries the current one.
-    fn select(&mut self) {
-        self.current = None;
+    /// Puts all children in order.
+    fn sort(&mut self) {
+        self.live.clear();
         for (index, child) in self.children.iter().enumerate() {
-            if let Err(error) = child.status() {
-                self.failed.get_or_insert(error);
-                self.current = None;
+            if child.valid() {
+                self.live.push(index);
+            } else if let Err(error) = child.status() {
+                self.fail(error);
                 return;
             }
-            if !child.valid() {
-                continue;
-            }
-            let is_better = self.current.is_none_or(|best| {
-                let order = self.order.compare(child.key(), self.children[best].key());
-                match self.direction {
-                    Direction::Forward => order.is_lt(),
-                    Direction::Backward => order.is_ge(),
-                }
-            });
-            if is_better {
-                self.current = Some(index);
-            }
         }
+        let mut live = core::mem::take(&mut self.live);
+        live.sort_unstable_by(|&a, &b| self.compare(a, b));
+        self.live = live;
+    }
+
+    /// Which of two valid children comes first.
+    fn compare(&self, a: usize, b: usize) -> Ordering {
+        let order = self.order.compare(self.children[a].key(), self.children[b].key());
+        let order = order.then(a.cmp(&b));
+        match self.direction {
+            Direction::Forward => order,
+            Direction::Backward => order.reverse(),
+        }
+    }
+
+    /// Puts the first child where it belongs after it has moved.
+    #[inline]
+    fn settle_first(&mut self) {
+        let Some(&first) = self.live.first() else { return };
+        if self.children[first].valid() {
+            let mut at = 0;
+            while let Some(&next) = self.live.get(at + 1)
+                && self.compare(next, first).is_lt()
+            {
+                self.live.swap(at, at + 1);
+                at += 1;
+            }
+        } else if let Err(error) = self.children[first].status() {
+            self.fail(error);
+        } else {
+            self.live.remove(0);
+        }
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.live.clear();
+        self.failed.get_or_insert(error);
     }
 
     /// Moves every child but the current one across the current entry.
@@ -109,16 +139,19 @@ impl MergingIterator {
         }
         self.turn = turn;
         self.direction = direction;
+        self.sort();
     }
 
+    #[inline]
     fn current(&self) -> Option<&dyn InternalIterator> {
-        self.current.map(|index| &*self.children[index])
+        self.live.first().map(|&index| &*self.children[index])
     }
 }
 
 impl InternalIterator for MergingIterator {
+    #[inline]
     fn valid(&self) -> bool {
-        self.failed.is_none() && self.current.is_some()
+        self.failed.is_none() && !self.live.is_empty()
     }
 
     fn seek_to_first(&mut self) {
@@ -134,21 +167,21 @@ impl InternalIterator for MergingIterator {
     }
 
     fn next(&mut self) {
-        let Some(current) = self.current else { return };
+        let Some(&current) = self.live.first() else { return };
         if self.direction == Direction::Backward {
             self.turn(current, Direction::Forward);
         }
         self.children[current].next();
-        self.select();
+        self.settle_first();
     }
 
     fn prev(&mut self) {
-        let Some(current) = self.current else { return };
+        let Some(&current) = self.live.first() else { return };
         if self.direction == Direction::Forward {
             self.turn(current, Direction::Backward);
         }
         self.children[current].prev();
-        self.select();
+        self.settle_first();
     }
 
     fn key(&self) -> &[u8] {

@@ -280,7 +280,7 @@ impl Run {
                     world.disk.borrow_mut().process_death(&mut *chance);
                     self.kernel.tell(Lane::End, || "the process ends".to_owned());
                 }
-                Ending::Returned { closed, left }
+                Ending::Returned { closed, left, leaked: self.kernel.live_blocks() }
             }
             // The judge ended it, over what an open showed: nothing has died.
             End::Crashed if !world.judge.borrow().violations().is_empty() => {

@@ -13,11 +13,15 @@ use core::fmt;
 use crate::env::Env;
 use crate::error::{Defect, Error, Result};
 use crate::iterator::InternalIterator;
-use crate::key::{InternalKeyComparator, ParsedInternalKey, SequenceNumber, ValueType, user_key};
+use crate::key::{
+    InternalKeyComparator, MAX_SEQUENCE, ParsedInternalKey, SequenceNumber, ValueType, user_key,
+};
 use crate::merging::MergingIterator;
 use crate::options::ReadOptions;
 use crate::version::lookup_key;
 
+use super::entries::DbEntries;
+use super::range::KeyRange;
 use super::snapshot::Snapshot;
 use super::state::Inner;
 
@@ -30,13 +34,15 @@ enum Direction {
 /// A cursor over the keys and values of one state of a database, forwards and backwards.
 ///
 /// Not positioned at first; so is one that has run off either end, until the next `seek*`. It owns
-/// all it needs: it may outlive every handle, and what is written later does not show in it. As an
-/// `IntoIterator` it yields what is left from its position, or everything if it has none.
+/// all it needs: it may outlive every handle, and what is written later does not show in it. If it
+/// is of a range, nothing outside of that shows, and the first and the last key are those of the
+/// range. As an `IntoIterator` it yields what is left from its position, or everything if it has
+/// none.
 ///
 /// ```text
-/// let mut iter = db.iter()?;
-/// iter.seek(b"user/");
-/// while iter.valid() && iter.key().starts_with(b"user/") {
+/// let mut iter = db.prefix(b"user/")?;
+/// iter.seek_to_first();
+/// while iter.valid() {
 ///     show(iter.key(), iter.value());
 ///     iter.next();
 /// }
@@ -46,6 +52,7 @@ pub struct DbIterator {
     entries: MergingIterator,
     order: InternalKeyComparator,
     sequence: SequenceNumber,
+    range: KeyRange,
     direction: Direction,
     is_valid: bool,
     is_positioned: bool,
@@ -57,12 +64,14 @@ pub struct DbIterator {
 }
 
 impl<E: Env> Inner<E> {
-    pub(super) fn cursor(&self, options: &ReadOptions) -> Result<DbIterator> {
+    /// A cursor over the keys of `range` in the state that `options` name.
+    pub(super) fn cursor(&self, range: KeyRange, options: &ReadOptions) -> Result<DbIterator> {
         let (view, published) = self.view()?;
         Ok(DbIterator {
             entries: self.merge(&view, options.block_reads())?,
             order: self.order.clone(),
             sequence: options.snapshot.as_ref().map_or(published, Snapshot::sequence),
+            range,
             direction: Direction::Forward,
             is_valid: false,
             is_positioned: false,
@@ -113,23 +122,41 @@ impl DbIterator {
         self.failed.clone().map_or(Ok(()), Err)
     }
 
+    /// The order of keys.
+    pub(super) fn order(&self) -> &InternalKeyComparator {
+        &self.order
+    }
+
     /// Moves to the first key.
     pub fn seek_to_first(&mut self) {
         self.start(Direction::Forward);
-        self.entries.seek_to_first();
+        match &self.range.start {
+            Some(start) => self.entries.seek(&lookup_key(start, self.sequence)),
+            None => self.entries.seek_to_first(),
+        }
         self.find_next(false);
     }
 
     /// Moves to the last key.
     pub fn seek_to_last(&mut self) {
         self.start(Direction::Backward);
-        self.entries.seek_to_last();
+        if let Some(end) = &self.range.end {
+            self.entries.seek(&lookup_key(end, MAX_SEQUENCE));
+        }
+        if self.range.end.is_some() && self.entries.valid() {
+            self.entries.prev();
+        } else {
+            self.entries.seek_to_last();
+        }
         self.find_prev();
     }
 
     /// Moves to the first key at or after `target`.
     pub fn seek(&mut self, target: &[u8]) {
         self.start(Direction::Forward);
+        let start = self.range.start.as_deref().unwrap_or(target);
+        let is_before = self.order.compare_user(target, start).is_lt();
+        let target = if is_before { start } else { target };
         self.entries.seek(&lookup_key(target, self.sequence));
         self.find_next(false);
     }
@@ -193,6 +220,11 @@ impl DbIterator {
                 self.fail(corrupted_key());
                 return;
             };
+            if let Some(end) = &self.range.end
+                && self.order.compare_user(here.user_key, end).is_ge()
+            {
+                return;
+            }
             let is_visible = here.sequence <= self.sequence;
             let is_hidden = skipping && self.order.compare_user(here.user_key, &self.key).is_le();
             if is_visible && !is_hidden {
@@ -222,9 +254,16 @@ impl DbIterator {
                 self.fail(corrupted_key());
                 return;
             };
+            if let Some(start) = &self.range.start
+                && self.order.compare_user(here.user_key, start).is_lt()
+            {
+                break;
+            }
             if here.sequence <= self.sequence {
-                let is_another = self.order.compare_user(here.user_key, &self.key).is_lt();
-                if newest == ValueType::Value && is_another {
+                // Without a value so far there is no key to compare with, and a comparator is
+                // given nothing but keys.
+                let has_value = newest == ValueType::Value;
+                if has_value && self.order.compare_user(here.user_key, &self.key).is_lt() {
                     break;
                 }
                 newest = here.value_type;
@@ -265,31 +304,7 @@ impl IntoIterator for DbIterator {
         if !self.is_positioned {
             self.seek_to_first();
         }
-        DbEntries { iter: self, is_done: false }
-    }
-}
-
-/// The rest of a [`DbIterator`] as pairs of key and value, forwards. An error is the last item.
-#[derive(Debug)]
-pub struct DbEntries {
-    iter: DbIterator,
-    is_done: bool,
-}
-
-impl Iterator for DbEntries {
-    type Item = Result<(Vec<u8>, Vec<u8>)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.iter.valid() {
-            let entry = (self.iter.key().to_vec(), self.iter.value().to_vec());
-            self.iter.next();
-            return Some(Ok(entry));
-        }
-        if self.is_done {
-            return None;
-        }
-        self.is_done = true;
-        self.iter.status().err().map(Err)
+        DbEntries::new(self)
     }
 }
 

@@ -11,6 +11,7 @@
 mod background;
 mod close;
 mod create;
+mod entries;
 mod flush;
 mod iter;
 mod lost;
@@ -18,6 +19,7 @@ mod make_room;
 mod obsolete_files;
 mod open;
 mod queue;
+mod range;
 mod read;
 mod replay;
 mod report;
@@ -28,7 +30,9 @@ mod state;
 mod wake;
 mod write;
 
-pub use iter::{DbEntries, DbIterator};
+pub use entries::DbEntries;
+pub use iter::DbIterator;
+pub use range::KeyRange;
 pub use read::EntryVisitor;
 pub use report::{DroppedBytes, RecoveryReport};
 pub use snapshot::Snapshot;
@@ -42,7 +46,7 @@ use request::Write;
 use crate::batch::WriteBatch;
 use crate::env::Env;
 use crate::env::posix::PosixEnv;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::SequenceNumber;
 use crate::options::{Options, ReadOptions, WriteOptions};
 use crate::table::BlockCacheStats;
@@ -178,7 +182,42 @@ impl<E: Env> Db<E> {
     /// # Errors
     /// As for [`Db::get_with`].
     pub fn iter_with(&self, options: &ReadOptions) -> Result<DbIterator> {
-        self.handle.inner.cursor(options)
+        self.range_with(.., options)
+    }
+
+    /// A cursor over the keys of `range` now, not positioned.
+    pub fn range(&self, range: impl Into<KeyRange>) -> Result<DbIterator> {
+        self.range_with(range, &ReadOptions::default())
+    }
+
+    /// A cursor over the keys of `range` in the state that `options` name, not positioned.
+    ///
+    /// # Errors
+    /// As for [`Db::get_with`].
+    pub fn range_with(
+        &self,
+        range: impl Into<KeyRange>,
+        options: &ReadOptions,
+    ) -> Result<DbIterator> {
+        self.handle.inner.cursor(range.into(), options)
+    }
+
+    /// A cursor over the keys that start with `prefix` now, not positioned.
+    pub fn prefix(&self, prefix: &[u8]) -> Result<DbIterator> {
+        self.prefix_with(prefix, &ReadOptions::default())
+    }
+
+    /// A cursor over the keys that start with `prefix` in the state that `options` name, not
+    /// positioned.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the comparator's order is not plain byte order, in which alone such
+    /// keys are sure to be neighbours; else as for [`Db::get_with`].
+    pub fn prefix_with(&self, prefix: &[u8], options: &ReadOptions) -> Result<DbIterator> {
+        if !self.handle.inner.order.is_bytewise() {
+            return Err(Error::invalid("prefixes need plain byte order"));
+        }
+        self.range_with(KeyRange::of_prefix(prefix), options)
     }
 
     /// The state now, to be read later.

@@ -228,6 +228,11 @@ impl InternalKeyComparator {
         &self.user
     }
 
+    /// Whether user keys are in plain byte order.
+    pub fn is_bytewise(&self) -> bool {
+        self.bytewise
+    }
+
     /// Compares two internal keys.
     #[inline]
     pub fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {

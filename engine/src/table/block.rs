@@ -11,7 +11,7 @@
 
 use core::cmp::Ordering;
 use core::fmt;
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -84,6 +84,11 @@ impl Block {
         self.contents.len()
     }
 
+    /// Number of restarts.
+    pub(super) fn restart_count(&self) -> usize {
+        self.restart_count
+    }
+
     /// Whether the checksum of the contents was verified.
     pub fn is_verified(&self) -> bool {
         self.is_verified
@@ -154,9 +159,16 @@ impl Block {
         (entry.shared == 0 && key.len() >= TRAILER_SIZE).then_some(key)
     }
 
-    /// The last restart that `is_before` holds for, or the first one. `None` if one is damaged.
-    fn last_restart(&self, is_before: impl Fn(usize) -> Option<bool>) -> Option<usize> {
-        let (mut low, mut high) = (0, self.restart_count.saturating_sub(1));
+    /// The last restart among `from..=to` that `is_before` holds for, or `from`. Those that there
+    /// are not do not count. `None` if one is damaged.
+    #[inline]
+    fn last_restart(
+        &self,
+        (from, to): (usize, usize),
+        is_before: impl Fn(usize) -> Option<bool>,
+    ) -> Option<usize> {
+        let mut high = to.min(self.restart_count.saturating_sub(1));
+        let mut low = from.min(high);
         while low < high {
             let middle = low + (high - low).div_ceil(2);
             if is_before(middle)? {
@@ -292,6 +304,25 @@ impl BlockIter {
         true
     }
 
+    /// Moves to the first entry at or after `target`, which is at one of the restarts `among`, or
+    /// behind one of them and in front of the next.
+    pub(super) fn seek_within(&mut self, target: &[u8], among: RangeInclusive<usize>) {
+        if self.is_done() {
+            return;
+        }
+        let block = &*self.block;
+        let is_below = |index| {
+            let key = block.restart_key(index)?;
+            Some(self.comparator.compare(key, target) == Ordering::Less)
+        };
+        let Some(index) = block.last_restart(among.into_inner(), is_below) else {
+            self.fail();
+            return;
+        };
+        self.go_to_restart(index);
+        while self.step() && self.comparator.compare(self.key(), target) == Ordering::Less {}
+    }
+
     /// Whether there is nothing to walk over, or no more.
     fn is_done(&mut self) -> bool {
         if self.failed.is_some() || self.block.restart_count == 0 {
@@ -323,20 +354,7 @@ impl InternalIterator for BlockIter {
     }
 
     fn seek(&mut self, target: &[u8]) {
-        if self.is_done() {
-            return;
-        }
-        let block = &*self.block;
-        let is_below = |index| {
-            let key = block.restart_key(index)?;
-            Some(self.comparator.compare(key, target) == Ordering::Less)
-        };
-        let Some(index) = block.last_restart(is_below) else {
-            self.fail();
-            return;
-        };
-        self.go_to_restart(index);
-        while self.step() && self.comparator.compare(self.key(), target) == Ordering::Less {}
+        self.seek_within(target, 0..=usize::MAX);
     }
 
     #[inline]
@@ -350,7 +368,7 @@ impl InternalIterator for BlockIter {
         let original = self.entry_start;
         let block = &*self.block;
         let is_before = |index| block.restart(index).map(|start| start < original);
-        let index = block.last_restart(is_before);
+        let index = block.last_restart((0, usize::MAX), is_before);
         match index.filter(|&index| is_before(index) == Some(true)) {
             Some(index) => {
                 self.go_to_restart(index);

@@ -12,6 +12,9 @@
 #![deny(clippy::as_conversions, clippy::indexing_slicing)]
 
 /// How blocks are stored. Each block says it of itself, so tables of any kind can be read.
+///
+/// What Snappy makes of a block differs between its versions, and so between LevelDB and this
+/// engine; what a block unfolds to does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Compression {
     /// As they are.

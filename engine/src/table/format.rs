@@ -7,6 +7,7 @@
 
 #![deny(clippy::as_conversions, clippy::indexing_slicing)]
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::compression::{TYPE_NONE, TYPE_SNAPPY, TYPE_ZSTD, unfold_snappy};
@@ -24,6 +25,10 @@ pub const TABLE_MAGIC: u64 = 0xdb47_7524_8b80_fb57;
 
 /// Bytes behind the contents of a block: compression type and checksum.
 pub(super) const TRAILER_SIZE: usize = 5;
+
+/// Blocks up to this size are read onto the stack: most are compressed, and memory for what is read
+/// would be given back at once.
+const ON_STACK_MAX: usize = 4608;
 
 /// Where a block is in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,24 +117,46 @@ impl TableFile<'_> {
         let end = handle.offset.checked_add(handle.size).filter(|&end| end <= end_max);
         let size = end.and_then(|_| usize::try_from(handle.size).ok());
         let size = size.ok_or_else(|| self.corruption(handle.offset, Defect::BadBlockHandle))?;
-        let mut stored = vec![0; size + TRAILER_SIZE];
-        self.read_exactly(handle.offset, &mut stored)?;
-        let corruption = |defect| self.corruption(handle.offset, defect);
-        let trailer = stored.get(size..).and_then(Trailer::decode);
-        let trailer = trailer.ok_or_else(|| corruption(Defect::ChecksumMismatch))?;
-        // The checksum covers the type too.
-        stored.truncate(size + 1);
-        if verify && mask(crc32c(&stored)) != trailer.stored_crc {
-            return Err(corruption(Defect::ChecksumMismatch));
-        }
-        stored.truncate(size);
-        match trailer.compression {
-            TYPE_NONE => Ok(stored),
-            TYPE_SNAPPY => {
-                unfold_snappy(&stored).ok_or_else(|| corruption(Defect::BadCompressedBlock))
+        if let Some(stored) = [0; ON_STACK_MAX].get_mut(..size + TRAILER_SIZE) {
+            let (compression, contents) = self.read_stored(handle.offset, stored, verify)?;
+            self.unfold(handle.offset, compression, contents).map(Cow::into_owned)
+        } else {
+            let mut stored = vec![0; size + TRAILER_SIZE];
+            let (compression, contents) = self.read_stored(handle.offset, &mut stored, verify)?;
+            if let Cow::Owned(unfolded) = self.unfold(handle.offset, compression, contents)? {
+                return Ok(unfolded);
             }
+            stored.truncate(size);
+            Ok(stored)
+        }
+    }
+
+    /// Fills `stored` with the block at `offset`. Returns its compression type and its contents.
+    fn read_stored<'a>(
+        &self,
+        offset: u64,
+        stored: &'a mut [u8],
+        verify: bool,
+    ) -> Result<(u8, &'a [u8])> {
+        self.read_exactly(offset, stored)?;
+        let mismatch = || self.corruption(offset, Defect::ChecksumMismatch);
+        // The checksum covers the type too.
+        let (covered, crc) = stored.split_last_chunk().ok_or_else(mismatch)?;
+        if verify && mask(crc32c(covered)) != u32::from_le_bytes(*crc) {
+            return Err(mismatch());
+        }
+        let (&compression, contents) = covered.split_last().ok_or_else(mismatch)?;
+        Ok((compression, contents))
+    }
+
+    fn unfold<'a>(&self, offset: u64, compression: u8, stored: &'a [u8]) -> Result<Cow<'a, [u8]>> {
+        match compression {
+            TYPE_NONE => Ok(Cow::Borrowed(stored)),
+            TYPE_SNAPPY => unfold_snappy(stored)
+                .map(Cow::Owned)
+                .ok_or_else(|| self.corruption(offset, Defect::BadCompressedBlock)),
             TYPE_ZSTD => Err(Error::NotSupported { path: self.path.into(), op: FileOp::Read }),
-            other => Err(corruption(Defect::UnknownCompression(other))),
+            other => Err(self.corruption(offset, Defect::UnknownCompression(other))),
         }
     }
 
@@ -142,17 +169,5 @@ impl TableFile<'_> {
 
     pub(super) fn corruption(&self, offset: u64, defect: Defect) -> Error {
         Error::corruption(self.path, offset, defect)
-    }
-}
-
-struct Trailer {
-    compression: u8,
-    stored_crc: u32,
-}
-
-impl Trailer {
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut decoder = Decoder::new(bytes);
-        Some(Trailer { compression: decoder.byte()?, stored_crc: decoder.fixed32()? })
     }
 }

@@ -44,6 +44,7 @@ mod compression;
 mod filter_block;
 mod filter_policy;
 mod format;
+mod index_search;
 mod reader;
 
 pub use block::{Block, BlockIter};

@@ -19,6 +19,7 @@ use super::builder::filter_key;
 use super::filter_block::FilterBlock;
 use super::filter_policy::FilterPolicy;
 use super::format::{BlockHandle, Footer, TableFile};
+use super::index_search::IndexSearch;
 use crate::codec::Decoder;
 use crate::env::RandomAccessFile;
 use crate::error::{Defect, Error, Result};
@@ -60,8 +61,11 @@ pub struct Table {
     path: Arc<Path>,
     order: InternalKeyComparator,
     index: Arc<Block>,
+    index_search: Option<IndexSearch>,
     filter: Option<FilterBlock>,
     filter_error: Option<Error>,
+    // Where the metaindex is, behind all data.
+    data_end: u64,
     // With this table's number in it.
     block_cache: Option<(BlockCache, u64)>,
 }
@@ -98,7 +102,19 @@ impl Table {
         let block_cache =
             context.block_cache.clone().map(|cache| (cache.clone(), cache.new_table_number()));
         let order = context.order.clone();
-        Ok(Table { file, size, path, order, index, filter, filter_error, block_cache })
+        let index_search = IndexSearch::new(&index, &order);
+        Ok(Table {
+            file,
+            size,
+            path,
+            order,
+            index,
+            index_search,
+            filter,
+            filter_error,
+            data_end: footer.metaindex.offset,
+            block_cache,
+        })
     }
 
     /// What is wrong with the filters, which are therefore not used.
@@ -115,7 +131,7 @@ impl Table {
     /// the block is compressed in a way that is not read here; that of the file.
     pub fn get(&self, lookup: &[u8], reads: BlockReads) -> Result<Found> {
         let mut index = self.index.iter(self.order.clone());
-        index.seek(lookup);
+        self.seek_index(&mut index, lookup);
         if !index.valid() {
             index.status()?;
             return Ok(Found::Absent);
@@ -159,6 +175,15 @@ impl Table {
         }
     }
 
+    /// About where in the file the first entry at or after `internal_key` is, or would be: the
+    /// offset of its data block, or where data ends. Reads nothing.
+    pub fn approximate_offset_of(&self, internal_key: &[u8]) -> u64 {
+        let mut index = self.index.iter(self.order.clone());
+        self.seek_index(&mut index, internal_key);
+        let handle = if index.valid() { self.handle_at(&index).ok() } else { None };
+        handle.map_or(self.data_end, |handle| handle.offset)
+    }
+
     /// The file, for messages.
     pub fn path(&self) -> &Path {
         &self.path
@@ -166,6 +191,16 @@ impl Table {
 
     fn source(&self) -> TableFile<'_> {
         TableFile { file: &*self.file, size: self.size, path: &self.path }
+    }
+
+    /// Moves to the index entry of the first data block that can have an entry at or behind
+    /// `target`.
+    #[inline]
+    fn seek_index(&self, index: &mut BlockIter, target: &[u8]) {
+        match self.index_search.as_ref().and_then(|search| search.narrow(target)) {
+            Some(among) => index.seek_within(target, among),
+            None => index.seek(target),
+        }
     }
 
     /// The data block at `handle`, from the cache or the file.
@@ -336,7 +371,7 @@ impl InternalIterator for TableIter {
 
     fn seek(&mut self, target: &[u8]) {
         if self.failed.is_none() {
-            self.index.seek(target);
+            self.table.seek_index(&mut self.index, target);
             self.enter_block(|data| data.seek(target));
             self.skip_forward();
         }

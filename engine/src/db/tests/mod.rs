@@ -9,7 +9,9 @@ mod faulty_env;
 mod golden;
 mod iterators;
 mod randomized;
+mod ranges;
 mod recovery;
+mod upstream;
 
 use std::path::{Path, PathBuf};
 

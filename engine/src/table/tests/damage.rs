@@ -145,6 +145,18 @@ fn other_compressions_are_no_damage() {
 }
 
 #[test]
+fn a_size_that_snappy_cannot_unfold_to_takes_no_memory() {
+    // 52 bytes that claim to be 1 GiB, and ones that claim a little more than they can be.
+    for size in [1 << 30, u32::MAX, 52 * 32 + 1] {
+        let mut contents = Vec::new();
+        crate::codec::put_varint32(&mut contents, size);
+        contents.resize(52, 0xfe);
+        let result = read_all(&with_data_block(&contents, 1));
+        assert_eq!(defect_of(result), (0, Defect::BadCompressedBlock), "{size}");
+    }
+}
+
+#[test]
 fn damage_behind_a_right_checksum_is_met_with_an_error() {
     let contents = golden()[..52].to_vec();
     for bit in 0..contents.len() * 8 {

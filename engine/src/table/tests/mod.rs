@@ -1,7 +1,12 @@
 //! Counterparts of LevelDB's `table_test`: the same entries through a block and through a table,
 //! for several restart intervals and two orders, against a sorted list.
 
+mod cached;
 mod damage;
+mod filters;
+mod flips;
+mod golden;
+mod offsets;
 
 use core::cmp::Ordering;
 use core::ops::RangeInclusive;

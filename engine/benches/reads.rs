@@ -1,0 +1,163 @@
+//! Gets and scans of a database of a million small entries, as time per operation.
+//!
+//! The entries are written in order, 16-byte keys and 100-byte values that compress to half, and
+//! read with checksums verified: at random all over the database and within 1 % of it, absent keys,
+//! and from end to end both ways. Each line is the median of five rounds, and the best of them.
+//! Asserts no time: a benchmark is no test.
+//!
+//! `cargo bench -p faultline-engine --bench reads`, with `-- --entries N`, `--only NAME`,
+//! `--filter` or `--plain` (no compression) if need be.
+
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a benchmark runs on the operating system, reads its clock and prints"
+)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use faultline::env::posix::PosixEnv;
+use faultline::table::{BloomFilter, Compression};
+use faultline::{Db, Options, Result, WriteBatch, WriteOptions};
+
+const ROUNDS: usize = 5;
+const GETS: u64 = 200_000;
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// A hundred bytes of which the second half repeats the first.
+    fn value(&mut self) -> [u8; 100] {
+        let mut value = [0; 100];
+        for chunk in value[..50].chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
+        value.copy_within(..50, 50);
+        value
+    }
+}
+
+fn key(number: u64) -> [u8; 16] {
+    let mut key = [b'0'; 16];
+    let mut rest = number;
+    for digit in key.iter_mut().rev() {
+        *digit += u8::try_from(rest % 10).expect("a digit");
+        rest /= 10;
+    }
+    key
+}
+
+fn fill(db: &Db, entries: u64) -> Result<()> {
+    let mut random = Random(301);
+    for first in (0..entries).step_by(100) {
+        let mut batch = WriteBatch::new();
+        for number in first..entries.min(first + 100) {
+            batch.put(&key(number), &random.value())?;
+        }
+        db.write(&batch, &WriteOptions::default())?;
+    }
+    db.flush()
+}
+
+/// What follows a flag on the command line.
+fn argument(flag: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != flag).nth(1)
+}
+
+/// Prints the median time of one operation, of which a round does `count`.
+fn measure(name: &str, count: u64, mut round: impl FnMut() -> Result<u64>) -> Result<()> {
+    if argument("--only").is_some_and(|only| !name.starts_with(&only)) {
+        return Ok(());
+    }
+    let mut times = Vec::new();
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        assert_eq!(round()?, count, "{name} found something else");
+        times.push(start.elapsed().as_secs_f64() * 1e9 / count as f64);
+    }
+    times.sort_by(f64::total_cmp);
+    let (median, best) = (times[ROUNDS / 2], times[0]);
+    println!("{name:<16} {median:>8.1} ns  {:>7.2} M/s   best {best:>8.1} ns", 1e3 / median);
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let entries = argument("--entries").map_or(1_000_000, |n| n.parse().expect("a number"));
+    let dir = tempfile::tempdir().expect("a directory for the database");
+    let options = Options {
+        create_if_missing: true,
+        compression: if has("--plain") { Compression::None } else { Compression::Snappy },
+        filter_policy: has("--filter").then(|| Arc::new(BloomFilter::new(10)) as _),
+        ..Options::default()
+    };
+    let db: Db = Db::open(PosixEnv::new(), dir.path().join("db"), options)?;
+    fill(&db, entries)?;
+
+    let mut random = Random(7);
+    for (name, bound) in [("get", entries), ("get, 1 % hot", (entries / 100).max(1))] {
+        measure(name, GETS, || {
+            let mut found = 0;
+            for _ in 0..GETS {
+                found += u64::from(db.get(&key(random.below(bound)))?.is_some());
+            }
+            Ok(found)
+        })?;
+    }
+    measure("get, absent", GETS, || {
+        let mut absent = 0;
+        for _ in 0..GETS {
+            let mut key = key(random.below(entries)).to_vec();
+            key.push(b'.');
+            absent += u64::from(db.get(&key)?.is_none());
+        }
+        Ok(absent)
+    })?;
+    measure("scan", entries, || {
+        let mut iter = db.iter()?;
+        let mut seen = 0;
+        iter.seek_to_first();
+        while iter.valid() {
+            black_box((iter.key(), iter.value()));
+            seen += 1;
+            iter.next();
+        }
+        iter.status().map(|()| seen)
+    })?;
+    measure("scan backwards", entries, || {
+        let mut iter = db.iter()?;
+        let mut seen = 0;
+        iter.seek_to_last();
+        while iter.valid() {
+            black_box((iter.key(), iter.value()));
+            seen += 1;
+            iter.prev();
+        }
+        iter.status().map(|()| seen)
+    })?;
+    measure("seek", GETS, || {
+        let mut iter = db.iter()?;
+        let mut found = 0;
+        for _ in 0..GETS {
+            iter.seek(&key(random.below(entries)));
+            found += u64::from(iter.valid());
+        }
+        iter.status().map(|()| found)
+    })?;
+    println!("{:?}\n{:?}", db.block_cache_stats(), db.table_cache_stats());
+    db.close()
+}
