@@ -36,6 +36,7 @@ pub mod report;
 pub mod rng;
 pub mod run;
 pub mod scenario;
+pub mod schedule;
 pub mod sweep;
 pub mod token;
 pub mod trace;

@@ -8,11 +8,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::checker::{Checker, Ending, Image, Violation};
-use crate::disk::{self, Disk, POSIX_WEAK};
+use crate::disk::{self, Disk, FileState, POSIX_WEAK};
 use crate::engine_events;
-use crate::fault::{FaultKind, FaultPlan, Phase};
+use crate::fault::{FaultCounts, FaultPlan, Phase};
 use crate::history::Call;
 use crate::host::Host;
+use crate::judge::Shown;
 use crate::kernel::{End, Kernel, Limits};
 use crate::policy::{Decision, Policy, PolicyName, Replay};
 use crate::probe::{Probe, ProbeSet};
@@ -34,46 +35,16 @@ const SLICE: u64 = 512;
 pub struct Mode {
     /// Keep every event in words, and the disk before and after each crash.
     pub keep_events: bool,
+    /// Keep the choices of the scheduler among the events too.
+    pub keep_choices: bool,
     /// Record the schedule.
     pub record_schedule: bool,
     /// Keep what the disk holds whenever no process runs on it.
     pub keep_images: bool,
     /// Follow this schedule instead of the plan's policy.
     pub schedule: Option<Vec<Decision>>,
-    /// Plant a bug in the harness: syncs return Ok and do nothing.
-    pub swallow_syncs: bool,
     /// What drives the kernel. Decides nothing: the trace is the same.
     pub host: Host,
-}
-
-/// Faults delivered, by kind and phase.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FaultCounts(Vec<[u64; Phase::ALL.len()]>);
-
-impl FaultCounts {
-    fn of_plan(plan: &FaultPlan) -> Self {
-        let count =
-            |&kind: &FaultKind| Phase::ALL.map(|phase| u64::from(plan.delivered(kind, phase)));
-        FaultCounts(FaultKind::ALL.iter().map(count).collect())
-    }
-
-    /// How many of this kind, in this phase.
-    pub fn get(&self, kind: FaultKind, phase: Phase) -> u64 {
-        self.0.get(kind as usize).map_or(0, |phases| phases[phase as usize])
-    }
-
-    /// How many of this kind.
-    pub fn of(&self, kind: FaultKind) -> u64 {
-        Phase::ALL.iter().map(|&phase| self.get(kind, phase)).sum()
-    }
-
-    /// Adds those of another run.
-    pub fn add(&mut self, other: &FaultCounts) {
-        self.0.resize(FaultKind::ALL.len(), [0; Phase::ALL.len()]);
-        for (sum, more) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
-            *sum += more;
-        }
-    }
 }
 
 /// What a run came to.
@@ -103,8 +74,12 @@ pub struct Verdict {
     pub harness_error: Option<String>,
     /// Every event in words, if asked for.
     pub events: Vec<Event>,
-    /// The disk around each crash, if events were asked for.
-    pub disks: Vec<DiskAtCrash>,
+    /// The disk around each crash and power loss, if events were asked for.
+    pub disks: Vec<DiskAtDeath>,
+    /// What the last process showed of the database, if events were asked for.
+    pub shown: Option<Shown>,
+    /// Decisions that could not be followed as recorded, if the run followed a schedule.
+    pub drift: u64,
     /// The schedule, if asked for.
     pub schedule: Vec<Decision>,
     /// What the disk held before each incarnation, and last of all at the end of the run, if asked
@@ -112,19 +87,21 @@ pub struct Verdict {
     pub images: Vec<disk::Image>,
 }
 
-/// The disk around a crash, for reports.
-#[derive(Clone, Debug, Default)]
-pub struct DiskAtCrash {
-    /// Scheduling point of the crash.
+/// The disk around a crash or a power loss, for reports.
+#[derive(Clone, Debug)]
+pub struct DiskAtDeath {
+    /// Scheduling point of it.
     pub point: u64,
-    /// What died.
+    /// What happened.
     pub what: &'static str,
-    /// The disk before it.
-    pub before: String,
-    /// What became of the operations that were pending.
-    pub fates: String,
-    /// The disk after it.
-    pub after: String,
+    /// The file system.
+    pub profile: &'static str,
+    /// The files before it.
+    pub before: Vec<FileState>,
+    /// What became of what was pending, an operation a line.
+    pub fates: Vec<String>,
+    /// The files after it.
+    pub after: Vec<FileState>,
 }
 
 /// Runs seeds, one after another, on one OS thread.
@@ -183,14 +160,15 @@ impl Runner {
             Some(schedule) => Box::new(Replay::new(schedule)),
             None => plan.policy.build(plan.seed),
         };
-        self.kernel.reset(policy, Trace::new(mode.keep_events));
+        let trace =
+            if mode.keep_choices { Trace::with_choices() } else { Trace::new(mode.keep_events) };
+        self.kernel.reset(policy, trace);
         self.kernel.set_seed(plan.seed);
         if mode.record_schedule {
             self.kernel.record_schedule();
         }
         let disk = std::mem::replace(&mut self.disk, Disk::new(plan.profile));
         let mut world = World::new(plan, faults, checkers, disk);
-        world.swallow_syncs.set(mode.swallow_syncs);
         if let Some(custom) = custom {
             world.workload = Some(custom.workload);
             world.fault_hook = RefCell::new(custom.fault_hook);
@@ -297,13 +275,13 @@ impl Run {
                 let closed = world.history.borrow().outcomes.iter().any(closed);
                 // A closed database has nothing to lose, so the power may go. Otherwise its page
                 // cache stays, and what it had in flight may not.
-                let mut chance = world.chance.borrow_mut();
-                let mut disk = world.disk.borrow_mut();
-                if closed && chance.below(2) == 0 {
-                    disk.power_loss(&mut *chance);
-                    self.kernel.tell(Lane::Fault, || "the power goes after the close".to_owned());
+                let goes = closed && world.chance.borrow_mut().below(2) == 0;
+                if goes {
+                    self.strike(CrashKind::PowerLoss, "power loss after the close");
                 } else {
-                    disk.process_death(&mut *chance);
+                    let mut chance = world.chance.borrow_mut();
+                    world.disk.borrow_mut().process_death(&mut *chance);
+                    self.kernel.tell(Lane::End, || "the process ends".to_owned());
                 }
                 Ending::Returned { closed, left, leaked: self.kernel.live_blocks() }
             }
@@ -331,26 +309,40 @@ impl Run {
             Phase::Recovery => self.world.hit(Probe::CrashInRecovery),
             Phase::Close => self.world.hit(Probe::CrashInClose),
         }
+        self.strike(
+            kind,
+            if kind == CrashKind::PowerLoss { "power loss" } else { "process death" },
+        );
+        let hash = self.world.disk.borrow_mut().image_hash();
+        self.kernel.with_trace(|trace| trace.note(Tag::Crash, hash));
+    }
+
+    /// Does to the disk what this death does.
+    fn strike(&mut self, kind: CrashKind, what: &'static str) {
         let mut disk = self.world.disk.borrow_mut();
         let mut chance = self.world.chance.borrow_mut();
-        let before = if self.keep { disk.listing() } else { String::new() };
-        let (what, fates) = match kind {
-            CrashKind::PowerLoss => {
-                let past = self.keep.then(|| disk.clone());
-                let report = disk.power_loss(&mut *chance);
-                ("power loss", past.map_or_else(String::new, |past| report.describe(&past)))
-            }
+        let past = self.keep.then(|| disk.clone());
+        let report = match kind {
+            CrashKind::PowerLoss => Some(disk.power_loss(&mut *chance)),
             CrashKind::Kill | CrashKind::Either => {
                 disk.process_death(&mut *chance);
-                ("process death", "every completed call survives\n".to_owned())
+                None
             }
         };
-        let hash = disk.image_hash();
-        self.kernel.with_trace(|trace| trace.note(Tag::Crash, hash));
-        self.kernel.tell(Lane::Fault, || format!("CRASH: {what}"));
-        if self.keep {
-            let (point, after) = (self.kernel.points(), disk.listing());
-            self.verdict.disks.push(DiskAtCrash { point, what, before, fates, after });
+        self.kernel.tell(Lane::End, || format!("CRASH: {what}"));
+        if let Some(past) = past {
+            let fates = match report {
+                Some(report) => report.describe(&past),
+                None => "every completed call survives".to_owned(),
+            };
+            self.verdict.disks.push(DiskAtDeath {
+                point: self.kernel.points(),
+                what,
+                profile: self.world.plan.profile.name,
+                before: past.files(),
+                fates: fates.lines().map(str::to_owned).collect(),
+                after: disk.files(),
+            });
         }
     }
 
@@ -367,7 +359,10 @@ impl Run {
 
     fn finish(self) -> (Verdict, Disk) {
         let mut verdict = self.verdict;
-        verdict.violations = self.world.judge.borrow_mut().take_violations();
+        let mut judge = self.world.judge.borrow_mut();
+        verdict.shown = judge.shown().filter(|_| self.keep).cloned();
+        verdict.violations = judge.take_violations();
+        drop(judge);
         for violation in &verdict.violations {
             let words = violation.to_string();
             self.kernel.with_trace(|trace| trace.note_bytes(Tag::Verdict, words.as_bytes()));
@@ -378,6 +373,7 @@ impl Run {
         verdict.faults = FaultCounts::of_plan(&self.world.faults.borrow());
         verdict.probes = self.world.probes.get();
         verdict.events = self.kernel.with_trace(Trace::take_events);
+        verdict.drift = self.kernel.drift();
         verdict.schedule = self.kernel.take_schedule();
         (verdict, self.world.disk.into_inner())
     }

@@ -54,8 +54,6 @@ pub struct World {
     pub found_hooked: Cell<u64>,
     /// Places that this run has been at.
     pub probes: Cell<ProbeSet>,
-    /// A bug planted in the harness: syncs return Ok and do nothing. For [`crate::cli`]'s doctor.
-    pub swallow_syncs: Cell<bool>,
     /// What a crash leaves.
     pub chance: RefCell<Stream>,
     /// What the process is doing.
@@ -93,7 +91,6 @@ impl World {
             found_hooked: Cell::new(0),
             probes: Cell::new(ProbeSet::default()),
             found_full: Cell::new(0),
-            swallow_syncs: Cell::new(false),
             chance: RefCell::new(Stream::new(plan.seed, Purpose::Disk)),
             phase: Cell::new(Phase::Recovery),
             crash: Cell::new(None),

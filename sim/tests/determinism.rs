@@ -130,7 +130,7 @@ fn a_sweep_does_not_depend_on_the_number_of_workers() {
         };
         assert_eq!(sums(&one), sums(&other), "{jobs} workers");
         assert_eq!(one.faults, other.faults, "{jobs} workers");
-        assert_eq!(one.runs_by_scenario, other.runs_by_scenario, "{jobs} workers");
+        assert_eq!(one.by_scenario, other.by_scenario, "{jobs} workers");
         assert_eq!(one.failures.len(), other.failures.len(), "{jobs} workers");
     }
     let list = sweep(Seeds::List(vec![3, 1, 0, 2]), 2, 0.0);

@@ -108,11 +108,12 @@ fn no_run_depends_on_the_one_before() {
 
 #[test]
 fn a_disk_that_swallows_syncs_is_found_out() {
-    let scenario = all().into_iter().find(|s| s.name == "crash_mid_add_record").expect("exists");
+    let found = all().into_iter().find(|scenario| scenario.name == "crash_mid_add_record");
+    let mut scenario = found.expect("it exists");
+    scenario.spec.disk.swallow_syncs = true;
     let found = on_fresh_thread(move |runner| {
         (0..200).find_map(|seed| {
-            let mode = Mode { swallow_syncs: true, ..Mode::default() };
-            runner.run(&scenario, seed, mode).violations.into_iter().next()
+            runner.run(&scenario, seed, Mode::default()).violations.into_iter().next()
         })
     });
     assert_eq!(found.map(|violation| violation.checker), Some("durability"));

@@ -208,7 +208,7 @@ pub(super) fn sync(
         |world, _| begin(&mut world.disk.borrow_mut()),
         |world, ticket, fault| {
             let failed = fault.and_then(|fault| fault.errno);
-            let is_kept = failed.is_none() && !world.swallow_syncs.get();
+            let is_kept = failed.is_none() && !world.plan.swallow_syncs;
             let outcome = if is_kept { SyncOutcome::Ok } else { SyncOutcome::Failed };
             world.disk.borrow_mut().finish_sync(ticket, outcome);
             failed.map_or(Ok(()), Err)

@@ -37,6 +37,7 @@ pub(super) fn inject(fault: Fault) -> Injected {
     let errno = match fault.kind {
         Kind::LatencySpike | Kind::LongStall => None,
         Kind::NoSpaceAppend | Kind::NoSpaceCreate => Some(Errno::NoSpace),
+        Kind::TooManyOpen => Some(Errno::TooManyOpen),
         _ => Some(Errno::Io),
     };
     let delay = match fault.kind {

@@ -35,7 +35,7 @@ macro_rules! fault_kinds {
         }
 
         /// Probability of each kind for every operation that it can strike.
-        #[derive(Clone, Debug, Default, Serialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize)]
         pub(super) struct Rates {
             $(#[serde(skip_serializing_if = "is_zero")] $name: f64,)*
         }

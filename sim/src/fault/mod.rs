@@ -9,6 +9,7 @@
 //! so that a failing run can be replayed and shrunk fault by fault.
 
 mod config;
+mod counts;
 mod kind;
 mod plan;
 mod role;
@@ -17,6 +18,7 @@ mod role;
 mod tests;
 
 pub use config::{FaultConfig, RateRule, ScriptRule};
+pub use counts::FaultCounts;
 pub use kind::FaultKind;
 pub use plan::{Fault, FaultPlan};
 pub use role::{FileRole, Operation, Phase};

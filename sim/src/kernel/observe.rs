@@ -1,11 +1,32 @@
 //! What the harness and simulated calls ask the kernel: time, counts, names, the trace.
 
-use super::ThreadId;
 use super::sched::Kernel;
+use super::{ThreadId, overflow};
 use crate::arena::Outside;
+use crate::policy::Decision;
 use crate::trace::{Event, Lane, Trace};
 
 impl Kernel {
+    /// Names the run in the message of a stack overflow.
+    pub fn set_seed(&self, seed: u64) {
+        overflow::set_seed(seed);
+    }
+
+    /// Records every decision from here on, for [`crate::policy::Replay`].
+    pub fn record_schedule(&self) {
+        self.core.borrow_mut().schedule = Some(Vec::new());
+    }
+
+    /// The decisions recorded.
+    pub fn take_schedule(&self) -> Vec<Decision> {
+        self.core.borrow_mut().schedule.take().unwrap_or_default()
+    }
+
+    /// See [`Policy::drift`].
+    pub fn drift(&self) -> u64 {
+        self.core.borrow().policy.drift()
+    }
+
     /// The running thread.
     #[inline]
     pub(crate) fn current(&self) -> ThreadId {

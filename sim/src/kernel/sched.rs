@@ -116,21 +116,6 @@ impl Kernel {
         core.schedule = None;
     }
 
-    /// Names the run in the message of a stack overflow.
-    pub fn set_seed(&self, seed: u64) {
-        overflow::set_seed(seed);
-    }
-
-    /// Records every decision from here on, for [`crate::policy::Replay`].
-    pub fn record_schedule(&self) {
-        self.core.borrow_mut().schedule = Some(Vec::new());
-    }
-
-    /// The decisions recorded.
-    pub fn take_schedule(&self) -> Vec<Decision> {
-        self.core.borrow_mut().schedule.take().unwrap_or_default()
-    }
-
     /// Starts a process whose main thread runs `main`.
     ///
     /// `main` may borrow from the harness only what outlives the process: its destructor does not
@@ -393,6 +378,10 @@ impl Kernel {
         let (index, _) = found.nth(nth as usize).expect("there are `count` waiters");
         let id = ThreadId(index as u32);
         core.trace.note(Tag::Pick, u64::from(id.0));
+        if count > 1 && core.trace.keeps_choices() {
+            let (woken, step) = (core.thread_name(id), step.kind.name());
+            core.keep_schedule(format!("{step}: wakes {woken}, one of {count} that wait"));
+        }
         core.make_runnable(id);
     }
 

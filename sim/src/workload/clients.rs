@@ -4,7 +4,7 @@
 
 use faultline::{Db, DbIterator, ReadOptions, Result, WriteBatch, WriteOptions};
 
-use super::{After, key_bytes, value_bytes};
+use super::{After, Plan, key_bytes, value_bytes};
 use crate::arena::Outside;
 use crate::env::SimEnv;
 use crate::history::{Call, Flushed, Outcome, Read, Status, ValueDigest};
@@ -12,6 +12,7 @@ use crate::kernel::with_kernel;
 use crate::naive;
 use crate::probe::Probe;
 use crate::process::DATABASE;
+use crate::report::counted;
 use crate::trace::{Lane, Tag};
 use crate::world::{World, with_world};
 
@@ -31,6 +32,10 @@ fn now() -> u64 {
 /// Makes a call and notes its outcome.
 pub(crate) fn noted<T>(call: Call, make: impl FnOnce() -> Result<T>) -> Result<T> {
     let invoked = now();
+    let is_write = matches!(call, Call::Write { .. });
+    if !is_write {
+        with_kernel(|kernel| kernel.tell(Lane::Client, || format!("{call} ...")));
+    }
     let result = make();
     let returned = now();
     note(|world| {
@@ -38,10 +43,10 @@ pub(crate) fn noted<T>(call: Call, make: impl FnOnce() -> Result<T>) -> Result<T
         with_kernel(|kernel| {
             let word = u64::from(error.is_some());
             kernel.with_trace(|trace| trace.note(Tag::Ack, word));
-            if !matches!(call, Call::Write { .. }) {
+            if !is_write {
                 kernel.tell(Lane::Client, || match &error {
-                    None => format!("{call:?} -> ok"),
-                    Some(error) => format!("{call:?} -> {error}"),
+                    None => format!("{call} -> ok"),
+                    Some(error) => format!("{call} -> {error}"),
                 });
             }
         });
@@ -135,8 +140,19 @@ fn begin_batch(writer: u32) -> Option<u32> {
         state.status = Status::InFlight;
         state.invoked = now();
         state.incarnation = incarnation;
+        with_kernel(|kernel| {
+            kernel.tell(Lane::Client, || format!("{} ...", name(&world.plan, number)));
+        });
         Some(number)
     })
+}
+
+/// A write in words: its batch as the writer's own count has it, and its size.
+fn name(plan: &Plan, number: u32) -> String {
+    let batch = &plan.batches[number as usize];
+    let sync = if batch.sync { " sync" } else { "" };
+    let first = plan.writers[batch.writer as usize].start;
+    format!("write{sync} batch {} ({})", number - first, counted(batch.ops.len(), "op"))
 }
 
 fn fill(batch: &mut WriteBatch, number: u32, (key, value): &mut (Vec<u8>, Vec<u8>)) {
@@ -169,19 +185,10 @@ fn end_batch<T>(number: u32, sync: bool, sequence: Option<u64>, result: &Result<
         with_kernel(|kernel| {
             kernel.with_trace(|trace| trace.note(Tag::Ack, word));
             kernel.tell(Lane::Client, || {
-                let batch = number
-                    - world.plan.writers[world.plan.batches[number as usize].writer as usize].start;
-                let sync = if sync { " sync" } else { "" };
-                match (sequence, result) {
-                    (Some(sequence), _) => {
-                        format!(
-                            "write{sync} batch {batch} ({count} ops) -> ok, sequence {sequence}"
-                        )
-                    }
-                    (None, Err(error)) => {
-                        format!("write{sync} batch {batch} ({count} ops) -> {error}")
-                    }
-                    (None, Ok(_)) => String::new(),
+                let words = name(&world.plan, number);
+                match result {
+                    Ok(_) => format!("{words} -> ok, sequence {}", sequence.unwrap_or_default()),
+                    Err(error) => format!("{words} -> {error}"),
                 }
             });
         });

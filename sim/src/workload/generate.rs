@@ -26,6 +26,7 @@ impl Plan {
             policy: spec.policy().resolve(&mut stream),
             profile: Profile::named(profile).expect("checked when the scenario was read"),
             capacity: spec.disk.capacity.map(|bytes| u64::from(bytes.draw(&mut stream))),
+            swallow_syncs: spec.disk.swallow_syncs,
             write_buffer_size: spec.engine.write_buffer_size.draw(&mut stream) as usize,
             snappy: false,
             filter: false,

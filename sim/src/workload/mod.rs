@@ -25,6 +25,8 @@ pub struct Plan {
     pub profile: &'static Profile,
     /// Byte budget of the disk.
     pub capacity: Option<u64>,
+    /// Whether syncs return Ok and do nothing.
+    pub swallow_syncs: bool,
     /// The engine's memtable size, in bytes.
     pub write_buffer_size: usize,
     /// Whether the engine compresses its tables.

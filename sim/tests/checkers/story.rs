@@ -55,6 +55,7 @@ fn plan() -> Plan {
         write_buffer_size: 4096,
         snappy: false,
         filter: false,
+        swallow_syncs: false,
         resume: true,
         batches,
         ops,
