@@ -12,7 +12,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use crate::db::Snapshot;
+use crate::db::{EntryVisitor, Snapshot};
 use crate::error::Result;
 use crate::filename::FileNumber;
 use crate::iterator::InternalIterator;
@@ -53,12 +53,11 @@ pub trait Observer: Send + Sync + fmt::Debug {
         let _ = (log, entries);
     }
 
-    /// At the end of `open`, when all that was recovered is durable and nobody can change it yet:
-    /// every entry there is, in internal-key order, overwritten ones and deletions included; or why
-    /// a table cannot be opened, which makes reads fail and not the open.
-    fn recovered(&self, entries: Result<&mut dyn InternalIterator>) {
+    /// At the end of `open`, when all that was recovered is durable and nobody can change it yet.
+    /// `_visit` is [`crate::Db::visit_entries`] on the database that is being opened. Its errors do
+    /// not fail the open.
+    fn recovered(&self, _visit: &dyn Fn(&mut EntryVisitor<'_>) -> Result<()>) {
         // By default nobody looks.
-        drop(entries);
     }
 }
 

@@ -151,7 +151,16 @@ pub struct LogFailure {
     pub what: String,
 }
 
-/// Calls of clients beside writes and reads.
+/// Something that the engine did to a file that it must leave alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileBreach {
+    /// Scheduling point of the call.
+    pub point: u64,
+    /// What it did to which file.
+    pub what: String,
+}
+
+/// Calls of clients beside writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the engine's methods of these names")]
 pub enum Call {
@@ -159,6 +168,8 @@ pub enum Call {
     Write { batch: u32 },
     Flush,
     Sync,
+    Compact,
+    Read,
     Resume,
     Close,
 }
@@ -172,6 +183,8 @@ impl fmt::Display for Call {
             Call::Sync => "sync",
             Call::Resume => "resume",
             Call::Close => "close",
+            Call::Compact => "compact",
+            Call::Read => "read",
         })
     }
 }
@@ -202,6 +215,8 @@ pub struct History {
     pub flushes: Vec<Flushed>,
     /// Appends, syncs and closes of logs that failed in this incarnation, in order.
     pub log_failures: Vec<LogFailure>,
+    /// What this incarnation did to files that it must leave alone, in order.
+    pub file_breaches: Vec<FileBreach>,
     /// What the last open showed.
     pub opened: Opened,
     /// Incarnations started so far, less one.
@@ -230,6 +245,7 @@ impl History {
             outcomes: Vec::new(),
             flushes: Vec::new(),
             log_failures: Vec::new(),
+            file_breaches: Vec::new(),
             opened: Opened::default(),
             incarnation: 0,
         }
@@ -242,6 +258,7 @@ impl History {
         self.outcomes.clear();
         self.flushes.clear();
         self.log_failures.clear();
+        self.file_breaches.clear();
         self.opened = Opened::default();
         self.incarnation = number;
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use faultline::db::EntryVisitor;
 use faultline::env::Threads as _;
 use faultline::iterator::InternalIterator;
 use faultline::key::ParsedInternalKey;
@@ -51,33 +52,20 @@ impl Observer for Onlooker {
         }
     }
 
-    fn recovered(&self, entries: Result<&mut dyn InternalIterator>) {
-        looking(true);
-        let shown = entries.and_then(|entries| {
-            entries.seek_to_first();
-            while entries.valid() {
-                let key =
-                    ParsedInternalKey::parse(entries.key()).expect("a table holds whole keys");
-                let outside = Outside::enter();
-                let entry = entry(key.user_key, key.sequence, key.value_type, entries.value());
-                with_world(|world| world.history.borrow_mut().opened.entries.push(entry));
-                drop(outside);
-                entries.next();
-            }
-            entries.status()
+    fn recovered(&self, visit: &dyn Fn(&mut EntryVisitor<'_>) -> Result<()>) {
+        with_world(|world| world.is_looking.set(true));
+        let visited = visit(&mut |key, sequence, value_type, value| {
+            let _outside = Outside::enter();
+            let entry = entry(key, sequence, value_type, value);
+            with_world(|world| world.history.borrow_mut().opened.entries.push(entry));
         });
         let _outside = Outside::enter();
-        if let Err(error) = shown {
-            let words = Some(error.to_string());
-            with_world(|world| world.history.borrow_mut().opened.unreadable = words);
-        }
-        looking(false);
+        with_world(|world| {
+            let unreadable = visited.err().map(|error| error.to_string());
+            world.history.borrow_mut().opened.unreadable = unreadable;
+            world.is_looking.set(false);
+        });
     }
-}
-
-/// While the harness looks, nothing fails.
-fn looking(is_looking: bool) {
-    with_world(|world| world.is_looking.set(is_looking));
 }
 
 fn entry(key: &[u8], sequence: u64, value_type: ValueType, value: &[u8]) -> Entry {
@@ -86,13 +74,16 @@ fn entry(key: &[u8], sequence: u64, value_type: ValueType, value: &[u8]) -> Entr
 }
 
 fn options() -> Options {
-    let (write_buffer_size, snappy, filter) =
-        with_world(|world| (world.plan.write_buffer_size, world.plan.snappy, world.plan.filter));
+    let engine = with_world(|world| world.plan.engine);
     Options {
         create_if_missing: true,
-        write_buffer_size,
-        compression: if snappy { Compression::Snappy } else { Compression::None },
-        filter_policy: filter.then(|| Arc::new(BloomFilter::new(10)) as _),
+        write_buffer_size: engine.write_buffer_size,
+        max_file_size: engine.max_file_size,
+        level1_size_max: engine.level1_size_max,
+        level0_compaction_trigger: engine.level0_compaction_trigger,
+        manifest_size_max: engine.manifest_size_max,
+        compression: if engine.snappy { Compression::Snappy } else { Compression::None },
+        filter_policy: engine.filter.then(|| Arc::new(BloomFilter::new(10)) as _),
         observer: Some(Arc::new(Onlooker)),
         ..Options::default()
     }

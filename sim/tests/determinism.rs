@@ -195,7 +195,7 @@ fn plan(ops: &[PlannedOp], batches: &[PlannedBatch]) -> Plan {
     plan.writers.clear();
     plan.writers.push(last - 1..last);
     plan.readers = Vec::new();
-    plan.write_buffer_size = 1 << 20;
+    plan.engine.write_buffer_size = 1 << 20;
     plan
 }
 

@@ -10,7 +10,9 @@ use faultline_sim::disk::POSIX_WEAK;
 use faultline_sim::history::{BatchState, Entry, History, Opened, Status};
 use faultline_sim::model::{Commit, Settlement, Versions, commits, settle, visible};
 use faultline_sim::policy::PolicyName;
-use faultline_sim::workload::{After, Plan, PlannedBatch, PlannedOp, key_bytes, value_bytes};
+use faultline_sim::workload::{
+    After, Plan, PlannedBatch, PlannedEngine, PlannedOp, key_bytes, value_bytes,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -114,10 +116,17 @@ fn empty_plan() -> Plan {
         policy: PolicyName::Random,
         profile: &POSIX_WEAK,
         capacity: None,
-        write_buffer_size: 4096,
-        snappy: false,
-        filter: false,
         swallow_syncs: false,
+        engine: PlannedEngine {
+            write_buffer_size: 4096,
+            max_file_size: 1 << 20,
+            level1_size_max: 1 << 20,
+            level0_compaction_trigger: 4,
+            manifest_size_max: 1 << 20,
+            snappy: false,
+            filter: false,
+        },
+        holds: 0.0,
         resume: false,
         batches: Vec::new(),
         ops: Vec::new(),

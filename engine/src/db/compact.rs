@@ -100,7 +100,8 @@ impl<E: Env> Inner<E> {
         let mut state = self.state.lock();
         loop {
             if state.phase == Phase::Closed {
-                return None;
+                let is_sweep_due = state.background_error.is_none() && state.pins.take_sweep_due();
+                return is_sweep_due.then_some(Task::Sweep);
             }
             if state.background_error.is_none() {
                 // While a change is on its way, what it adds is not in the current version.

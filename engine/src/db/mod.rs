@@ -124,7 +124,9 @@ impl<E: Env> Db<E> {
         if !inner.report.has_dropped() {
             inner.remove_obsolete_files();
         }
-        inner.show_recovered()?;
+        if let Some(observer) = &inner.options.observer {
+            observer.recovered(&|visit| inner.visit_entries(visit));
+        }
         Ok(Db { handle: Arc::new(Handle::new(inner)) })
     }
 

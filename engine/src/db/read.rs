@@ -84,18 +84,6 @@ impl<E: Env> Inner<E> {
         Ok(())
     }
 
-    /// Shows what was recovered to the observer, if there is one.
-    pub(super) fn show_recovered(&self) -> Result<()> {
-        let Some(observer) = &self.options.observer else { return Ok(()) };
-        let view = ViewPin::new(self)?;
-        let reads = BlockReads { verify_checksums: true, fill_cache: false };
-        match self.merge(&view, reads) {
-            Ok(mut entries) => observer.recovered(Ok(&mut entries)),
-            Err(error) => observer.recovered(Err(error)),
-        }
-        Ok(())
-    }
-
     /// Shows every published entry to `visit`, in internal-key order.
     pub(super) fn visit_entries(&self, visit: &mut EntryVisitor<'_>) -> Result<()> {
         let view = ViewPin::new(self)?;
