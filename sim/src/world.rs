@@ -153,10 +153,9 @@ impl World {
         let disk = self.disk.borrow();
         let Some((dir, short)) = name.rsplit_once('/') else { return };
         let read = |other: &str| disk.bytes(&format!("{dir}/{other}")).ok();
-        // A log that was created and then given up holds nothing that anybody could need; one that
-        // could not even be created is not there.
-        let is_empty = disk.size(name).unwrap_or(0) == 0;
-        if !is_empty && naive::needs(short, &read) == Ok(true) {
+        // A log that was created and then given up holds nothing that anybody could need.
+        let has_bytes = disk.size(name).is_ok_and(|size| size > 0);
+        if has_bytes && naive::needs(short, &read) == Ok(true) {
             let what = format!("{name} is removed, and the MANIFEST needs it");
             self.history.borrow_mut().file_breaches.push(FileBreach { point, what });
         }
@@ -174,8 +173,8 @@ impl World {
         naive::left_over(&names, &read).unwrap_or_default()
     }
 
-    /// Notes what a log holds that is not needed any more. A compaction may drop an entry of it from
-    /// here on; then nothing else tells where a batch without an answer stands.
+    /// Notes what a log holds that is not needed any more. A compaction may drop an entry of it
+    /// from here on; then nothing else tells where a batch without an answer stands.
     pub fn note_old_log(&self, name: &str) {
         let disk = self.disk.borrow();
         let Ok(bytes) = disk.bytes(name) else { return };
