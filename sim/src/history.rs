@@ -128,6 +128,17 @@ pub struct Outcome {
     pub returned: u64,
 }
 
+/// A flush that returned Ok.
+#[derive(Clone, Copy, Debug)]
+pub struct Flushed {
+    /// Highest sequence acknowledged when it was asked for.
+    pub acknowledged: u64,
+    /// The first sequence that a recovery would have found in a log when it had returned.
+    pub first_in_logs: Option<u64>,
+    /// Scheduling point at which it returned.
+    pub returned: u64,
+}
+
 /// A call to a log that failed outside of recovery, `resume` and `close`.
 #[derive(Clone, Debug)]
 pub struct LogFailure {
@@ -168,6 +179,8 @@ pub struct History {
     pub reads: Vec<Read>,
     /// Calls of this incarnation, in order of their answers.
     pub outcomes: Vec<Outcome>,
+    /// Flushes of this incarnation that returned Ok.
+    pub flushes: Vec<Flushed>,
     /// Appends, syncs and closes of logs that failed in this incarnation, in order.
     pub log_failures: Vec<LogFailure>,
     /// What the last open showed.
@@ -190,6 +203,7 @@ impl History {
             synced_sequence: 0,
             reads: Vec::new(),
             outcomes: Vec::new(),
+            flushes: Vec::new(),
             log_failures: Vec::new(),
             opened: Opened::default(),
             incarnation: 0,
@@ -201,6 +215,7 @@ impl History {
         self.acknowledged.clear();
         self.reads.clear();
         self.outcomes.clear();
+        self.flushes.clear();
         self.log_failures.clear();
         self.opened = Opened::default();
         self.incarnation = number;

@@ -302,7 +302,7 @@ impl Run {
                 } else {
                     disk.process_death(&mut *chance);
                 }
-                Ending::Returned { closed, left }
+                Ending::Returned { closed, left, leaked: self.kernel.live_blocks() }
             }
             // The judge ended it, over what an open showed: nothing has died.
             End::Crashed if !world.judge.borrow().violations().is_empty() => {

@@ -3,14 +3,19 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use faultline::Db;
+use faultline_sim::checker::Liveness;
 use faultline_sim::corpus::{Case, Expectation};
+use faultline_sim::env::SimEnv;
 use faultline_sim::host::Host;
 use faultline_sim::run::{Mode, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Scenario, embedded};
 use faultline_sim::sweep::{FailureKind, Seeds, Sweep, Totals};
+use faultline_sim::workload::{Custom, Workload};
 
 fn sweep(scenarios: Vec<Scenario>, seeds: Seeds, jobs: usize, twice: f64) -> Totals {
     let sweep = Sweep {
@@ -111,6 +116,29 @@ fn a_disk_that_swallows_syncs_is_found_out() {
         })
     });
     assert_eq!(found.map(|violation| violation.checker), Some("durability"));
+}
+
+/// A program that forgets a cursor, and with it all that the cursor pins.
+struct Forgetful;
+
+impl Workload for Forgetful {
+    fn run(&self, db: &Db<SimEnv>, _incarnation: u32) {
+        if let Ok(cursor) = db.iter() {
+            std::mem::forget(cursor);
+        }
+    }
+}
+
+#[test]
+fn memory_that_is_never_given_back_is_found_out() {
+    let text = "about = \"Nothing but a cursor.\"\n[crash]\ncount = 0\n";
+    let scenario = Scenario::parse("cursor", "cursor.toml", text).expect("a scenario");
+    let found = on_fresh_thread(move |runner| {
+        let custom = Custom { workload: Rc::new(Forgetful), fault_hook: None };
+        runner.run_custom(&scenario, 1, custom, vec![Box::new(Liveness)], Mode::default())
+    });
+    let words = found.violations.first().map(ToString::to_string).unwrap_or_default();
+    assert!(words.contains("holds no memory"), "{words}");
 }
 
 #[test]

@@ -260,8 +260,10 @@ impl DbIterator {
                 break;
             }
             if here.sequence <= self.sequence {
-                let is_another = self.order.compare_user(here.user_key, &self.key).is_lt();
-                if newest == ValueType::Value && is_another {
+                // Without a value so far there is no key to compare with, and a comparator is
+                // given nothing but keys.
+                let has_value = newest == ValueType::Value;
+                if has_value && self.order.compare_user(here.user_key, &self.key).is_lt() {
                     break;
                 }
                 newest = here.value_type;

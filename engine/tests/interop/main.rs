@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "copies and compares files")]
 
 mod corpus;
+mod killed;
 #[path = "../support/leveldb/mod.rs"]
 mod leveldb;
 mod script;

@@ -6,8 +6,10 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
 use faultline::env::posix::PosixEnv;
+use faultline::table::{BloomFilter, Compression};
 use faultline::{Db, Options, WriteBatch, WriteOptions};
 
 use crate::leveldb::{Peer, unescape, words};
@@ -26,7 +28,7 @@ pub(crate) fn run_by_leveldb(peer: &Peer, dir: &Path, script: &str) {
     assert!(output.status.success(), "{}: {}", dir.display(), words(&output));
 }
 
-/// Has Faultline carry out `script` on the database in `dir`. Returns the database if it was left
+/// Has Faultline carry out `script` on the database in `dir`. Returns it if the script leaves it
 /// open.
 pub(crate) fn run(dir: &Path, script: &str) -> Option<Db> {
     let mut run = Run {
@@ -123,7 +125,9 @@ impl Run {
 }
 
 fn open_options(words: &[&str]) -> Options {
-    let mut options = Options { create_if_missing: true, ..Options::default() };
+    // What LevelDB's side defaults to, and Faultline does not.
+    let plain = Options { compression: Compression::None, ..Options::default() };
+    let mut options = Options { create_if_missing: true, ..plain };
     for word in words {
         let (name, value) = word.split_once('=').expect("NAME=NUMBER");
         let value = number(value);
@@ -131,6 +135,8 @@ fn open_options(words: &[&str]) -> Options {
         match name {
             "write_buffer_size" => options.write_buffer_size = size,
             "block_size" => options.block_size = size,
+            "snappy" if value == 1 => options.compression = Compression::Snappy,
+            "bloom" => options.filter_policy = Some(Arc::new(BloomFilter::new(size))),
             // Faultline never appends to the files of another process.
             "reuse_logs" => {}
             _ => panic!("not an option: {name}"),

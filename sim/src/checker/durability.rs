@@ -1,6 +1,8 @@
-//! Promises 1 to 4: nothing that had to survive is missing, and what survives is a prefix.
+//! Promises 1 to 4: nothing that had to survive is missing, what survives is a prefix, and what was
+//! flushed is in tables.
 
-use super::{AfterOpen, Checker, Ending, Violation, name_batch};
+use super::{AfterEnd, AfterOpen, Checker, Ending, Violation, name_batch};
+use crate::history::Flushed;
 use crate::scenario::CrashKind;
 
 /// Compares what an open shows with what clients had been promised.
@@ -49,6 +51,22 @@ impl Checker for Durability {
                 ),
                 got: format!("entries up to sequence {} only", settlement.last),
                 point: open.history.opened.point,
+            }),
+        }
+    }
+
+    fn after_end(&mut self, end: &AfterEnd<'_>) -> Result<(), Violation> {
+        let is_left = |flushed: &&Flushed| {
+            flushed.first_in_logs.is_some_and(|first| first <= flushed.acknowledged)
+        };
+        match end.history.flushes.iter().find(is_left) {
+            None => Ok(()),
+            Some(flushed) => Err(Violation {
+                checker: self.name(),
+                promise: "a flush puts everything acknowledged before it into tables",
+                expected: format!("nothing up to sequence {} in a log", flushed.acknowledged),
+                got: format!("sequence {}", flushed.first_in_logs.unwrap_or_default()),
+                point: flushed.returned,
             }),
         }
     }

@@ -1,4 +1,4 @@
-//! Progress: no deadlock, no lost wake-up, no panic, no thread that outlives its database.
+//! Progress: no deadlock, no lost wake-up, no panic; no thread and no memory outlives its database.
 
 use super::{AfterEnd, Checker, Ending, Violation};
 use crate::kernel::End;
@@ -14,11 +14,14 @@ impl Checker for Liveness {
 
     fn after_end(&mut self, end: &AfterEnd<'_>) -> Result<(), Violation> {
         let (promise, got) = match end.ending {
-            Ending::Crashed(_) => return Ok(()),
-            Ending::Returned { left, .. } if left.is_empty() => return Ok(()),
-            Ending::Returned { left, .. } => {
+            Ending::Returned { left, .. } if !left.is_empty() => {
                 ("a closed database has no thread", format!("still there: {}", left.join(", ")))
             }
+            Ending::Crashed(_) | Ending::Returned { leaked: 0, .. } => return Ok(()),
+            Ending::Returned { leaked, .. } => (
+                "a database without handles holds no memory",
+                format!("{leaked} blocks that nobody gave back"),
+            ),
             Ending::Stuck(End::Deadlock(lines)) => {
                 ("every call returns", format!("nobody can run: {}", lines.join("; ")))
             }

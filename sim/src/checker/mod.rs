@@ -66,6 +66,8 @@ pub enum Ending {
         closed: bool,
         /// Threads still there when the main thread returned.
         left: Vec<&'static str>,
+        /// Blocks of memory that the process had not given back by then.
+        leaked: usize,
     },
     /// A crash.
     Crashed(CrashKind),

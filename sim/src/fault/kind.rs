@@ -85,8 +85,6 @@ fault_kinds! {
     RenameDone rename_done [Rename],
     /// An I/O error; the file is still there.
     RemoveError remove_error [Remove RemoveDir],
-    /// An I/O error; nothing was cut.
-    TruncateError truncate_error [Truncate],
     /// An I/O error on listing.
     ListError list_error [List],
     /// A sync of a directory that fails.

@@ -98,6 +98,30 @@ pub fn decode<'bytes>(
     Ok(database)
 }
 
+/// The first sequence number that a log holds which a recovery would replay: what is below it is in
+/// tables. `None` if the logs hold nothing. Takes what [`decode`] takes, and reads no table.
+///
+/// # Errors
+///
+/// As for [`decode`].
+pub fn first_in_logs<'bytes>(
+    names: &[&str],
+    read: &dyn Fn(&str) -> Option<&'bytes [u8]>,
+) -> Result<Option<u64>, Defect> {
+    let manifest_name = current(read)?;
+    let defect = |what| Defect { file: manifest_name.clone(), what };
+    let bytes = read(&manifest_name).ok_or_else(|| defect("missing"))?;
+    let manifest = Manifest::decode(bytes).map_err(defect)?;
+    let live = names.iter().filter(|name| log_number(name).is_some_and(|n| manifest.needs_log(n)));
+    let first_of = |bytes| {
+        let batches = scan(bytes).records.into_iter();
+        let mut batches =
+            batches.filter_map(|record| Batch::decode(record.place, record.payload).ok());
+        batches.find(|batch| batch.count != 0).map(|batch| batch.sequence)
+    };
+    Ok(live.filter_map(|name| read(name)).filter_map(first_of).min())
+}
+
 /// The name that CURRENT holds.
 fn current<'bytes>(read: &dyn Fn(&str) -> Option<&'bytes [u8]>) -> Result<String, Defect> {
     let defect = |what| Defect { file: "CURRENT".to_owned(), what };

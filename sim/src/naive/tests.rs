@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bytes::{Rest, masked_crc};
 use super::framing::{Scan, resync, scan, search};
-use super::{Database, Defect, Stop, decode, table};
+use super::{Database, Defect, Stop, decode, first_in_logs, table};
 
 /// After Put foo=bar; Put foo=baz and Delete box in one batch; an empty batch.
 const LOG: &str = "
@@ -412,4 +412,22 @@ fn a_search_finds_what_starts_anywhere() {
     let mut found = Vec::new();
     search(&bytes, 0, &mut |payload| found.push(payload));
     assert_eq!(found, [&b"found"[..], b"too"]);
+}
+
+#[test]
+fn what_is_not_in_tables_is_in_logs() {
+    let first = |files: &Files| {
+        let names: Vec<&str> = files.keys().copied().collect();
+        first_in_logs(&names, &|name| files.get(name).map(Vec::as_slice))
+    };
+    assert_eq!(first(&unopened()), Ok(Some(1)));
+    // The log of which the table was made is not needed any more; the new one is empty.
+    assert_eq!(first(&database()), Ok(None));
+    let mut files = database();
+    let written = [batch(7, &[]), batch(7, &[b"a"]), batch(8, &[b"b"])];
+    let log = written.iter().flat_map(|batch| fragment(1, batch)).collect();
+    files.insert("000006.log", log);
+    assert_eq!(first(&files), Ok(Some(7)));
+    files.remove("MANIFEST-000004");
+    assert!(first(&files).is_err());
 }

@@ -7,9 +7,11 @@ use faultline::{Db, DbIterator, ReadOptions, Result, WriteBatch, WriteOptions};
 use super::{After, key_bytes, value_bytes};
 use crate::arena::Outside;
 use crate::env::SimEnv;
-use crate::history::{Call, Outcome, Read, Status, ValueDigest};
+use crate::history::{Call, Flushed, Outcome, Read, Status, ValueDigest};
 use crate::kernel::with_kernel;
+use crate::naive;
 use crate::probe::Probe;
+use crate::process::DATABASE;
 use crate::trace::{Lane, Tag};
 use crate::world::{World, with_world};
 
@@ -82,6 +84,7 @@ pub fn writer(db: &Db<SimEnv>, writer: u32) {
                 let acknowledged = note(|world| world.history.borrow().acknowledged_sequence);
                 if noted(Call::Flush, || db.flush()).is_ok() {
                     synced_up_to(acknowledged);
+                    flushed_up_to(acknowledged);
                 }
             }
             After::Sync => {
@@ -98,6 +101,24 @@ fn synced_up_to(sequence: u64) {
     note(|world| {
         let mut history = world.history.borrow_mut();
         history.synced_sequence = history.synced_sequence.max(sequence);
+    });
+}
+
+/// Looks what is left in logs behind a flush.
+fn flushed_up_to(acknowledged: u64) {
+    note(|world| {
+        let disk = world.disk.borrow();
+        let mut names = Vec::new();
+        if disk.list(DATABASE, &mut |name| names.push(name.to_owned())).is_err() {
+            return;
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let read = |name: &str| disk.bytes(&format!("{DATABASE}/{name}")).ok();
+        // Without a MANIFEST to read there is nothing to say here; the next open will.
+        if let Ok(first_in_logs) = naive::first_in_logs(&names, &read) {
+            let flushed = Flushed { acknowledged, first_in_logs, returned: now() };
+            world.history.borrow_mut().flushes.push(flushed);
+        }
     });
 }
 

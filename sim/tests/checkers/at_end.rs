@@ -1,7 +1,7 @@
 //! The checkers that look at what clients were told: sequence, reads, errors, liveness, recovery.
 
-use faultline_sim::checker::{Ending, Errors, Liveness, Reads, Recovery, Sequence};
-use faultline_sim::history::{Call, LogFailure, Status};
+use faultline_sim::checker::{Durability, Ending, Errors, Liveness, Reads, Recovery, Sequence};
+use faultline_sim::history::{Call, Flushed, LogFailure, Status};
 use faultline_sim::kernel::End;
 
 use crate::story::{CLOSED, GAVE_UP, KILLED, POWERLESS, STUCK, Story, fails, passes};
@@ -262,8 +262,10 @@ fn every_thread_comes_to_an_end() {
     }
     for closed in [true, false] {
         let left = vec!["flusher"];
-        let ending = Ending::Returned { closed, left };
+        let ending = Ending::Returned { closed, left, leaked: 3 };
         fails(judge(ending), "liveness", 90, "a closed database has no thread");
+        let ending = Ending::Returned { closed, left: vec![], leaked: 1 };
+        fails(judge(ending), "liveness", 90, "1 blocks that nobody gave back");
     }
     let deadlock = End::Deadlock(vec!["writer#3 waits: lock state".to_owned()]);
     for (end, words) in [
@@ -316,4 +318,19 @@ fn what_was_opened_can_be_read() {
     story.history.opened.unreadable = Some("000005.ldb: damaged".to_owned());
     fails(story.judge_end(&mut Recovery), "recovery", 70, "can be read");
     fails(story.judge_end(&mut Recovery), "recovery", 70, "got 000005.ldb: damaged");
+}
+
+#[test]
+fn a_flush_leaves_nothing_acknowledged_in_a_log() {
+    let judge = |acknowledged, first_in_logs| {
+        let mut story = Story::new();
+        story.history.flushes.push(Flushed { acknowledged, first_in_logs, returned: 20 });
+        story.judge_end(&mut Durability)
+    };
+    for fine in [None, Some(6), Some(9)] {
+        passes(&judge(5, fine));
+    }
+    let words = "a flush puts everything acknowledged before it into tables";
+    fails(judge(5, Some(5)), "durability", 20, words);
+    fails(judge(5, Some(1)), "durability", 20, "got sequence 1");
 }

@@ -11,8 +11,8 @@ use faultline_sim::workload::{After, Plan, PlannedBatch, PlannedOp, key_bytes, v
 
 pub(crate) const KILLED: Ending = Ending::Crashed(CrashKind::Kill);
 pub(crate) const POWERLESS: Ending = Ending::Crashed(CrashKind::PowerLoss);
-pub(crate) const CLOSED: Ending = Ending::Returned { closed: true, left: Vec::new() };
-pub(crate) const GAVE_UP: Ending = Ending::Returned { closed: false, left: Vec::new() };
+pub(crate) const CLOSED: Ending = Ending::Returned { closed: true, left: Vec::new(), leaked: 0 };
+pub(crate) const GAVE_UP: Ending = Ending::Returned { closed: false, left: Vec::new(), leaked: 0 };
 pub(crate) const STUCK: Ending = Ending::Stuck(End::PointLimit);
 
 /// Key and value length of every operation, by batch; the first three batches are writer 0's.

@@ -6,11 +6,13 @@ mod concurrency;
 mod creation;
 mod faults;
 mod faulty_env;
+mod filtered;
 mod golden;
 mod iterators;
 mod randomized;
 mod ranges;
 mod recovery;
+mod upstream;
 
 use std::path::{Path, PathBuf};
 
