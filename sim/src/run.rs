@@ -21,7 +21,7 @@ use crate::process;
 use crate::scenario::{CrashKind, Scenario};
 use crate::trace::{Event, Lane, Tag, Trace};
 use crate::workload::{Custom, Plan};
-use crate::world::World;
+use crate::world::{self, World};
 
 /// Switches of stacks between two returns to the node's own executor.
 const SLICE: u64 = 512;
@@ -164,6 +164,7 @@ impl Runner {
             if mode.keep_choices { Trace::with_choices() } else { Trace::new(mode.keep_events) };
         self.kernel.reset(policy, trace);
         self.kernel.set_seed(plan.seed);
+        self.kernel.ask_for_spurious_wakeups(world::spurious_wakeup);
         if mode.record_schedule {
             self.kernel.record_schedule();
         }
