@@ -145,6 +145,23 @@ fn memory_that_is_never_given_back_is_found_out() {
     assert!(words.contains("holds no memory"), "{words}");
 }
 
+/// A scenario that no file can hold, so that the harness stumbles over it.
+#[test]
+fn a_panic_of_the_harness_is_told_and_ends_no_sweep() {
+    let mut broken = all().swap_remove(0);
+    broken.spec.disk.profiles = vec!["nobody's".to_owned()];
+    let steady = all().into_iter().find(|s| s.name == "steady_writers").expect("it exists");
+    let totals = sweep(vec![broken, steady], Seeds::Range(0, 3), 2, 0.0);
+    assert_eq!((totals.runs, totals.complete), (6, true));
+    let mut told = Vec::new();
+    for failure in &totals.failures {
+        let FailureKind::Harness(words) = &failure.what else { panic!("{failure:?}") };
+        assert!(words.starts_with("it panicked: checked when the scenario was read"), "{words}");
+        told.push((failure.scenario, failure.seed));
+    }
+    assert_eq!(told, [(0, 0), (0, 1), (0, 2)]);
+}
+
 /// A program that waits for what nobody tells.
 struct Waits;
 

@@ -12,9 +12,9 @@ impl Kernel {
         self.spurious_wakeup.set(Some(ask));
     }
 
-    /// Names the run in the message of a stack overflow.
-    pub fn set_seed(&self, seed: u64) {
-        overflow::set_seed(seed);
+    /// Names the run in the message of a stack overflow or a bad memory access.
+    pub fn set_run(&self, name: &str) {
+        overflow::set_run(name);
     }
 
     /// Records every decision from here on, for [`crate::policy::Replay`].
