@@ -40,5 +40,6 @@ pub mod schedule;
 pub mod sweep;
 pub mod token;
 pub mod trace;
+mod verdict;
 pub mod workload;
 pub mod world;

@@ -5,23 +5,24 @@
 //! finishes the work and closes, and one more opens what that left.
 
 use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
-use crate::checker::{Checker, Ending, Image, Violation};
-use crate::disk::{self, Disk, FileState, POSIX_WEAK};
+use crate::checker::{Checker, Ending, Image};
+use crate::disk::{Disk, POSIX_WEAK};
 use crate::engine_events;
 use crate::fault::{FaultCounts, FaultPlan, Phase};
 use crate::history::Call;
 use crate::host::Host;
-use crate::judge::Shown;
 use crate::kernel::{End, Kernel, Limits};
 use crate::policy::{Decision, Policy, PolicyName, Replay};
-use crate::probe::{Probe, ProbeSet};
+use crate::probe::Probe;
 use crate::process;
 use crate::scenario::{CrashKind, Scenario};
-use crate::trace::{Event, Lane, Tag, Trace};
+use crate::trace::{Lane, Tag, Trace};
+pub use crate::verdict::{DiskAtDeath, Verdict};
 use crate::workload::{Custom, Plan};
-use crate::world::World;
+use crate::world::{self, World};
 
 /// Switches of stacks between two returns to the node's own executor.
 const SLICE: u64 = 512;
@@ -47,63 +48,6 @@ pub struct Mode {
     pub host: Host,
 }
 
-/// What a run came to.
-#[derive(Clone, Debug, Default)]
-pub struct Verdict {
-    /// The violations at the earliest event that has any.
-    pub violations: Vec<Violation>,
-    /// Hash of the whole trace.
-    pub trace_hash: u64,
-    /// Scheduling points.
-    pub points: u64,
-    /// Virtual nanoseconds.
-    pub virtual_nanos: u64,
-    /// Crashes that struck.
-    pub crashes: u32,
-    /// Writes acknowledged.
-    pub acks: u64,
-    /// Operations acknowledged.
-    pub ops: u64,
-    /// Bytes of the values acknowledged.
-    pub bytes: u64,
-    /// Faults delivered.
-    pub faults: FaultCounts,
-    /// Places that the run has been at.
-    pub probes: ProbeSet,
-    /// Whether the simulator itself failed; then the rest means nothing.
-    pub harness_error: Option<String>,
-    /// Every event in words, if asked for.
-    pub events: Vec<Event>,
-    /// The disk around each crash and power loss, if events were asked for.
-    pub disks: Vec<DiskAtDeath>,
-    /// What the last process showed of the database, if events were asked for.
-    pub shown: Option<Shown>,
-    /// Decisions that could not be followed as recorded, if the run followed a schedule.
-    pub drift: u64,
-    /// The schedule, if asked for.
-    pub schedule: Vec<Decision>,
-    /// What the disk held before each incarnation, and last of all at the end of the run, if asked
-    /// for.
-    pub images: Vec<disk::Image>,
-}
-
-/// The disk around a crash or a power loss, for reports.
-#[derive(Clone, Debug)]
-pub struct DiskAtDeath {
-    /// Scheduling point of it.
-    pub point: u64,
-    /// What happened.
-    pub what: &'static str,
-    /// The file system.
-    pub profile: &'static str,
-    /// The files before it.
-    pub before: Vec<FileState>,
-    /// What became of what was pending, an operation a line.
-    pub fates: Vec<String>,
-    /// The files after it.
-    pub after: Vec<FileState>,
-}
-
 /// Runs seeds, one after another, on one OS thread.
 ///
 /// If `std::thread::panicking()` is true after a run, that OS thread must not be used again: a
@@ -125,9 +69,21 @@ impl Default for Runner {
 impl Runner {
     /// Runs `seed` of `scenario` with the simulator's own checkers.
     pub fn run(&mut self, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
-        let plan = Plan::draw(scenario, seed);
-        let faults = FaultPlan::new(&scenario.spec.faults);
-        self.carry_out(plan, faults, crate::checker::all(), None, mode)
+        self.carry_out(scenario, seed, crate::checker::all(), None, mode)
+    }
+
+    /// As [`Runner::run`]; if the harness panics, the verdict says so, and the runner is of no use
+    /// any more.
+    pub fn run_caught(&mut self, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
+        let run = AssertUnwindSafe(|| self.run(scenario, seed, mode));
+        #[expect(clippy::disallowed_methods, reason = "a panic of the harness is told as one")]
+        let result = std::panic::catch_unwind(run);
+        result.unwrap_or_else(|panic| {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+            let words = format!("it panicked: {}", words.unwrap_or("without words"));
+            Verdict { harness_error: Some(words), ..Verdict::default() }
+        })
     }
 
     /// Runs a workload, a fault hook and checkers of the caller's own on the disk, with the
@@ -143,19 +99,19 @@ impl Runner {
         checkers: Vec<Box<dyn Checker>>,
         mode: Mode,
     ) -> Verdict {
-        let plan = Plan::draw(scenario, seed);
-        let faults = FaultPlan::new(&scenario.spec.faults);
-        self.carry_out(plan, faults, checkers, Some(custom), mode)
+        self.carry_out(scenario, seed, checkers, Some(custom), mode)
     }
 
     fn carry_out(
         &mut self,
-        plan: Plan,
-        faults: FaultPlan,
+        scenario: &Scenario,
+        seed: u64,
         checkers: Vec<Box<dyn Checker>>,
         custom: Option<Custom>,
         mode: Mode,
     ) -> Verdict {
+        let plan = Plan::draw(scenario, seed);
+        let faults = FaultPlan::new(&scenario.spec.faults);
         let policy: Box<dyn Policy> = match mode.schedule {
             Some(schedule) => Box::new(Replay::new(schedule)),
             None => plan.policy.build(plan.seed),
@@ -163,7 +119,8 @@ impl Runner {
         let trace =
             if mode.keep_choices { Trace::with_choices() } else { Trace::new(mode.keep_events) };
         self.kernel.reset(policy, trace);
-        self.kernel.set_seed(plan.seed);
+        self.kernel.set_run(&format!("{}:{seed}", scenario.token()));
+        self.kernel.ask_for_spurious_wakeups(world::spurious_wakeup);
         if mode.record_schedule {
             self.kernel.record_schedule();
         }
@@ -369,6 +326,7 @@ impl Run {
         }
         verdict.trace_hash = self.kernel.with_trace(|trace| trace.hash());
         verdict.points = self.kernel.points();
+        verdict.refuse_emptiness();
         verdict.virtual_nanos = self.kernel.nanos();
         verdict.faults = FaultCounts::of_plan(&self.world.faults.borrow());
         verdict.probes = self.world.probes.get();
@@ -389,8 +347,8 @@ pub fn on_fresh_thread<R: Send + 'static>(f: impl FnOnce(&mut Runner) -> R + Sen
     thread.join().expect("the harness does not panic")
 }
 
-/// Runs `seed` of `scenario` on an OS thread of its own.
+/// Runs `seed` of `scenario` on an OS thread of its own. A panic of the harness is in the verdict.
 pub fn run_on_fresh_thread(scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
     let scenario = scenario.clone();
-    on_fresh_thread(move |runner| runner.run(&scenario, seed, mode))
+    on_fresh_thread(move |runner| runner.run_caught(&scenario, seed, mode))
 }

@@ -11,18 +11,24 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ptr;
 use std::rc::Rc;
+use std::time::Duration;
 
+use crate::arena::Outside;
 use crate::checker::Checker;
 use crate::disk::{Disk, Pick};
-use crate::fault::{FaultPlan, Phase};
+use crate::fault::{FaultPlan, FileRole, Operation, Phase};
 use crate::history::{Entry, FileBreach, History};
 use crate::judge::Judge;
-use crate::kernel::ThreadId;
+use crate::kernel::{Kernel, ThreadId};
 use crate::model;
 use crate::naive;
 use crate::probe::{Probe, ProbeSet};
 use crate::rng::{Purpose, Stream};
+use crate::trace::{Lane, Tag};
 use crate::workload::{FaultHook, Plan, PlannedCrash, Workload};
+
+/// A wait that ends by itself does so before this many nanoseconds have passed.
+const SPURIOUS_NANOS_MAX: u64 = 200_000;
 
 /// What simulated code acts upon.
 pub struct World {
@@ -135,7 +141,7 @@ impl World {
 
     /// How often the disk gave the engine a reason to fail.
     pub fn provocations(&self) -> u64 {
-        u64::from(self.faults.borrow().delivered_total())
+        u64::from(self.faults.borrow().errors_delivered())
             + self.found_full.get()
             + self.found_hooked.get()
     }
@@ -200,6 +206,21 @@ impl World {
         current::WORLD.set(before);
         result
     }
+}
+
+/// Whether a wait of the running thread that begins now ends by itself, and after how long.
+pub(crate) fn spurious_wakeup(kernel: &Kernel) -> Option<Duration> {
+    let _outside = Outside::enter();
+    with_world(|world| {
+        let mut stream = world.fault_stream.borrow_mut();
+        let mut faults = world.faults.borrow_mut();
+        let (role, phase) = (FileRole::Other, world.phase.get());
+        let fault = faults.decide(Operation::Wait, role, phase, &mut *stream)?;
+        let word = fault.word();
+        kernel.with_trace(|trace| trace.note(Tag::Fault, word));
+        kernel.tell(Lane::Fault, || "wakes up without a notification".to_owned());
+        Some(Duration::from_nanos(fault.scaled(SPURIOUS_NANOS_MAX)))
+    })
 }
 
 mod current {

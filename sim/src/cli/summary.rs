@@ -30,25 +30,32 @@ pub(super) fn finish(
     for (scenario, name) in &missing {
         remark(format!("incomplete: no run of {scenario} met {name}, which it demands"));
     }
+    match exit(totals, !missing.is_empty(), wanted.is_none(), signal::received()) {
+        Exit::Signal(signal) => {
+            Err(Failed { exit: Exit::Signal(signal), words: format!("ended by signal {signal}") })
+        }
+        exit => Ok(exit),
+    }
+}
+
+/// The worst that can be said.
+fn exit(totals: &Totals, misses_some: bool, is_open_ended: bool, signal: Option<u8>) -> Exit {
     let has = |wanted: fn(&FailureKind) -> bool| totals.failures.iter().any(|f| wanted(&f.what));
-    Ok(if has(|what| matches!(what, FailureKind::Harness(_))) {
+    if has(|what| matches!(what, FailureKind::Harness(_))) {
         Exit::Internal
     } else if violations(totals) > 0 {
         Exit::Broken
     } else if has(|what| matches!(what, FailureKind::Nondeterminism { .. })) {
         Exit::Nondeterminism
-    } else if let Some(signal) = signal::received() {
-        return Err(Failed {
-            exit: Exit::Signal(signal),
-            words: format!("ended by signal {signal}"),
-        });
+    } else if let Some(signal) = signal {
+        Exit::Signal(signal)
     } else if totals.runs == 0 {
         Exit::Nothing
-    } else if !missing.is_empty() || !(totals.complete || wanted.is_none()) {
+    } else if misses_some || !(totals.complete || is_open_ended) {
         Exit::Incomplete
     } else {
         Exit::Clean
-    })
+    }
 }
 
 fn violations(totals: &Totals) -> usize {
@@ -177,4 +184,42 @@ fn summary(selection: &Selection, totals: &Totals, wanted: Option<u64>) {
         ),
         (failures, _) => counted(failures, "failure"),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::Failure;
+
+    #[test]
+    fn the_worst_decides_the_exit_code() {
+        let harness = FailureKind::Harness("it panicked".to_owned());
+        let differs = FailureKind::Nondeterminism { first: 1, second: 2 };
+        let violations = FailureKind::Violations(Vec::new());
+        let totals = |failures: &[&FailureKind]| {
+            let failure =
+                |what: &&FailureKind| Failure { scenario: 0, seed: 1, what: (*what).clone() };
+            let failures = failures.iter().map(failure).collect();
+            Totals { runs: 7, complete: true, failures, ..Totals::default() }
+        };
+        for (failures, code) in [
+            (&[&violations, &harness, &differs][..], 70),
+            (&[&differs, &violations], 1),
+            (&[&FailureKind::Hang], 1),
+            (&[&differs], 5),
+            (&[], 0),
+        ] {
+            let exit = exit(&totals(failures), false, false, None);
+            assert_eq!(exit.code(), code, "{failures:?}");
+        }
+        let clean = totals(&[]);
+        assert_eq!(exit(&clean, true, false, None).code(), 3);
+        assert_eq!(exit(&clean, true, false, Some(2)).code(), 130);
+        assert_eq!(
+            exit(&Totals { complete: false, ..clean.clone() }, false, false, None).code(),
+            3
+        );
+        assert_eq!(exit(&Totals { complete: false, ..clean.clone() }, false, true, None).code(), 0);
+        assert_eq!(exit(&Totals { runs: 0, ..clean }, false, true, None).code(), 4);
+    }
 }

@@ -229,8 +229,7 @@ impl World {
             let mut stream = self.fault_stream.borrow_mut();
             self.faults.borrow_mut().decide(operation, role, phase, &mut *stream)
         })?;
-        let word = (fault.kind as u64) << 32 | u64::from(fault.draw);
-        kernel.with_trace(|trace| trace.note(Tag::Fault, word));
+        kernel.with_trace(|trace| trace.note(Tag::Fault, fault.word()));
         Some(inject(fault))
     }
 

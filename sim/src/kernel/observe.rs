@@ -1,15 +1,20 @@
 //! What the harness and simulated calls ask the kernel: time, counts, names, the trace.
 
-use super::sched::Kernel;
+use super::sched::{Kernel, SpuriousWakeup};
 use super::{ThreadId, overflow};
 use crate::arena::Outside;
 use crate::policy::Decision;
 use crate::trace::{Event, Lane, Trace};
 
 impl Kernel {
-    /// Names the run in the message of a stack overflow.
-    pub fn set_seed(&self, seed: u64) {
-        overflow::set_seed(seed);
+    /// From here on `ask` says of each wait whether it ends by itself.
+    pub(crate) fn ask_for_spurious_wakeups(&self, ask: SpuriousWakeup) {
+        self.spurious_wakeup.set(Some(ask));
+    }
+
+    /// Names the run in the message of a stack overflow or a bad memory access.
+    pub fn set_run(&self, name: &str) {
+        overflow::set_run(name);
     }
 
     /// Records every decision from here on, for [`crate::policy::Replay`].

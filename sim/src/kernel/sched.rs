@@ -20,6 +20,9 @@ use crate::arena::{Outside, ProcessMemory};
 use crate::policy::{Decision, Policy};
 use crate::trace::{Tag, Trace};
 
+/// Says of a wait whether it ends by itself, and after how long.
+pub(crate) type SpuriousWakeup = fn(&Kernel) -> Option<Duration>;
+
 /// The scheduler of one run.
 ///
 /// Used by one OS thread. Simulated code reaches it through the primitives of
@@ -31,6 +34,8 @@ pub struct Kernel {
     panicked: RefCell<Option<End>>,
     /// Whether `panicked` is set: looked at at every point.
     has_panicked: Cell<bool>,
+    /// Asked whether a wait that begins ends by itself, and after how long.
+    pub(super) spurious_wakeup: Cell<Option<SpuriousWakeup>>,
     /// The same as `Core::current`, for a look without a borrow.
     pub(super) running: Cell<ThreadId>,
 }
@@ -99,6 +104,7 @@ impl Kernel {
             memory: RefCell::new(ProcessMemory::new()),
             panicked: RefCell::new(None),
             has_panicked: Cell::new(false),
+            spurious_wakeup: Cell::new(None),
             running: Cell::new(ThreadId::CLOCK),
         }
     }
@@ -324,6 +330,15 @@ impl Kernel {
             }
         }
         self.suspend();
+    }
+
+    /// Lets a wait of the running thread end by itself, if the harness says so.
+    pub(super) fn wakes_spuriously(&self) -> bool {
+        let Some(after) = self.spurious_wakeup.get().and_then(|ask| ask(self)) else {
+            return false;
+        };
+        self.block(Step::new(StepKind::Sleep, 0), Some(after));
+        true
     }
 
     /// Blocks the running thread until `wake` or its timer, if it has one. True if the timer fired.

@@ -40,10 +40,12 @@ fn moment(event: &Event) -> String {
     format!("{:>6} {:>10.1} ", event.point, event.nanos as f64 / 1000.0)
 }
 
-/// The last events of the last two processes, or of the only one.
-pub(super) fn lines(events: &[Event]) -> Vec<String> {
-    let happened: Vec<&Event> =
-        events.iter().filter(|event| event.lane != Lane::Schedule).collect();
+/// The last events before point `until` of the process that came to it, and of the one before.
+pub(super) fn lines(events: &[Event], until: u64) -> Vec<String> {
+    let happened: Vec<&Event> = events
+        .iter()
+        .filter(|event| event.lane != Lane::Schedule && event.point <= until)
+        .collect();
     let mut processes: Vec<&[&Event]> =
         happened.split_inclusive(|event| event.lane == Lane::End).collect();
     let first = processes.len().saturating_sub(2);
@@ -56,6 +58,7 @@ pub(super) fn lines(events: &[Event]) -> Vec<String> {
         lines.push(String::new());
         lines.extend(lines_of(process));
     }
+    lines.push(rule("here it shows"));
     lines
 }
 
@@ -86,8 +89,7 @@ fn lines_of(process: &[&Event]) -> Vec<String> {
     }
     for event in shown {
         if event.lane == Lane::End {
-            let words = format!(" {} ", event.text);
-            lines.push(format!("  {words:=^76}"));
+            lines.push(rule(&event.text));
             continue;
         }
         let mark = match event.lane {
@@ -113,6 +115,12 @@ fn lines_of(process: &[&Event]) -> Vec<String> {
         lines.push(format!("  {}  {gutter}    {who}{}", moment(event), event.text));
     }
     lines
+}
+
+/// A line across all lanes.
+fn rule(words: &str) -> String {
+    let words = format!(" {words} ");
+    format!("  {words:=^76}")
 }
 
 fn is_of_a_thread(event: &Event) -> bool {

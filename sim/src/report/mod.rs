@@ -37,15 +37,15 @@ pub fn failure(scenario: &Scenario, seed: u64, verdict: &Verdict, flags: &str) -
     lines.push(String::new());
     lines.extend(plan::lines(&plan));
     lines.push(String::new());
-    lines.extend(lanes::lines(&verdict.events));
-    if let Some(death) = verdict.disks.last() {
+    lines.extend(lanes::lines(&verdict.events, violation.point));
+    if let Some(death) = verdict.disks.iter().rfind(|death| death.point <= violation.point) {
         lines.push(String::new());
         lines.extend(disk_at_death(death).iter().map(|line| format!("  {line}").trim_end().into()));
     }
     lines.push(String::new());
     lines.extend(recovered::lines(&plan, verdict.shown.as_ref()));
     lines.push(String::new());
-    lines.push(format!("  BROKEN     {}", violation.promise));
+    lines.push(format!("  BROKEN     {}, at point {}", violation.promise, violation.point));
     lines.push(format!("  trace      {:016x}, {} points", verdict.trace_hash, verdict.points));
     lines.push(format!("  reproduce  {}", replay_command(&token, flags)));
     lines.join("\n") + "\n"

@@ -317,7 +317,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 enum Exit {
     /// There is nothing left to do.
     Finished,
-    /// A simulated panic has used up its thread.
+    /// A panic, simulated or of the harness, has used up its thread.
     UsedUp,
     /// The watchdog has reported it and started another in its place.
     GivenUp,
@@ -341,8 +341,9 @@ fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
         }
         let (scenario, seed) = ((index % scenarios) as usize, sweep.seeds.get(index / scenarios));
         begin(worker, shared, (index, scenario, seed), note.as_mut());
-        let verdict = runner.run(&sweep.scenarios[scenario], seed, Mode::default());
-        let used_up = std::thread::panicking();
+        let verdict = runner.run_caught(&sweep.scenarios[scenario], seed, Mode::default());
+        let is_broken = verdict.harness_error.is_some();
+        let used_up = is_broken || std::thread::panicking();
         let again = !used_up && is_sampled(seed, sweep.check_determinism);
         let second_hash =
             again.then(|| runner.run(&sweep.scenarios[scenario], seed, Mode::default()).trace_hash);
@@ -355,6 +356,11 @@ fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
         // Nobody listens any more once the sweep has been abandoned.
         if has_failed && sender.send(Message::Failed).is_err() {
             return Exit::Finished;
+        }
+        if is_broken {
+            // Whatever state the panic left it in, nothing may look at it again.
+            std::mem::forget(runner);
+            return Exit::UsedUp;
         }
         if used_up || std::thread::panicking() {
             return Exit::UsedUp;

@@ -267,7 +267,7 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
                 acknowledged,
                 by_scan: false,
             };
-            note(|world| world.history.borrow_mut().reads.push(read));
+            noted_read(read);
             continue;
         }
         let at = |sequence| Read {
@@ -305,8 +305,7 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
             key_bytes(number, &mut key);
             let Some(found) = asked(db.get_with(&key, &options)) else { break };
             let found = found.map(|value| ValueDigest::of(&value));
-            let read = Read { key: number, found, ..at.clone() };
-            note(|world| world.history.borrow_mut().reads.push(read));
+            noted_read(Read { key: number, found, ..at.clone() });
         }
     }
 }
@@ -326,6 +325,19 @@ fn hold(draw: u32) {
         let micros = 200 << (draw >> 4 & 7);
         SimThreads::sleep(Duration::from_micros(micros));
     }
+}
+
+fn noted_read(read: Read) {
+    note(|world| {
+        with_kernel(|kernel| {
+            kernel.tell(Lane::Client, || {
+                let at = read.sequence.map_or(String::new(), |at| format!(" at sequence {at}"));
+                let found = read.found.map_or("nothing".to_owned(), |v| format!("{} B", v.len));
+                format!("get key {}{at} -> {found}", read.key)
+            });
+        });
+        world.history.borrow_mut().reads.push(read);
+    });
 }
 
 fn scan(mut cursor: DbIterator, at: &Read, draw: u32) {
@@ -357,6 +369,14 @@ fn scan(mut cursor: DbIterator, at: &Read, draw: u32) {
         return;
     }
     note(|world| {
+        with_kernel(|kernel| {
+            kernel.tell(Lane::Client, || {
+                let keys = found.iter().flatten().count();
+                let way = if is_backward { "backwards" } else { "forwards" };
+                let at = at.sequence.unwrap_or_default();
+                format!("scan {way} at sequence {at} -> {}", counted(keys, "key"))
+            });
+        });
         let mut history = world.history.borrow_mut();
         for (key, found) in (0..).zip(found) {
             history.reads.push(Read { key, found, by_scan: true, ..at.clone() });
