@@ -90,6 +90,13 @@ pub enum Error {
         /// What was tried on it.
         op: FileOp,
     },
+    /// The process, or the system, has no file descriptor left (`EMFILE`, `ENFILE`).
+    TooManyOpen {
+        /// The file.
+        path: Arc<Path>,
+        /// What was tried on it.
+        op: FileOp,
+    },
     /// Any other failure of the file system.
     Io {
         /// The operating system's kind of error.
@@ -245,6 +252,9 @@ impl fmt::Display for Error {
             Error::NotFound { path, op } => write!(f, "{op} {}: not found", path.display()),
             Error::NoSpace { path, op } => {
                 write!(f, "{op} {}: no space left on device", path.display())
+            }
+            Error::TooManyOpen { path, op } => {
+                write!(f, "{op} {}: too many open files", path.display())
             }
             Error::Io { kind, path, op } => write!(f, "{op} {}: {kind}", path.display()),
             Error::NotSupported { path, op } => {

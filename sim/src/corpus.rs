@@ -37,7 +37,7 @@ pub struct Case {
 }
 
 /// What a case must come to.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Expectation {
     /// No promise is broken.

@@ -4,6 +4,7 @@
 //! of it is the harness's memory: it outlives every crash.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -171,6 +172,21 @@ pub enum Call {
     Read,
     Resume,
     Close,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Call::Open => "open",
+            Call::Write { .. } => "write",
+            Call::Flush => "flush",
+            Call::Sync => "sync",
+            Call::Resume => "resume",
+            Call::Close => "close",
+            Call::Compact => "compact",
+            Call::Read => "read",
+        })
+    }
 }
 
 /// What clients have seen.

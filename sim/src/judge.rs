@@ -10,14 +10,27 @@ use crate::probe::{Probe, ProbeSet};
 use crate::scenario::CrashKind;
 use crate::workload::Plan;
 
+/// What an open showed, against what had been promised before it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Scheduling point at which the open returned.
+    pub point: u64,
+    /// What it showed.
+    pub settlement: Settlement,
+    /// Highest sequence that had been acknowledged.
+    pub acknowledged: u64,
+    /// Everything up to this sequence had been synced.
+    pub synced: u64,
+}
+
 /// Judges one run, in order of events.
 pub struct Judge {
     checkers: Vec<Box<dyn Checker>>,
     violations: Vec<Violation>,
     image: Image,
     before: Option<Ending>,
-    /// Whether this incarnation's open has decided what is there.
-    has_opened: bool,
+    /// What this incarnation's open showed; with that it has decided what is there.
+    shown: Option<Shown>,
     faults_before: u64,
 }
 
@@ -35,7 +48,7 @@ impl Judge {
             violations: Vec::new(),
             image: Image::default(),
             before: None,
-            has_opened: false,
+            shown: None,
             faults_before: 0,
         }
     }
@@ -43,7 +56,7 @@ impl Judge {
     /// An incarnation begins on a disk that holds `image`.
     pub fn begin_incarnation(&mut self, image: Image, faults_so_far: u64) {
         self.image = image;
-        self.has_opened = false;
+        self.shown = None;
         self.faults_before = faults_so_far;
     }
 
@@ -74,8 +87,10 @@ impl Judge {
         for checker in &mut self.checkers {
             self.violations.extend(checker.after_open(&open).err());
         }
+        let (acknowledged, synced) = (history.acknowledged_sequence, history.synced_sequence);
         decide(history, &settlement);
-        self.has_opened = true;
+        let point = history.opened.point;
+        self.shown = Some(Shown { point, settlement, acknowledged, synced });
         self.violations.is_empty()
     }
 
@@ -108,7 +123,7 @@ impl Judge {
         self.violations.retain(|violation| Some(violation.point) == first);
         // What a power loss took stays taken, however an open that never returned ended.
         let lost_power = Ending::Crashed(CrashKind::PowerLoss);
-        if self.has_opened || self.before != Some(lost_power) {
+        if self.shown.is_some() || self.before != Some(lost_power) {
             self.before = Some(ending);
         }
     }
@@ -116,6 +131,11 @@ impl Judge {
     /// The violations at the earliest event that has any.
     pub fn violations(&self) -> &[Violation] {
         &self.violations
+    }
+
+    /// What the last open showed, if it returned Ok.
+    pub fn shown(&self) -> Option<&Shown> {
+        self.shown.as_ref()
     }
 
     /// Gives the violations away.

@@ -6,6 +6,7 @@ use faultline::db::EntryVisitor;
 use faultline::env::Threads as _;
 use faultline::iterator::InternalIterator;
 use faultline::key::ParsedInternalKey;
+use faultline::table::{BloomFilter, Compression};
 use faultline::{Db, Observer, Options, Result, ValueType};
 
 use crate::arena::Outside;
@@ -81,6 +82,8 @@ fn options() -> Options {
         level1_size_max: engine.level1_size_max,
         level0_compaction_trigger: engine.level0_compaction_trigger,
         manifest_size_max: engine.manifest_size_max,
+        compression: if engine.snappy { Compression::Snappy } else { Compression::None },
+        filter_policy: engine.filter.then(|| Arc::new(BloomFilter::new(10)) as _),
         observer: Some(Arc::new(Onlooker)),
         ..Options::default()
     }

@@ -5,22 +5,24 @@
 //! finishes the work and closes, and one more opens what that left.
 
 use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
-use crate::checker::{Checker, Ending, Image, Violation};
-use crate::disk::{self, Disk, POSIX_WEAK};
+use crate::checker::{Checker, Ending, Image};
+use crate::disk::{Disk, POSIX_WEAK};
 use crate::engine_events;
-use crate::fault::{FaultKind, FaultPlan, Phase};
+use crate::fault::{FaultCounts, FaultPlan, Phase};
 use crate::history::Call;
 use crate::host::Host;
 use crate::kernel::{End, Kernel, Limits};
 use crate::policy::{Decision, Policy, PolicyName, Replay};
-use crate::probe::{Probe, ProbeSet};
+use crate::probe::Probe;
 use crate::process;
 use crate::scenario::{CrashKind, Scenario};
-use crate::trace::{Event, Lane, Tag, Trace};
+use crate::trace::{Lane, Tag, Trace};
+pub use crate::verdict::{DiskAtDeath, Verdict};
 use crate::workload::{Custom, Plan};
-use crate::world::World;
+use crate::world::{self, World};
 
 /// Switches of stacks between two returns to the node's own executor.
 const SLICE: u64 = 512;
@@ -34,97 +36,16 @@ const SLICE: u64 = 512;
 pub struct Mode {
     /// Keep every event in words, and the disk before and after each crash.
     pub keep_events: bool,
+    /// Keep the choices of the scheduler among the events too.
+    pub keep_choices: bool,
     /// Record the schedule.
     pub record_schedule: bool,
     /// Keep what the disk holds whenever no process runs on it.
     pub keep_images: bool,
     /// Follow this schedule instead of the plan's policy.
     pub schedule: Option<Vec<Decision>>,
-    /// Plant a bug in the harness: syncs return Ok and do nothing.
-    pub swallow_syncs: bool,
     /// What drives the kernel. Decides nothing: the trace is the same.
     pub host: Host,
-}
-
-/// Faults delivered, by kind and phase.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FaultCounts(Vec<[u64; Phase::ALL.len()]>);
-
-impl FaultCounts {
-    fn of_plan(plan: &FaultPlan) -> Self {
-        let count =
-            |&kind: &FaultKind| Phase::ALL.map(|phase| u64::from(plan.delivered(kind, phase)));
-        FaultCounts(FaultKind::ALL.iter().map(count).collect())
-    }
-
-    /// How many of this kind, in this phase.
-    pub fn get(&self, kind: FaultKind, phase: Phase) -> u64 {
-        self.0.get(kind as usize).map_or(0, |phases| phases[phase as usize])
-    }
-
-    /// How many of this kind.
-    pub fn of(&self, kind: FaultKind) -> u64 {
-        Phase::ALL.iter().map(|&phase| self.get(kind, phase)).sum()
-    }
-
-    /// Adds those of another run.
-    pub fn add(&mut self, other: &FaultCounts) {
-        self.0.resize(FaultKind::ALL.len(), [0; Phase::ALL.len()]);
-        for (sum, more) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
-            *sum += more;
-        }
-    }
-}
-
-/// What a run came to.
-#[derive(Clone, Debug, Default)]
-pub struct Verdict {
-    /// The violations at the earliest event that has any.
-    pub violations: Vec<Violation>,
-    /// Hash of the whole trace.
-    pub trace_hash: u64,
-    /// Scheduling points.
-    pub points: u64,
-    /// Virtual nanoseconds.
-    pub virtual_nanos: u64,
-    /// Crashes that struck.
-    pub crashes: u32,
-    /// Writes acknowledged.
-    pub acks: u64,
-    /// Operations acknowledged.
-    pub ops: u64,
-    /// Bytes of the values acknowledged.
-    pub bytes: u64,
-    /// Faults delivered.
-    pub faults: FaultCounts,
-    /// Places that the run has been at.
-    pub probes: ProbeSet,
-    /// Whether the simulator itself failed; then the rest means nothing.
-    pub harness_error: Option<String>,
-    /// Every event in words, if asked for.
-    pub events: Vec<Event>,
-    /// The disk around each crash, if events were asked for.
-    pub disks: Vec<DiskAtCrash>,
-    /// The schedule, if asked for.
-    pub schedule: Vec<Decision>,
-    /// What the disk held before each incarnation, and last of all at the end of the run, if asked
-    /// for.
-    pub images: Vec<disk::Image>,
-}
-
-/// The disk around a crash, for reports.
-#[derive(Clone, Debug, Default)]
-pub struct DiskAtCrash {
-    /// Scheduling point of the crash.
-    pub point: u64,
-    /// What died.
-    pub what: &'static str,
-    /// The disk before it.
-    pub before: String,
-    /// What became of the operations that were pending.
-    pub fates: String,
-    /// The disk after it.
-    pub after: String,
 }
 
 /// Runs seeds, one after another, on one OS thread.
@@ -148,9 +69,21 @@ impl Default for Runner {
 impl Runner {
     /// Runs `seed` of `scenario` with the simulator's own checkers.
     pub fn run(&mut self, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
-        let plan = Plan::draw(scenario, seed);
-        let faults = FaultPlan::new(&scenario.spec.faults);
-        self.carry_out(plan, faults, crate::checker::all(), None, mode)
+        self.carry_out(scenario, seed, crate::checker::all(), None, mode)
+    }
+
+    /// As [`Runner::run`]; if the harness panics, the verdict says so, and the runner is of no use
+    /// any more.
+    pub fn run_caught(&mut self, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
+        let run = AssertUnwindSafe(|| self.run(scenario, seed, mode));
+        #[expect(clippy::disallowed_methods, reason = "a panic of the harness is told as one")]
+        let result = std::panic::catch_unwind(run);
+        result.unwrap_or_else(|panic| {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+            let words = format!("it panicked: {}", words.unwrap_or("without words"));
+            Verdict { harness_error: Some(words), ..Verdict::default() }
+        })
     }
 
     /// Runs a workload, a fault hook and checkers of the caller's own on the disk, with the
@@ -166,31 +99,33 @@ impl Runner {
         checkers: Vec<Box<dyn Checker>>,
         mode: Mode,
     ) -> Verdict {
-        let plan = Plan::draw(scenario, seed);
-        let faults = FaultPlan::new(&scenario.spec.faults);
-        self.carry_out(plan, faults, checkers, Some(custom), mode)
+        self.carry_out(scenario, seed, checkers, Some(custom), mode)
     }
 
     fn carry_out(
         &mut self,
-        plan: Plan,
-        faults: FaultPlan,
+        scenario: &Scenario,
+        seed: u64,
         checkers: Vec<Box<dyn Checker>>,
         custom: Option<Custom>,
         mode: Mode,
     ) -> Verdict {
+        let plan = Plan::draw(scenario, seed);
+        let faults = FaultPlan::new(&scenario.spec.faults);
         let policy: Box<dyn Policy> = match mode.schedule {
             Some(schedule) => Box::new(Replay::new(schedule)),
             None => plan.policy.build(plan.seed),
         };
-        self.kernel.reset(policy, Trace::new(mode.keep_events));
-        self.kernel.set_seed(plan.seed);
+        let trace =
+            if mode.keep_choices { Trace::with_choices() } else { Trace::new(mode.keep_events) };
+        self.kernel.reset(policy, trace);
+        self.kernel.set_run(&format!("{}:{seed}", scenario.token()));
+        self.kernel.ask_for_spurious_wakeups(world::spurious_wakeup);
         if mode.record_schedule {
             self.kernel.record_schedule();
         }
         let disk = std::mem::replace(&mut self.disk, Disk::new(plan.profile));
         let mut world = World::new(plan, faults, checkers, disk);
-        world.swallow_syncs.set(mode.swallow_syncs);
         if let Some(custom) = custom {
             world.workload = Some(custom.workload);
             world.fault_hook = RefCell::new(custom.fault_hook);
@@ -294,13 +229,13 @@ impl Run {
                 self.left_over = world.left_over(process::DATABASE);
                 // A closed database has nothing to lose, so the power may go. Otherwise its page
                 // cache stays, and what it had in flight may not.
-                let mut chance = world.chance.borrow_mut();
-                let mut disk = world.disk.borrow_mut();
-                if closed && chance.below(2) == 0 {
-                    disk.power_loss(&mut *chance);
-                    self.kernel.tell(Lane::Fault, || "the power goes after the close".to_owned());
+                let goes = closed && world.chance.borrow_mut().below(2) == 0;
+                if goes {
+                    self.strike(CrashKind::PowerLoss, "power loss after the close");
                 } else {
-                    disk.process_death(&mut *chance);
+                    let mut chance = world.chance.borrow_mut();
+                    world.disk.borrow_mut().process_death(&mut *chance);
+                    self.kernel.tell(Lane::End, || "the process ends".to_owned());
                 }
                 Ending::Returned { closed, left, leaked: self.kernel.live_blocks() }
             }
@@ -331,26 +266,40 @@ impl Run {
             Phase::Recovery => self.world.hit(Probe::CrashInRecovery),
             Phase::Close => self.world.hit(Probe::CrashInClose),
         }
+        self.strike(
+            kind,
+            if kind == CrashKind::PowerLoss { "power loss" } else { "process death" },
+        );
+        let hash = self.world.disk.borrow_mut().image_hash();
+        self.kernel.with_trace(|trace| trace.note(Tag::Crash, hash));
+    }
+
+    /// Does to the disk what this death does.
+    fn strike(&mut self, kind: CrashKind, what: &'static str) {
         let mut disk = self.world.disk.borrow_mut();
         let mut chance = self.world.chance.borrow_mut();
-        let before = if self.keep { disk.listing() } else { String::new() };
-        let (what, fates) = match kind {
-            CrashKind::PowerLoss => {
-                let past = self.keep.then(|| disk.clone());
-                let report = disk.power_loss(&mut *chance);
-                ("power loss", past.map_or_else(String::new, |past| report.describe(&past)))
-            }
+        let past = self.keep.then(|| disk.clone());
+        let report = match kind {
+            CrashKind::PowerLoss => Some(disk.power_loss(&mut *chance)),
             CrashKind::Kill | CrashKind::Either => {
                 disk.process_death(&mut *chance);
-                ("process death", "every completed call survives\n".to_owned())
+                None
             }
         };
-        let hash = disk.image_hash();
-        self.kernel.with_trace(|trace| trace.note(Tag::Crash, hash));
-        self.kernel.tell(Lane::Fault, || format!("CRASH: {what}"));
-        if self.keep {
-            let (point, after) = (self.kernel.points(), disk.listing());
-            self.verdict.disks.push(DiskAtCrash { point, what, before, fates, after });
+        self.kernel.tell(Lane::End, || format!("CRASH: {what}"));
+        if let Some(past) = past {
+            let fates = match report {
+                Some(report) => report.describe(&past),
+                None => "every completed call survives".to_owned(),
+            };
+            self.verdict.disks.push(DiskAtDeath {
+                point: self.kernel.points(),
+                what,
+                profile: self.world.plan.profile.name,
+                before: past.files(),
+                fates: fates.lines().map(str::to_owned).collect(),
+                after: disk.files(),
+            });
         }
     }
 
@@ -367,17 +316,22 @@ impl Run {
 
     fn finish(self) -> (Verdict, Disk) {
         let mut verdict = self.verdict;
-        verdict.violations = self.world.judge.borrow_mut().take_violations();
+        let mut judge = self.world.judge.borrow_mut();
+        verdict.shown = judge.shown().filter(|_| self.keep).cloned();
+        verdict.violations = judge.take_violations();
+        drop(judge);
         for violation in &verdict.violations {
             let words = violation.to_string();
             self.kernel.with_trace(|trace| trace.note_bytes(Tag::Verdict, words.as_bytes()));
         }
         verdict.trace_hash = self.kernel.with_trace(|trace| trace.hash());
         verdict.points = self.kernel.points();
+        verdict.refuse_emptiness();
         verdict.virtual_nanos = self.kernel.nanos();
         verdict.faults = FaultCounts::of_plan(&self.world.faults.borrow());
         verdict.probes = self.world.probes.get();
         verdict.events = self.kernel.with_trace(Trace::take_events);
+        verdict.drift = self.kernel.drift();
         verdict.schedule = self.kernel.take_schedule();
         (verdict, self.world.disk.into_inner())
     }
@@ -393,8 +347,8 @@ pub fn on_fresh_thread<R: Send + 'static>(f: impl FnOnce(&mut Runner) -> R + Sen
     thread.join().expect("the harness does not panic")
 }
 
-/// Runs `seed` of `scenario` on an OS thread of its own.
+/// Runs `seed` of `scenario` on an OS thread of its own. A panic of the harness is in the verdict.
 pub fn run_on_fresh_thread(scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
     let scenario = scenario.clone();
-    on_fresh_thread(move |runner| runner.run(&scenario, seed, mode))
+    on_fresh_thread(move |runner| runner.run_caught(&scenario, seed, mode))
 }

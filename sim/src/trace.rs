@@ -51,8 +51,10 @@ pub enum Lane {
     Engine,
     /// Operations on the disk.
     Disk,
-    /// Faults and crashes.
+    /// Faults.
     Fault,
+    /// The end of a process.
+    End,
     /// Choices of the scheduler.
     Schedule,
 }
@@ -63,6 +65,7 @@ pub struct Trace {
     hash: u64,
     count: u64,
     kept: Option<Vec<Event>>,
+    keeps_choices: bool,
 }
 
 /// Any odd constant with well-mixed bits will do; this one is the golden ratio's.
@@ -71,7 +74,12 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 impl Trace {
     /// A trace that hashes, and keeps events in words too if `keep` is set.
     pub fn new(keep: bool) -> Self {
-        Trace { hash: 0, count: 0, kept: keep.then(Vec::new) }
+        Trace { hash: 0, count: 0, kept: keep.then(Vec::new), keeps_choices: false }
+    }
+
+    /// A trace that keeps events in words, the choices of the scheduler among them.
+    pub fn with_choices() -> Self {
+        Trace { keeps_choices: true, ..Trace::new(true) }
     }
 
     /// Adds one event to the hash.
@@ -94,6 +102,12 @@ impl Trace {
     #[inline]
     pub fn keeps(&self) -> bool {
         self.kept.is_some()
+    }
+
+    /// Whether choices of the scheduler are kept.
+    #[inline]
+    pub fn keeps_choices(&self) -> bool {
+        self.keeps_choices
     }
 
     /// Keeps an event, if events are kept.

@@ -11,18 +11,24 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ptr;
 use std::rc::Rc;
+use std::time::Duration;
 
+use crate::arena::Outside;
 use crate::checker::Checker;
 use crate::disk::{Disk, Pick};
-use crate::fault::{FaultPlan, Phase};
+use crate::fault::{FaultPlan, FileRole, Operation, Phase};
 use crate::history::{Entry, FileBreach, History};
 use crate::judge::Judge;
-use crate::kernel::ThreadId;
+use crate::kernel::{Kernel, ThreadId};
 use crate::model;
 use crate::naive;
 use crate::probe::{Probe, ProbeSet};
 use crate::rng::{Purpose, Stream};
+use crate::trace::{Lane, Tag};
 use crate::workload::{FaultHook, Plan, PlannedCrash, Workload};
+
+/// A wait that ends by itself does so before this many nanoseconds have passed.
+const SPURIOUS_NANOS_MAX: u64 = 200_000;
 
 /// What simulated code acts upon.
 pub struct World {
@@ -54,8 +60,6 @@ pub struct World {
     pub found_hooked: Cell<u64>,
     /// Places that this run has been at.
     pub probes: Cell<ProbeSet>,
-    /// A bug planted in the harness: syncs return Ok and do nothing. For [`crate::cli`]'s doctor.
-    pub swallow_syncs: Cell<bool>,
     /// What a crash leaves.
     pub chance: RefCell<Stream>,
     /// What the process is doing.
@@ -95,7 +99,6 @@ impl World {
             found_hooked: Cell::new(0),
             probes: Cell::new(ProbeSet::default()),
             found_full: Cell::new(0),
-            swallow_syncs: Cell::new(false),
             chance: RefCell::new(Stream::new(plan.seed, Purpose::Disk)),
             phase: Cell::new(Phase::Recovery),
             crash: Cell::new(None),
@@ -138,7 +141,7 @@ impl World {
 
     /// How often the disk gave the engine a reason to fail.
     pub fn provocations(&self) -> u64 {
-        u64::from(self.faults.borrow().delivered_total())
+        u64::from(self.faults.borrow().errors_delivered())
             + self.found_full.get()
             + self.found_hooked.get()
     }
@@ -176,8 +179,8 @@ impl World {
         naive::left_over(&names, &read).unwrap_or_default()
     }
 
-    /// Notes what a log holds that is not needed any more. A compaction may drop an entry of it from
-    /// here on; then nothing else tells where a batch without an answer stands.
+    /// Notes what a log holds that is not needed any more. A compaction may drop an entry of it
+    /// from here on; then nothing else tells where a batch without an answer stands.
     pub fn note_old_log(&self, name: &str) {
         let disk = self.disk.borrow();
         let Ok(bytes) = disk.bytes(name) else { return };
@@ -203,6 +206,21 @@ impl World {
         current::WORLD.set(before);
         result
     }
+}
+
+/// Whether a wait of the running thread that begins now ends by itself, and after how long.
+pub(crate) fn spurious_wakeup(kernel: &Kernel) -> Option<Duration> {
+    let _outside = Outside::enter();
+    with_world(|world| {
+        let mut stream = world.fault_stream.borrow_mut();
+        let mut faults = world.faults.borrow_mut();
+        let (role, phase) = (FileRole::Other, world.phase.get());
+        let fault = faults.decide(Operation::Wait, role, phase, &mut *stream)?;
+        let word = fault.word();
+        kernel.with_trace(|trace| trace.note(Tag::Fault, word));
+        kernel.tell(Lane::Fault, || "wakes up without a notification".to_owned());
+        Some(Duration::from_nanos(fault.scaled(SPURIOUS_NANOS_MAX)))
+    })
 }
 
 mod current {

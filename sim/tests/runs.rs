@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use faultline::Db;
+use faultline::env::{Condvar, Mutex};
 use faultline_sim::checker::Liveness;
 use faultline_sim::corpus::{Case, Expectation};
 use faultline_sim::env::SimEnv;
+use faultline_sim::fault::FaultKind;
 use faultline_sim::host::Host;
+use faultline_sim::kernel::SimThreads;
 use faultline_sim::run::{Mode, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Scenario, embedded};
 use faultline_sim::sweep::{FailureKind, Seeds, Sweep, Totals};
@@ -108,11 +111,12 @@ fn no_run_depends_on_the_one_before() {
 
 #[test]
 fn a_disk_that_swallows_syncs_is_found_out() {
-    let scenario = all().into_iter().find(|s| s.name == "crash_mid_add_record").expect("exists");
+    let found = all().into_iter().find(|scenario| scenario.name == "crash_mid_add_record");
+    let mut scenario = found.expect("it exists");
+    scenario.spec.disk.swallow_syncs = true;
     let found = on_fresh_thread(move |runner| {
         (0..200).find_map(|seed| {
-            let mode = Mode { swallow_syncs: true, ..Mode::default() };
-            runner.run(&scenario, seed, mode).violations.into_iter().next()
+            runner.run(&scenario, seed, Mode::default()).violations.into_iter().next()
         })
     });
     assert_eq!(found.map(|violation| violation.checker), Some("durability"));
@@ -139,6 +143,56 @@ fn memory_that_is_never_given_back_is_found_out() {
     });
     let words = found.violations.first().map(ToString::to_string).unwrap_or_default();
     assert!(words.contains("holds no memory"), "{words}");
+}
+
+/// A scenario that no file can hold, so that the harness stumbles over it.
+#[test]
+fn a_panic_of_the_harness_is_told_and_ends_no_sweep() {
+    let mut broken = all().swap_remove(0);
+    broken.spec.disk.profiles = vec!["nobody's".to_owned()];
+    let steady = all().into_iter().find(|s| s.name == "steady_writers").expect("it exists");
+    let totals = sweep(vec![broken, steady], Seeds::Range(0, 3), 2, 0.0);
+    assert_eq!((totals.runs, totals.complete), (6, true));
+    let mut told = Vec::new();
+    for failure in &totals.failures {
+        let FailureKind::Harness(words) = &failure.what else { panic!("{failure:?}") };
+        assert!(words.starts_with("it panicked: checked when the scenario was read"), "{words}");
+        told.push((failure.scenario, failure.seed));
+    }
+    assert_eq!(told, [(0, 0), (0, 1), (0, 2)]);
+}
+
+/// A program that waits for what nobody tells.
+struct Waits;
+
+impl Workload for Waits {
+    fn run(&self, _db: &Db<SimEnv>, _incarnation: u32) {
+        let mutex = Mutex::<SimThreads, ()>::new("mutex", ());
+        let told = Condvar::<SimThreads>::new("told");
+        drop(told.wait(mutex.lock()));
+        // The next one has a time of its own, and ends before it.
+        let (_guard, timed_out) = told.wait_timeout(mutex.lock(), Duration::from_secs(1));
+        assert!(!timed_out, "it is the wake-up that ends it");
+    }
+}
+
+#[test]
+fn a_wait_ends_by_itself_only_if_the_scenario_says_so() {
+    let waits = |faults: &str| {
+        let text = format!("about = \"Waits.\"\n[crash]\ncount = 0\n{faults}");
+        let scenario = Scenario::parse("waits", "waits.toml", &text).expect("a scenario");
+        on_fresh_thread(move |runner| {
+            let custom = Custom { workload: Rc::new(Waits), fault_hook: None };
+            runner.run_custom(&scenario, 1, custom, vec![Box::new(Liveness)], Mode::default())
+        })
+    };
+    let woken = waits("[[faults.rate]]\nkind = \"spurious_wakeup\"\nphase = \"run\"\nrate = 1.0");
+    // The incarnation after the first clean close is healthy, and waits in vain.
+    assert!(woken.faults.of(FaultKind::SpuriousWakeup) >= 2, "{:?}", woken.violations);
+    for verdict in [waits(""), woken] {
+        let words = verdict.violations.first().map(ToString::to_string).unwrap_or_default();
+        assert!(words.contains("main#1 waits: wait told"), "{words}");
+    }
 }
 
 #[test]

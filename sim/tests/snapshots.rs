@@ -108,9 +108,7 @@ fn describe(verdict: &Verdict) -> String {
         line(format!("{} times {}", verdict.faults.of(*kind), kind.name()));
     }
     for disk in &verdict.disks {
-        line(format!("\nBEFORE THE {}\n{}", disk.what.to_uppercase(), disk.before));
-        line(format!("WHAT BECAME OF WHAT WAS PENDING\n{}", disk.fates));
-        line(format!("AFTER IT\n{}", disk.after));
+        line(format!("\n{}", report::disk_at_death(disk).join("\n")));
     }
     out
 }
@@ -123,9 +121,10 @@ fn every_scenario_has_its_verdict_and_its_disk_around_each_crash() {
     assert_eq!(known, named, "a new scenario needs a seed here");
     for (scenario, (name, seed)) in scenarios.iter().zip(SEEDS) {
         let verdict = run_on_fresh_thread(scenario, seed, keeping());
-        assert_eq!(verdict.crashes as usize, verdict.disks.len(), "{name}");
+        let crashes = verdict.disks.iter().filter(|disk| !disk.what.contains("close"));
+        assert_eq!(verdict.crashes as usize, crashes.count(), "{name}");
         assert_eq!(
-            verdict.disks.is_empty(),
+            verdict.crashes == 0,
             scenario.spec.crash.count == Count::Exactly(0),
             "{name}:{seed} shows no crash any more: name a seed that does"
         );
@@ -155,16 +154,21 @@ fn a_tiny_kill_is_this_trace() {
 
 #[test]
 fn the_report_of_a_disk_that_swallows_syncs_shows_what_was_lost() {
-    let scenario = parsed("tiny_power_loss", TINY_POWER_LOSS);
-    let swallowing = || Mode { swallow_syncs: true, ..keeping() };
+    let mut scenario = parsed("tiny_power_loss", TINY_POWER_LOSS);
+    scenario.spec.disk.swallow_syncs = true;
     let looked_at = scenario.clone();
     let found = on_fresh_thread(move |runner| {
         (0..500)
-            .map(|seed| (seed, runner.run(&looked_at, seed, swallowing())))
+            .map(|seed| (seed, runner.run(&looked_at, seed, keeping())))
             .find(|(_, verdict)| verdict.violations.iter().any(|v| v.checker == "durability"))
     });
     let (seed, verdict) = found.expect("some seed loses an acknowledged write");
-    insta::assert_snapshot!(report::failure(&scenario, seed, &verdict, " --policy sticky"));
+    insta::assert_snapshot!(report::failure(
+        &scenario,
+        seed,
+        &verdict,
+        " --set disk.swallow_syncs=true"
+    ));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! Reading order: `state` (what is shared, and under which lock), `queue` (who writes next),
 //! `make_room` and `write` (one group, step by step), `background` and `flush` (memtable to table),
-//! `compact` and `compact_range` (level to level), `pins` (who still reads what), `open`, `create` and `replay` (recovery), `resume`, `close`.
+//! `compact` and `compact_range` (level to level), `pins` (who still reads what), `open`, `create`
+//! and `replay` (recovery), `resume`, `close`.
 //!
 //! Source: LevelDB `include/leveldb/db.h`. Differs: every call takes `&self` on a handle that is
 //! cheap to clone; snapshots and iterators own what they need; `write` returns a sequence number;

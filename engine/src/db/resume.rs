@@ -44,9 +44,15 @@ impl<E: Env> Inner<E> {
     }
 
     fn resume_in_turn(&self, turn: &mut LeaderTurn<'_, E>) -> Result<()> {
+        // Whoever has stopped the queue is about to say why.
+        let is_stopped = self.queue.stopped().is_some();
         let mut state = self.state.lock();
         // What the background threads have begun they end, well or not; they begin nothing new.
-        while state.is_flushing || state.is_compacting || state.versions.is_busy() {
+        while state.is_flushing
+            || state.is_compacting
+            || state.versions.is_busy()
+            || (is_stopped && state.background_error.is_none())
+        {
             state = self.done.wait(state);
         }
         let Some(stopped) = state.background_error.clone() else { return Ok(()) };

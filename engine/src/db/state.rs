@@ -119,7 +119,8 @@ pub(super) struct Inner<E: Env> {
     pub(super) flush_work: Condvar<E::Threads>,
     /// Told when there may be something to compact or to sweep.
     pub(super) compaction_work: Condvar<E::Threads>,
-    /// Told when a flush, a compaction, a commit or a failure may have changed what somebody waits for.
+    /// Told when a flush, a compaction, a commit or a failure may have changed what somebody waits
+    /// for.
     pub(super) done: Condvar<E::Threads>,
     /// Taken when the database is closed.
     pub(super) lock: Mutex<E::Threads, Option<Box<dyn FileLock>>>,
@@ -148,6 +149,8 @@ impl<E: Env> Inner<E> {
     /// Stops all writes: the first error counts, and stays until `resume`.
     pub(super) fn set_background_error(&self, error: &Error, is_resumable: bool) {
         tracing::warn!(target: "faultline", %error, is_resumable, "background error");
+        // The queue first: once anybody can be told of the error, no later write may succeed.
+        self.queue.stop(error.clone().into_background());
         let mut state = self.state.lock();
         // Later failures of a sort that cannot be repaired must not hide behind a milder first.
         let is_resumable = is_resumable && !matches!(error.root(), Error::Corruption(_));
@@ -155,10 +158,8 @@ impl<E: Env> Inner<E> {
             .background_error
             .get_or_insert_with(|| BackgroundError { error: error.clone(), is_resumable });
         first.is_resumable &= is_resumable;
-        let stop = first.error.clone().into_background();
         self.stop_compaction.store(1);
         drop(state);
-        self.queue.stop(stop);
         self.done.notify_all();
     }
 }

@@ -31,6 +31,7 @@ use std::fmt;
 use crate::history::History;
 use crate::kernel::End;
 use crate::model::{Commit, Settlement};
+use crate::report::counted;
 use crate::scenario::CrashKind;
 use crate::workload::Plan;
 
@@ -151,14 +152,14 @@ pub fn all() -> Vec<Box<dyn Checker>> {
 }
 
 /// A batch as violations name it.
-fn name_batch(plan: &Plan, commit: &Commit) -> String {
+pub(crate) fn name_batch(plan: &Plan, commit: &Commit) -> String {
     let batch = &plan.batches[commit.batch as usize];
     let first = plan.writers[batch.writer as usize].start;
     format!(
-        "batch {} of writer {} ({} operations at sequence {}{})",
+        "batch {} of writer {} ({} at sequence {}{})",
         commit.batch - first,
         batch.writer,
-        commit.count,
+        counted(commit.count as usize, "operation"),
         commit.sequence,
         if batch.sync { ", sync" } else { "" }
     )

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::corpus::Expectation;
 use crate::policy::PolicyName;
 use crate::sweep::Seeds;
 
@@ -102,7 +103,7 @@ pub struct RunArgs {
 /// Flags of `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
-    /// A token SCENARIO@DIGEST:SEED, or a case file
+    /// A token SCENARIO@DIGEST:SEED, a case file, or a schedule file
     #[arg(value_name = "WHAT")]
     pub what: String,
     /// Scheduling policy, if not the scenario's own
@@ -114,7 +115,7 @@ pub struct ReplayArgs {
     /// Print every event: time, thread, what happened
     #[arg(long)]
     pub trace: bool,
-    /// Show the engine's own scheduling points in the trace too
+    /// Show the choices of the scheduler in the trace too
     #[arg(long, requires = "trace")]
     pub schedule: bool,
     /// Exit with 5 unless the trace has this hash
@@ -132,7 +133,7 @@ pub enum ScenarioCommand {
         /// The files [default: the scenarios of the binary]
         files: Vec<PathBuf>,
     },
-    /// Print a scenario.
+    /// Print a scenario as TOML, with every field that its file leaves out.
     Show {
         /// Its name, or the path of its file.
         name: String,
@@ -164,6 +165,9 @@ pub enum CorpusCommand {
         /// Set a field of the scenario
         #[arg(long = "set", value_name = "FIELD=VALUE")]
         set: Vec<String>,
+        /// What it must come to from here on: fail, for a bug that is known and stays for now
+        #[arg(long, value_enum, default_value_t = Expectation::Pass)]
+        expect: Expectation,
         /// The folder of case files.
         #[arg(long, default_value = "corpus/regressions")]
         dir: PathBuf,

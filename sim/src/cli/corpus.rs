@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::args::CorpusCommand;
-use super::output::{counted, remark, say};
+use super::output::{remark, say};
 use super::select::select_one;
 use super::{Exit, Failed};
 use crate::corpus::{Case, CaseError, Expectation};
-use crate::report;
+use crate::report::{self, counted};
 use crate::run::{Mode, run_on_fresh_thread};
 use crate::token::Token;
 
@@ -28,7 +28,7 @@ pub(super) fn corpus(command: &CorpusCommand) -> Result<Exit, Failed> {
             Ok(Exit::Clean)
         }
         CorpusCommand::Replay { dir } => replay(dir, true),
-        CorpusCommand::Add { token, name, note, policy, set, dir } => {
+        CorpusCommand::Add { token, name, note, policy, set, expect, dir } => {
             let token: Token = token.parse().map_err(Failed::usage)?;
             let (scenario, _) = select_one(&token.scenario, set, policy.as_ref())?;
             let verdict = run_on_fresh_thread(&scenario, token.seed, Mode::default());
@@ -46,11 +46,15 @@ pub(super) fn corpus(command: &CorpusCommand) -> Result<Exit, Failed> {
                     |violation| format!("{}: {}", violation.checker, violation.promise),
                 ),
                 // A case goes in before its fix and must pass after it.
-                expect: Expectation::Pass,
+                expect: *expect,
             };
             let file = case.store(dir, name)?;
             let now = if first.is_some() { "fails now" } else { "passes now" };
-            say(format!("{}: {now}, must pass from here on", file.display()));
+            let must = match expect {
+                Expectation::Pass => "pass",
+                Expectation::Fail => "fail",
+            };
+            say(format!("{}: {now}, must {must} from here on", file.display()));
             Ok(Exit::Clean)
         }
     }

@@ -38,13 +38,13 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failed> {
     })
 }
 
-/// A bug planted in the harness: syncs that do nothing. Some seed must lose an acknowledged write.
+/// A bug planted in the disk: syncs that do nothing. Some seed must lose an acknowledged write.
 fn canary(scenario: &Scenario) -> bool {
-    let scenario = scenario.clone();
+    let mut scenario = scenario.clone();
+    scenario.spec.disk.swallow_syncs = true;
     on_fresh_thread(move |runner| {
         (0..CANARY_RUNS).any(|seed| {
-            let mode = Mode { swallow_syncs: true, ..Mode::default() };
-            let verdict = runner.run(&scenario, seed, mode);
+            let verdict = runner.run(&scenario, seed, Mode::default());
             verdict.violations.iter().any(|violation| violation.checker == "durability")
         })
     })

@@ -10,6 +10,7 @@ mod run;
 mod scenario;
 mod select;
 mod signal;
+mod summary;
 
 pub use args::{Cli, parse_seeds};
 

@@ -31,12 +31,6 @@ pub(super) fn complain(words: &str) {
     eprintln!("error: {words}");
 }
 
-/// A number with its noun.
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
-}
-
 /// One JSON event.
 pub(super) fn event(value: &serde_json::Value) {
     say(value.to_string());

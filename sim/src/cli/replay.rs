@@ -6,9 +6,11 @@ use super::args::ReplayArgs;
 use super::output::{remark, say};
 use super::select::select_one;
 use super::{Exit, Failed, corpus};
+use crate::policy::Decision;
 use crate::report;
 use crate::run::{Mode, Verdict, run_on_fresh_thread};
 use crate::scenario::Scenario;
+use crate::schedule::Schedule;
 use crate::token::Token;
 use crate::trace::Lane;
 use crate::workload::Plan;
@@ -19,26 +21,74 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Exit, Failed> {
     {
         return corpus::replay_one(Path::new(&args.what));
     }
+    if is_schedule(&args.what) {
+        return follow(args);
+    }
     let token: Token = args.what.parse().map_err(Failed::usage)?;
     let (scenario, flags) = select_one(&token.scenario, &args.set, args.policy.as_ref())?;
+    let (verdict, again) = run_twice(args, &token, &scenario, None);
+    judge(args, &scenario, token.seed, &flags, &verdict, again)
+}
+
+fn is_schedule(what: &str) -> bool {
+    Path::new(what).extension().is_some_and(|ext| ext == "schedule")
+}
+
+/// Follows the choices of a schedule file, as far as the engine still takes the same steps.
+fn follow(args: &ReplayArgs) -> Result<Exit, Failed> {
+    if args.policy.is_some() || !args.set.is_empty() {
+        return Err(Failed::usage("a schedule file brings its own policy and fields"));
+    }
+    let schedule = Schedule::load(Path::new(&args.what)).map_err(Failed::usage)?;
+    let token: Token = schedule.run.parse().map_err(Failed::usage)?;
+    let policy = schedule.policy.as_deref().map(str::parse).transpose().map_err(Failed::usage)?;
+    let (scenario, flags) = select_one(&token.scenario, &schedule.set, policy.as_ref())?;
+    let decisions = schedule.decisions().map_err(Failed::usage)?;
+    let count = decisions.len();
+    let (verdict, again) = run_twice(args, &token, &scenario, Some(&decisions));
+    let exit = judge(args, &scenario, token.seed, &flags, &verdict, again)?;
+    let hash = format!("{:016x}", verdict.trace_hash);
+    remark(if hash == schedule.trace {
+        format!("the schedule: {count} decisions, followed to the same trace")
+    } else {
+        format!(
+            "the schedule: {} of {count} decisions could not be followed as recorded; the trace \
+             is {hash}, and was {}",
+            verdict.drift, schedule.trace
+        )
+    });
+    Ok(exit)
+}
+
+/// Runs it twice, and shows the first run as the flags ask. Returns it, and the hash of the second.
+fn run_twice(
+    args: &ReplayArgs,
+    token: &Token,
+    scenario: &Scenario,
+    schedule: Option<&[Decision]>,
+) -> (Verdict, u64) {
     if let Some(digest) = token.digest.as_ref().filter(|digest| **digest != scenario.digest) {
         remark(format!(
             "note: the token names {}@{digest}, but the scenario is now {}: the run may differ",
             token.scenario, scenario.digest
         ));
     }
-    let plan = Plan::draw(&scenario, token.seed);
+    let plan = Plan::draw(scenario, token.seed);
     remark(format!("{}:{}  {}", scenario.token(), token.seed, report::describe_plan(&plan)));
-    let mode = || Mode { keep_events: true, ..Mode::default() };
-    let verdict = run_on_fresh_thread(&scenario, token.seed, mode());
-    let again = run_on_fresh_thread(&scenario, token.seed, mode());
+    let run = |keep_choices| {
+        let schedule = schedule.map(<[Decision]>::to_vec);
+        let mode = Mode { keep_events: true, keep_choices, schedule, ..Mode::default() };
+        run_on_fresh_thread(scenario, token.seed, mode)
+    };
+    let verdict = run(args.schedule);
+    let again = run(false);
     if args.trace {
         let shown = |lane: Lane| args.schedule || lane != Lane::Schedule;
         for event in verdict.events.iter().filter(|event| shown(event.lane)) {
             say(report::event_line(event));
         }
     }
-    judge(args, &scenario, token.seed, &flags, &verdict, again.trace_hash)
+    (verdict, again.trace_hash)
 }
 
 fn judge(

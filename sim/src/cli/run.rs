@@ -1,29 +1,27 @@
 //! `sim run`: the corpus, then every seed in every selected scenario.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::args::{Format, RunArgs};
-use super::output::{Meter, counted, event, remark, say};
+use super::output::{Meter, event, remark, say};
 use super::select::{Selection, select};
-use super::{Exit, Failed, corpus, signal};
-use crate::fault::{FaultKind, Phase};
-use crate::probe::Probe;
-use crate::report;
+use super::{Exit, Failed, corpus, signal, summary};
+use crate::report::{self, counted};
 use crate::run::{Mode, run_on_fresh_thread};
 use crate::scenario::Scenario;
-use crate::sweep::{Failure, FailureKind, Seeds, Sweep, Totals};
+use crate::schedule::Schedule;
+use crate::sweep::{Failure, FailureKind, Seeds, Sweep};
 
 /// What bare `sim` spends on fresh seeds.
 const FRESH_BUDGET: Duration = Duration::from_secs(30);
 /// A run longer than this has a loop without a scheduling point.
 const RUN_TIMEOUT: Duration = Duration::from_secs(30);
-/// Fewer runs of a scenario than this need not meet all that it demands.
-const RUNS_THAT_SAY_SOMETHING: u64 = 200;
+/// A schedule of more decisions than this is not left: nobody follows it.
+const DECISIONS_MAX: usize = 1_000_000;
 /// Cases of the repository, replayed first.
 const CORPUS: &str = "corpus/regressions";
 
@@ -62,7 +60,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failed> {
     for failure in &totals.failures {
         tell_failure(args, &selection, failure);
     }
-    finish(args, &selection, &totals, time_budget.is_some())
+    summary::finish(args.format, &selection, &totals, wanted)
 }
 
 fn announce(args: &RunArgs, selection: &Selection, seeds: &Seeds) {
@@ -108,14 +106,30 @@ pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// The file that a failure leaves under `--out`, if that is given.
+fn left_file(args: &RunArgs, scenario: &Scenario, seed: u64, ending: &str) -> Option<PathBuf> {
+    let name = format!("{}-{seed}.{ending}", scenario.name.replace('/', "_"));
+    args.out.as_ref().map(|out| out.join(name))
+}
+
 fn tell_failure(args: &RunArgs, selection: &Selection, failure: &Failure) {
     let scenario = &selection.scenarios[failure.scenario];
     let token = format!("{}:{}", scenario.token(), failure.seed);
     let command = report::replay_command(&token, &selection.flags);
     let words = match &failure.what {
         FailureKind::Violations(_) => {
-            let mode = Mode { keep_events: true, ..Mode::default() };
+            let record_schedule = args.out.is_some();
+            let mode = Mode { keep_events: true, record_schedule, ..Mode::default() };
             let verdict = run_on_fresh_thread(scenario, failure.seed, mode);
+            if let Some(file) = left_file(args, scenario, failure.seed, "schedule")
+                && verdict.schedule.len() <= DECISIONS_MAX
+            {
+                let policy = args.policy.as_ref().map(ToString::to_string);
+                let (set, decisions) = (args.set.clone(), &verdict.schedule);
+                let hash = verdict.trace_hash;
+                let schedule = Schedule::new(token.clone(), policy, set, hash, decisions);
+                schedule.store(&file).unwrap_or_else(remark);
+            }
             report::failure(scenario, failure.seed, &verdict, &selection.flags)
         }
         FailureKind::Harness(message) => {
@@ -131,11 +145,10 @@ fn tell_failure(args: &RunArgs, selection: &Selection, failure: &Failure) {
              reproduce  {command}\n"
         ),
     };
-    if let Some(out) = &args.out {
-        let name = format!("{}-{}.txt", scenario.name.replace('/', "_"), failure.seed);
+    if let Some(file) = left_file(args, scenario, failure.seed, "txt") {
         #[expect(clippy::disallowed_methods, reason = "the folder that the user names")]
-        if let Err(error) = std::fs::write(out.join(&name), &words) {
-            remark(format!("{}: {error}", out.join(&name).display()));
+        if let Err(error) = std::fs::write(&file, &words) {
+            remark(format!("{}: {error}", file.display()));
         }
     }
     if args.format == Format::Human {
@@ -163,150 +176,4 @@ fn tell_failure(args: &RunArgs, selection: &Selection, failure: &Failure) {
         }
     }
     event(&object);
-}
-
-fn finish(
-    args: &RunArgs,
-    selection: &Selection,
-    totals: &Totals,
-    budgeted: bool,
-) -> Result<Exit, Failed> {
-    let missing = missing(selection, totals);
-    let violations = totals
-        .failures
-        .iter()
-        .filter(|f| matches!(f.what, FailureKind::Violations(_) | FailureKind::Hang))
-        .count();
-    if args.format == Format::Json {
-        event(&run_finished(selection, totals, violations));
-    } else {
-        summary(totals);
-    }
-    for name in &missing {
-        remark(format!("incomplete: no run met {name}, which its scenario demands"));
-    }
-    let has = |wanted: fn(&FailureKind) -> bool| totals.failures.iter().any(|f| wanted(&f.what));
-    Ok(if has(|what| matches!(what, FailureKind::Harness(_))) {
-        Exit::Internal
-    } else if violations > 0 {
-        Exit::Broken
-    } else if has(|what| matches!(what, FailureKind::Nondeterminism { .. })) {
-        Exit::Nondeterminism
-    } else if let Some(signal) = signal::received() {
-        return Err(Failed {
-            exit: Exit::Signal(signal),
-            words: format!("ended by signal {signal}"),
-        });
-    } else if totals.runs == 0 {
-        Exit::Nothing
-    } else if !missing.is_empty() || !(totals.complete || budgeted) {
-        Exit::Incomplete
-    } else {
-        Exit::Clean
-    })
-}
-
-/// Faults and probes that a scenario demands and that no run met. Asked only of sweeps long enough
-/// to say.
-fn missing(selection: &Selection, totals: &Totals) -> BTreeSet<String> {
-    let runs_of = |index: usize| totals.runs_by_scenario.get(&index).copied().unwrap_or(0);
-    let long = |(index, _): &(usize, &Scenario)| runs_of(*index) >= RUNS_THAT_SAY_SOMETHING;
-    let demanding = selection.scenarios.iter().enumerate().filter(long);
-    let mut missing = BTreeSet::new();
-    for (_, scenario) in demanding {
-        let met = |name: &str| {
-            FaultKind::ALL.iter().any(|kind| kind.name() == name && totals.faults.of(*kind) > 0)
-                || Probe::ALL
-                    .iter()
-                    .any(|probe| probe.name() == name && totals.probes.of(*probe) > 0)
-        };
-        let expect = &scenario.spec.expect;
-        let unmet = expect.faults.iter().chain(&expect.probes).filter(|name| !met(name));
-        missing.extend(unmet.cloned());
-    }
-    missing
-}
-
-fn run_finished(selection: &Selection, totals: &Totals, violations: usize) -> serde_json::Value {
-    let faults: serde_json::Map<String, serde_json::Value> = FaultKind::ALL
-        .iter()
-        .map(|&kind| {
-            let by_phase = json!({
-                "run": totals.faults.get(kind, Phase::Run),
-                "recovery": totals.faults.get(kind, Phase::Recovery),
-                "close": totals.faults.get(kind, Phase::Close),
-            });
-            (kind.name().to_owned(), by_phase)
-        })
-        .collect();
-    let probes: serde_json::Map<String, serde_json::Value> = Probe::ALL
-        .iter()
-        .map(|&probe| (probe.name().to_owned(), totals.probes.of(probe).into()))
-        .collect();
-    json!({
-        "v": 1, "event": "run_finished",
-        "seeds": totals.runs / (selection.scenarios.len() as u64).max(1),
-        "runs": totals.runs,
-        "points": totals.points,
-        "virtual_micros": totals.virtual_micros,
-        "crashes": totals.crashes,
-        "acks": totals.acks,
-        "ops": totals.ops,
-        "bytes": totals.bytes,
-        "violations": violations,
-        "determinism_checked": totals.determinism_checked,
-        "faults": faults,
-        "probes": probes,
-        "complete": totals.complete,
-        "trace_hash": format!("{:016x}", totals.trace_hash),
-        "wall_millis": totals.elapsed.as_millis() as u64,
-    })
-}
-
-fn summary(totals: &Totals) {
-    let seconds = totals.elapsed.as_secs_f64().max(1e-9);
-    let per_run = |n: u64| n as f64 / totals.runs.max(1) as f64;
-    say(format!(
-        "{} runs in {seconds:.1} s ({:.0} runs/s, {:.1} M points/s), {:.1} virtual seconds",
-        totals.runs,
-        totals.runs as f64 / seconds,
-        totals.points as f64 / seconds / 1e6,
-        totals.virtual_micros as f64 / 1e6
-    ));
-    say(format!(
-        "{} crashes, {} acknowledged writes ({:.0} a run, {:.0} operations, {:.1} KiB)",
-        totals.crashes,
-        totals.acks,
-        per_run(totals.acks),
-        per_run(totals.ops),
-        per_run(totals.bytes) / 1024.0
-    ));
-    let delivered: Vec<String> = FaultKind::ALL
-        .iter()
-        .filter(|kind| totals.faults.of(**kind) > 0)
-        .map(|kind| format!("{} {}", kind.name(), totals.faults.of(*kind)))
-        .collect();
-    if !delivered.is_empty() {
-        say(format!("faults delivered: {}", delivered.join(", ")));
-    }
-    let hits: Vec<String> = Probe::ALL
-        .iter()
-        .map(|&probe| (probe.name(), totals.probes.of(probe)))
-        .map(
-            |(name, runs)| {
-                if runs == 0 { format!("{name} MISSED") } else { format!("{name} {runs}") }
-            },
-        )
-        .collect();
-    say(format!("runs by probe: {}", hits.join(", ")));
-    if totals.determinism_checked > 0 {
-        say(format!("{} runs were run twice and compared", totals.determinism_checked));
-    }
-    say(format!("trace hash {:016x}", totals.trace_hash));
-    let failures = totals.failures.len();
-    say(if failures == 0 {
-        "no promise was broken".to_owned()
-    } else {
-        counted(failures, "failure")
-    });
 }

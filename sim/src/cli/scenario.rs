@@ -4,7 +4,7 @@ use super::args::ScenarioCommand;
 use super::output::{complain, say};
 use super::select::{select, select_one};
 use super::{Exit, Failed};
-use crate::scenario::{EMBEDDED, Scenario};
+use crate::scenario::Scenario;
 
 pub(super) fn scenario(command: &ScenarioCommand) -> Result<Exit, Failed> {
     match command {
@@ -17,10 +17,7 @@ pub(super) fn scenario(command: &ScenarioCommand) -> Result<Exit, Failed> {
         ScenarioCommand::Show { name } => {
             let (scenario, _) = select_one(name, &[], None)?;
             say(format!("# {}", scenario.token()));
-            match EMBEDDED.iter().find(|(known, _)| known == name) {
-                Some((_, text)) => say(text.trim_end()),
-                None => say(format!("{:#?}", scenario.spec)),
-            }
+            say(scenario.to_toml().trim_end());
             Ok(Exit::Clean)
         }
         ScenarioCommand::Check { files } => {

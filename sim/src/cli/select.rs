@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::Failed;
 use crate::policy::PolicyName;
-use crate::scenario::{EMBEDDED, Scenario, ScenarioError};
+use crate::scenario::{EMBEDDED, Scenario};
 
 /// A scenario as a token names it, and the flags that a replay needs beside the token.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ pub(super) fn select(
         .iter()
         .map(|(name, file, text)| with_changes(name, file, text, set, policy))
         .collect::<Result<_, _>>()
-        .map_err(|error: ScenarioError| Failed::usage(error.to_string()))?;
+        .map_err(Failed::usage)?;
     let policy = policy.map(|policy| format!(" --policy {policy}"));
     let set = set.iter().map(|change| format!(" --set '{change}'"));
     let flags = policy.into_iter().chain(set).collect();
@@ -91,23 +91,32 @@ fn with_changes(
     text: &str,
     set: &[String],
     policy: Option<&PolicyName>,
-) -> Result<Scenario, ScenarioError> {
-    let original = Scenario::parse(name, file, text)?;
+) -> Result<Scenario, String> {
+    let original = Scenario::parse(name, file, text).map_err(|error| error.to_string())?;
     if set.is_empty() && policy.is_none() {
         return Ok(original);
     }
-    let error = |words: String| ScenarioError { file: file.to_owned(), words };
-    let mut table: Table = toml::from_str(text).map_err(|e| error(e.to_string()))?;
-    for change in set {
-        apply(&mut table, change).map_err(|words| error(format!("--set {change}: {words}")))?;
-    }
+    let table: Table = toml::from_str(text).map_err(|e| format!("{file}: {e}"))?;
+    let mut changes: Vec<(String, String)> =
+        set.iter().map(|change| (format!("--set {change}"), change.clone())).collect();
     if let Some(policy) = policy {
-        table.insert("policy".to_owned(), Value::String(policy.to_string()));
+        changes.push((format!("--policy {policy}"), format!("policy=\"{policy}\"")));
     }
-    let changed = toml::to_string(&table).map_err(|e| error(e.to_string()))?;
-    let mut scenario = Scenario::parse(name, file, &changed)?;
-    scenario.digest = original.digest;
-    Ok(scenario)
+    let with = |changes: &[(String, String)]| {
+        let mut table = table.clone();
+        for (flag, change) in changes {
+            apply(&mut table, change).map_err(|words| format!("{flag}: {words}"))?;
+        }
+        original.with_fields(table)
+    };
+    with(&changes).map_err(|words| {
+        // To blame is the first flag with which it goes wrong; words of `apply` name it already.
+        let wrong = (1..=changes.len()).find(|count| with(&changes[..*count]).is_err());
+        match wrong.map(|count| &changes[count - 1].0) {
+            Some(flag) if !words.starts_with(flag.as_str()) => format!("{flag}: {words}"),
+            _ => words,
+        }
+    })
 }
 
 fn apply(table: &mut Table, change: &str) -> Result<(), String> {

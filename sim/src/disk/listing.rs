@@ -6,12 +6,61 @@ use super::report::{Op, OpKind};
 use super::space::Space;
 use super::state::{Destination, Disk, Ino, Kind};
 
+/// A file for reports: what a process sees of it, and what no crash can take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileState {
+    /// Its whole name.
+    pub path: String,
+    /// Bytes that a process sees; `None` if it sees no such file.
+    pub size: Option<u64>,
+    /// Bytes that are durable.
+    pub durable: u64,
+    /// What is odd about its name, or nothing.
+    pub note: &'static str,
+}
+
 impl Disk {
+    /// The files, in order of their names, without directories.
+    pub fn files(&self) -> Vec<FileState> {
+        let mut files = Vec::new();
+        self.each_entry(Ino::ROOT, &mut String::new(), &mut |path, ino, is_there, note| {
+            let found = self.inode(ino);
+            if found.kind == Kind::Directory {
+                return;
+            }
+            let content = &found.content;
+            files.push(FileState {
+                path: path.to_owned(),
+                size: is_there.then_some(content.volatile.len() as u64),
+                durable: content.durable.len() as u64,
+                note,
+            });
+        });
+        files
+    }
+
     /// Lists what is there now and what of it is durable: for each file its size, its durable
     /// size and its synced prefix; names that only a crash would bring back; what is pending.
     pub fn listing(&self) -> String {
         let mut text = format!("profile {}, {} bytes used\n", self.profile.name, self.used);
-        self.list_entries(Ino::ROOT, &mut String::new(), &mut text);
+        self.each_entry(Ino::ROOT, &mut String::new(), &mut |path, ino, _, note| {
+            let (found, comma) = (self.inode(ino), if note.is_empty() { "" } else { ", " });
+            if found.kind == Kind::Directory {
+                push(&mut text, format_args!("{path}/{comma}{note}"));
+                return;
+            }
+            let content = &found.content;
+            push(
+                &mut text,
+                format_args!(
+                    "{path} inode {}: {} bytes, {} durable, {} synced{comma}{note}",
+                    ino.0,
+                    content.volatile.len(),
+                    content.durable.len(),
+                    content.synced
+                ),
+            );
+        });
         self.list_pending(&mut text);
         for flight in self.flights.iter().filter(|flight| flight.busy) {
             let name = self.names.get(self.inode(flight.ino).label);
@@ -31,7 +80,14 @@ impl Disk {
         text
     }
 
-    fn list_entries(&self, dir: Ino, path: &mut String, text: &mut String) {
+    /// Calls `each` for everything that is there or is durable below `dir`: its whole name, inode,
+    /// whether it is there now, and what is odd about the name.
+    fn each_entry(
+        &self,
+        dir: Ino,
+        path: &mut String,
+        each: &mut dyn FnMut(&str, Ino, bool, &'static str),
+    ) {
         let inode = self.inode(dir);
         let durable = &inode.durable;
         let mut names: Vec<&str> = Vec::new();
@@ -42,32 +98,19 @@ impl Disk {
         for name in names {
             let now = inode.volatile.get(&self.names, name);
             let kept = durable.get(&self.names, name);
-            let state = match (now, kept) {
+            let note = match (now, kept) {
                 (Some(now), Some(kept)) if now == kept => "",
-                (Some(_), Some(_)) => ", durable name is of another file",
-                (Some(_), None) => ", name not durable",
-                (None, _) => ", removed but still durable",
+                (Some(_), Some(_)) => "durable name is of another file",
+                (Some(_), None) => "name not durable",
+                (None, _) => "removed but still durable",
             };
             let Some(ino) = now.or(kept) else { continue };
             let len = path.len();
             path.push('/');
             path.push_str(name);
-            let found = self.inode(ino);
-            if found.kind == Kind::Directory {
-                push(text, format_args!("{path}/{state}"));
-                self.list_entries(ino, path, text);
-            } else {
-                let content = &found.content;
-                push(
-                    text,
-                    format_args!(
-                        "{path} inode {}: {} bytes, {} durable, {} synced{state}",
-                        ino.0,
-                        content.volatile.len(),
-                        content.durable.len(),
-                        content.synced
-                    ),
-                );
+            each(path, ino, now.is_some(), note);
+            if self.inode(ino).kind == Kind::Directory {
+                self.each_entry(ino, path, each);
             }
             path.truncate(len);
         }

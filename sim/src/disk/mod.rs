@@ -79,6 +79,7 @@ pub use choose::Fates;
 pub use crash::CrashSpace;
 pub use file::InFlight;
 pub use image::Image;
+pub use listing::FileState;
 pub use profile::{
     CrossDirectoryRename, EXT4_ORDERED, FailedDirSync, FileSync, MetadataOrder, NewBlocks,
     POSIX_WEAK, PROFILES, Profile, ReplacingRename, Unwritten,

@@ -121,18 +121,27 @@ impl CrashReport {
         Self { strategy, ops, garbage: garbage.collect() }
     }
 
-    /// One line per pending operation. `disk` is the disk that crashed.
+    /// How the image was chosen, then a line for each pending operation; writes that follow each
+    /// other in one file and met the same fate share one. `disk` is the disk that crashed.
     pub fn describe(&self, disk: &Disk) -> String {
-        let mut text = format!("{:?}\n", self.strategy);
-        for (op, fate) in &self.ops {
-            text.push_str(&op.describe(disk));
-            match fate {
-                Fate::Survived => text.push_str(": survived\n"),
-                Fate::Lost => text.push_str(": lost\n"),
-                Fate::Torn(kept, all) => {
-                    push(&mut text, format_args!(": torn, {kept} of {all} pieces survived"));
-                }
+        let mut text = format!("{}\n", self.strategy.words());
+        let mut rest = self.ops.as_slice();
+        while let Some(((op, fate), behind)) = rest.split_first() {
+            let (mut whole, mut count) = (*op, 1);
+            rest = behind;
+            while let Some(((next, same), behind)) = rest.split_first()
+                && same == fate
+                && whole.grow(next)
+            {
+                (rest, count) = (behind, count + 1);
             }
+            let fate = match fate {
+                Fate::Survived => "survived".to_owned(),
+                Fate::Lost => "lost".to_owned(),
+                Fate::Torn(kept, all) => format!("torn, {kept} of {all} pieces survived"),
+            };
+            let writes = if count > 1 { format!(" ({count} writes)") } else { String::new() };
+            push(&mut text, format_args!("{}{writes}: {fate}", whole.describe(disk)));
         }
         if !self.garbage.is_empty() {
             push(&mut text, format_args!("stale garbage in {} sectors", self.garbage.len()));
@@ -141,7 +150,41 @@ impl CrashReport {
     }
 }
 
+impl Strategy {
+    /// What the image has in common with others that were chosen so.
+    pub fn words(self) -> &'static str {
+        match self {
+            Strategy::NothingPending => "nothing was pending: all was durable",
+            Strategy::AllLost => "all that was pending is lost",
+            Strategy::AllKept => "all that was pending survives",
+            Strategy::Prefix => "what was pending survives up to some moment",
+            Strategy::TornPrefix => "what was pending survives up to an operation that is torn",
+            Strategy::Independent => "each sector, size and name has a fate of its own",
+            Strategy::WholeFiles => "each file and each name survives whole or not at all",
+            Strategy::OmitOne => "one operation is lost, with all that needs it",
+            Strategy::Hole => "a run of sectors in the middle of a file is lost",
+            Strategy::KeepOne => "one operation survives, with all that it needs",
+            Strategy::SizesOnly => "names and sizes survive, and few of the bytes",
+            Strategy::NamesOnly => "names survive, and little of sizes and bytes",
+            Strategy::Chosen => "the caller chose",
+        }
+    }
+}
+
 impl Op {
+    /// Takes in a write to the same file that starts where this one ends; false if `next` is none.
+    fn grow(&mut self, next: &Op) -> bool {
+        match (&mut self.kind, next.kind) {
+            (OpKind::Write { offset, len }, OpKind::Write { offset: at, len: more })
+                if self.ino == next.ino && *offset + *len == at =>
+            {
+                *len += more;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The operation in words, such as `write 000003.log 512..640`.
     pub fn describe(&self, disk: &Disk) -> String {
         let name = disk.names.get(self.name);

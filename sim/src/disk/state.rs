@@ -23,7 +23,8 @@ impl Ino {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fd(pub(super) u32);
 
-/// Why a call failed. The disk itself never says [`Errno::Io`]: that is for injected faults.
+/// Why a call failed. The disk itself never says [`Errno::Io`] or [`Errno::TooManyOpen`]: they are
+/// for injected faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Errno {
     /// No such file or directory.
@@ -42,6 +43,8 @@ pub enum Errno {
     Invalid,
     /// The medium failed.
     Io,
+    /// The process has no file descriptor left.
+    TooManyOpen,
 }
 
 /// A source of choices. The disk draws from nothing else.

@@ -208,7 +208,7 @@ pub(super) fn sync(
         |world, _| begin(&mut world.disk.borrow_mut()),
         |world, ticket, fault| {
             let failed = fault.and_then(|fault| fault.errno);
-            let is_kept = failed.is_none() && !world.swallow_syncs.get();
+            let is_kept = failed.is_none() && !world.plan.swallow_syncs;
             let outcome = if is_kept { SyncOutcome::Ok } else { SyncOutcome::Failed };
             world.disk.borrow_mut().finish_sync(ticket, outcome);
             failed.map_or(Ok(()), Err)
@@ -229,8 +229,7 @@ impl World {
             let mut stream = self.fault_stream.borrow_mut();
             self.faults.borrow_mut().decide(operation, role, phase, &mut *stream)
         })?;
-        let word = (fault.kind as u64) << 32 | u64::from(fault.draw);
-        kernel.with_trace(|trace| trace.note(Tag::Fault, word));
+        kernel.with_trace(|trace| trace.note(Tag::Fault, fault.word()));
         Some(inject(fault))
     }
 

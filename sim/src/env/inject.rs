@@ -35,8 +35,9 @@ impl Injected {
 pub(super) fn inject(fault: Fault) -> Injected {
     use FaultKind as Kind;
     let errno = match fault.kind {
-        Kind::LatencySpike | Kind::LongStall => None,
+        kind if !kind.is_error() => None,
         Kind::NoSpaceAppend | Kind::NoSpaceCreate => Some(Errno::NoSpace),
+        Kind::TooManyOpen => Some(Errno::TooManyOpen),
         _ => Some(Errno::Io),
     };
     let delay = match fault.kind {

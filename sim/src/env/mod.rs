@@ -38,6 +38,7 @@ fn error(errno: Errno, path: &Path, op: FileOp) -> Error {
     let path: Arc<Path> = Arc::from(path);
     let kind = match errno {
         Errno::NotFound => return Error::NotFound { path, op },
+        Errno::TooManyOpen => return Error::TooManyOpen { path, op },
         Errno::NoSpace => return Error::NoSpace { path, op },
         Errno::Exists => std::io::ErrorKind::AlreadyExists,
         Errno::NotEmpty => std::io::ErrorKind::DirectoryNotEmpty,

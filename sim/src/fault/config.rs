@@ -26,23 +26,26 @@ use super::role::{FileRole, Operation, Phase};
 ///
 /// In TOML: the name of a kind with its rate for every operation that it can strike; tables
 /// `[[rate]]` for rates of one role, operation or phase; tables `[[script]]` for single faults.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, PartialEq)]
 pub struct FaultConfig {
     #[serde(flatten)]
     pub(super) rates: Rates,
     /// Rates that hold only in some places.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rate: Vec<RateRule>,
     /// Faults that strike at a certain call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub script: Vec<ScriptRule>,
 }
 
 /// A rate that holds in some places.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct RateRule {
     /// What goes wrong.
     pub kind: FaultKind,
     /// Probability per call, 0 to 1.
+    #[serde(deserialize_with = "probability")]
     pub rate: f64,
     /// Only files of this role.
     pub role: Option<FileRole>,
@@ -104,19 +107,17 @@ impl<'de> Deserialize<'de> for FaultConfig {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FaultConfig, A::Error> {
                 let mut config = FaultConfig::default();
-                while let Some(key) = map.next_key::<String>()? {
-                    match key.as_str() {
-                        "rate" => config.rate = map.next_value()?,
-                        "script" => config.script = map.next_value()?,
-                        name => {
-                            let kind = FaultKind::ALL.iter().find(|kind| kind.name() == name);
-                            let kind = *kind.ok_or_else(|| A::Error::custom(unknown(name)))?;
-                            *config.rates.get_mut(kind) = probability(map.next_value()?)?;
+                while let Some(key) = map.next_key()? {
+                    match key {
+                        Key::Rate => config.rate = map.next_value()?,
+                        Key::Script => config.script = map.next_value()?,
+                        Key::Kind(kind) => {
+                            let Probability(rate) = map.next_value()?;
+                            *config.rates.get_mut(kind) = rate;
                         }
                     }
                 }
                 for rule in &config.rate {
-                    probability::<A::Error>(rule.rate)?;
                     check_operation(rule.kind, rule.operation)?;
                 }
                 for rule in &config.script {
@@ -133,11 +134,42 @@ impl<'de> Deserialize<'de> for FaultConfig {
     }
 }
 
-fn probability<E: Error>(rate: f64) -> Result<f64, E> {
+/// A key of the table. Refused while it is read, so that an error points at it.
+enum Key {
+    Rate,
+    Script,
+    Kind(FaultKind),
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        match name.as_str() {
+            "rate" => Ok(Key::Rate),
+            "script" => Ok(Key::Script),
+            name => {
+                let kind = FaultKind::ALL.iter().find(|kind| kind.name() == name);
+                kind.map(|kind| Key::Kind(*kind)).ok_or_else(|| D::Error::custom(unknown(name)))
+            }
+        }
+    }
+}
+
+/// A rate. Refused while it is read, so that an error points at it.
+struct Probability(f64);
+
+impl<'de> Deserialize<'de> for Probability {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        probability(deserializer).map(Probability)
+    }
+}
+
+fn probability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let rate = f64::deserialize(deserializer)?;
     if (0.0..=1.0).contains(&rate) {
         Ok(rate)
     } else {
-        Err(E::custom(format!("a rate is from 0 to 1, not {rate}")))
+        Err(D::Error::custom(format!("a rate is from 0 to 1, not {rate}")))
     }
 }
 

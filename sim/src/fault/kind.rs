@@ -35,7 +35,7 @@ macro_rules! fault_kinds {
         }
 
         /// Probability of each kind for every operation that it can strike.
-        #[derive(Clone, Debug, Default, Serialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize)]
         pub(super) struct Rates {
             $(#[serde(skip_serializing_if = "is_zero")] $name: f64,)*
         }
@@ -97,6 +97,15 @@ fault_kinds! {
     LatencySpike latency_spike [Open Create Read Append Sync Close Rename Remove List SyncDir],
     /// The call takes longer than anyone expects of a healthy machine.
     LongStall long_stall [Open Create Read Append Sync Close Rename Remove List SyncDir],
+    /// A wait for a condition variable ends although nobody has notified it.
+    SpuriousWakeup spurious_wakeup [Wait],
+}
+
+impl FaultKind {
+    /// Whether the call that is struck returns an error.
+    pub fn is_error(self) -> bool {
+        !matches!(self, Self::LatencySpike | Self::LongStall | Self::SpuriousWakeup)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -7,8 +7,13 @@
 //! plan says, telling the disk how a write or a sync ended. What was handed out is counted by kind
 //! and phase, since a campaign whose faults never strike proves nothing, and listed as a script,
 //! so that a failing run can be replayed and shrunk fault by fault.
+//!
+//! There is a kind for every call that the engine makes, and none for a call that it never makes:
+//! it truncates no file, so nothing here strikes a truncation. Whoever adds such a call to the
+//! engine adds its kind.
 
 mod config;
+mod counts;
 mod kind;
 mod plan;
 mod role;
@@ -17,6 +22,7 @@ mod role;
 mod tests;
 
 pub use config::{FaultConfig, RateRule, ScriptRule};
+pub use counts::FaultCounts;
 pub use kind::FaultKind;
 pub use plan::{Fault, FaultPlan};
 pub use role::{FileRole, Operation, Phase};

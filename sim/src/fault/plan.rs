@@ -20,6 +20,11 @@ impl Fault {
         self.scaled(len as u64) as usize
     }
 
+    /// The fault as one word of a trace.
+    pub(crate) fn word(self) -> u64 {
+        (self.kind as u64) << 32 | u64::from(self.draw)
+    }
+
     /// A value in `0..n`, or 0 if `n` is 0; used for lengths and delays.
     pub fn scaled(&self, n: u64) -> u64 {
         ((u128::from(self.draw) * u128::from(n)) >> 32) as u64
@@ -197,9 +202,10 @@ impl FaultPlan {
         self.delivered[kind as usize][phase as usize]
     }
 
-    /// How many faults were handed out.
-    pub fn delivered_total(&self) -> u32 {
-        self.delivered.iter().flatten().sum()
+    /// How many faults were handed out that return an error.
+    pub fn errors_delivered(&self) -> u32 {
+        let errors = FaultKind::ALL.iter().filter(|kind| kind.is_error());
+        errors.flat_map(|kind| &self.delivered[*kind as usize]).sum()
     }
 
     /// The faults handed out, in order, as a script that brings the same ones about.
@@ -225,6 +231,7 @@ pub(super) const OPERATIONS: [Operation; Operation::COUNT] = [
     Operation::Link,
     Operation::CreateDir,
     Operation::RemoveDir,
+    Operation::Wait,
 ];
 
 fn script(rule: &ScriptRule) -> Script {

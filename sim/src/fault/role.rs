@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A call of the environment.
+/// A call of the environment, or a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
@@ -38,11 +38,14 @@ pub enum Operation {
     CreateDir,
     /// Removes a directory.
     RemoveDir,
+    /// Waits for a condition variable. No call to the disk: it has no file, and so the role
+    /// `other`.
+    Wait,
 }
 
 impl Operation {
     /// How many there are.
-    pub(super) const COUNT: usize = Self::RemoveDir as usize + 1;
+    pub(super) const COUNT: usize = Self::Wait as usize + 1;
 }
 
 /// What a file is for, told from its name.

@@ -12,7 +12,7 @@ use corosensei::{Coroutine, Yielder};
 use super::stack::PooledStack;
 use super::{End, Limits, POINT_NANOS, Step, StepKind, ThreadId};
 use crate::policy::{Decision, Policy};
-use crate::trace::{Tag, Trace};
+use crate::trace::{Event, Lane, Tag, Trace};
 
 pub(super) type Stackful = Coroutine<(), (), (), PooledStack>;
 
@@ -157,6 +157,9 @@ impl Core {
                     if let Some(schedule) = &mut self.schedule {
                         schedule.push(Decision { current: may_go_on, step, chosen: chosen.0 });
                     }
+                    if self.trace.keeps_choices() {
+                        self.keep_choice(step, chosen);
+                    }
                     chosen
                 }
             };
@@ -167,6 +170,27 @@ impl Core {
                 return Some(chosen);
             }
         }
+    }
+
+    /// Keeps a choice among the runnable threads in words.
+    fn keep_choice(&mut self, step: Step, chosen: ThreadId) {
+        let others: Vec<String> = self
+            .runnable
+            .iter()
+            .filter(|id| **id != chosen)
+            .map(|id| self.thread_name(*id))
+            .collect();
+        let step = step.kind.name();
+        let text =
+            format!("{step}: {} goes on, not {}", self.thread_name(chosen), others.join(" "));
+        self.keep_schedule(text);
+    }
+
+    /// Keeps a decision of the scheduler in words.
+    pub(super) fn keep_schedule(&mut self, text: String) {
+        let (point, nanos, thread) = (self.points, self.nanos, self.current);
+        let thread_name = self.thread_name(thread);
+        self.trace.keep(|| Event { point, nanos, thread, thread_name, lane: Lane::Schedule, text });
     }
 
     /// Makes every thread runnable that waits for `step`.

@@ -69,46 +69,47 @@ impl Step {
     }
 }
 
-/// The kinds of steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum StepKind {
-    Start = 1,
-    Lock = 2,
-    Wait = 3,
-    Notify = 4,
-    Load = 5,
-    Store = 6,
-    Point = 7,
-    Io = 8,
-    Sleep = 9,
-    Spawn = 10,
-    Join = 11,
-    Yield = 12,
-    Exit = 13,
-    Pick = 14,
+/// Defines the kinds of steps: for each its variant, number in the trace and word.
+macro_rules! step_kinds {
+    ($($variant:ident = $number:literal $word:literal,)*) => {
+        /// The kinds of steps.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "the names say it")]
+        pub enum StepKind {
+            $($variant = $number,)*
+        }
+
+        impl StepKind {
+            /// The kind as a word.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(StepKind::$variant => $word,)*
+                }
+            }
+
+            /// The kind of this name.
+            pub fn named(name: &str) -> Option<StepKind> {
+                [$(StepKind::$variant),*].into_iter().find(|kind| kind.name() == name)
+            }
+        }
+    };
 }
 
-impl StepKind {
-    /// The kind as a word.
-    pub fn name(self) -> &'static str {
-        match self {
-            StepKind::Start => "start",
-            StepKind::Lock => "lock",
-            StepKind::Wait => "wait",
-            StepKind::Notify => "notify",
-            StepKind::Load => "load",
-            StepKind::Store => "store",
-            StepKind::Point => "point",
-            StepKind::Io => "io",
-            StepKind::Sleep => "sleep",
-            StepKind::Spawn => "spawn",
-            StepKind::Join => "join",
-            StepKind::Yield => "yield",
-            StepKind::Exit => "exit",
-            StepKind::Pick => "pick",
-        }
-    }
+step_kinds! {
+    Start = 1 "start",
+    Lock = 2 "lock",
+    Wait = 3 "wait",
+    Notify = 4 "notify",
+    Load = 5 "load",
+    Store = 6 "store",
+    Point = 7 "point",
+    Io = 8 "io",
+    Sleep = 9 "sleep",
+    Spawn = 10 "spawn",
+    Join = 11 "join",
+    Yield = 12 "yield",
+    Exit = 13 "exit",
+    Pick = 14 "pick",
 }
 
 /// How far one process may run.

@@ -1,11 +1,37 @@
 //! What the harness and simulated calls ask the kernel: time, counts, names, the trace.
 
-use super::ThreadId;
-use super::sched::Kernel;
+use super::sched::{Kernel, SpuriousWakeup};
+use super::{ThreadId, overflow};
 use crate::arena::Outside;
+use crate::policy::Decision;
 use crate::trace::{Event, Lane, Trace};
 
 impl Kernel {
+    /// From here on `ask` says of each wait whether it ends by itself.
+    pub(crate) fn ask_for_spurious_wakeups(&self, ask: SpuriousWakeup) {
+        self.spurious_wakeup.set(Some(ask));
+    }
+
+    /// Names the run in the message of a stack overflow or a bad memory access.
+    pub fn set_run(&self, name: &str) {
+        overflow::set_run(name);
+    }
+
+    /// Records every decision from here on, for [`crate::policy::Replay`].
+    pub fn record_schedule(&self) {
+        self.core.borrow_mut().schedule = Some(Vec::new());
+    }
+
+    /// The decisions recorded.
+    pub fn take_schedule(&self) -> Vec<Decision> {
+        self.core.borrow_mut().schedule.take().unwrap_or_default()
+    }
+
+    /// See [`crate::policy::Policy::drift`].
+    pub fn drift(&self) -> u64 {
+        self.core.borrow().policy.drift()
+    }
+
     /// The running thread.
     #[inline]
     pub(crate) fn current(&self) -> ThreadId {

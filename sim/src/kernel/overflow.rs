@@ -1,8 +1,9 @@
-//! Stack overflow of a simulated thread: says which thread of which run, and exits.
+//! Memory that a simulated thread must not touch: says which thread of which run did.
 //!
-//! The stack ends at a guard page, so an overflow is a SIGSEGV, from which there is no way back.
-//! The handler may do almost nothing: it compares one address, writes one line and exits with 70.
-//! Any other SIGSEGV goes to the handler that was there before.
+//! A stack ends at a guard page, so its overflow is a SIGSEGV, from which there is no way back. The
+//! handler may do almost nothing: it compares one address, writes one line and exits with 70. Any
+//! other SIGSEGV is the work of unsafe code; it gets its line too, and then ends the process as
+//! SIGSEGV does.
 
 #![expect(unsafe_code, reason = "a signal handler")]
 #![expect(clippy::disallowed_types, reason = "the handler is installed once a process")]
@@ -11,6 +12,8 @@ use std::cell::Cell;
 use std::sync::Once;
 
 use nix::libc;
+
+use super::sched::is_on_coroutine;
 
 /// What the handler needs to know, kept up to date by the kernel.
 #[derive(Clone, Copy)]
@@ -26,17 +29,19 @@ struct Running {
 const GUARD_BYTES: usize = 64 * 1024;
 
 mod current {
-    use super::{Cell, Running};
+    use super::{Cell, Line, Running};
     thread_local! {
         pub(super) static RUNNING: Cell<Running> =
             const { Cell::new(Running { stack_limit: 0, thread: "", number: 0 }) };
-        pub(super) static SEED: Cell<u64> = const { Cell::new(0) };
+        pub(super) static RUN: Cell<Line> = const { Cell::new(Line::EMPTY) };
     }
 }
 
 /// Names the run on this OS thread.
-pub(super) fn set_seed(seed: u64) {
-    current::SEED.set(seed);
+pub(super) fn set_run(name: &str) {
+    let mut run = Line::EMPTY;
+    run.text(name.as_bytes());
+    current::RUN.set(run);
 }
 
 /// A simulated thread runs from here on. Nothing says when it no longer does: a fault elsewhere is
@@ -71,34 +76,41 @@ extern "C" fn on_fault(
     let address = unsafe { (*info).si_addr() } as usize;
     let running = current::RUNNING.get();
     let limit = running.stack_limit;
-    if limit == 0 || address >= limit || address < limit.saturating_sub(GUARD_BYTES) {
-        // Not ours: the default action, on the instruction that faulted.
-        // SAFETY: resetting a signal is allowed in a handler.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
-        return;
+    let is_overflow = limit.saturating_sub(GUARD_BYTES) <= address && address < limit;
+    if limit != 0 && (is_overflow || is_on_coroutine()) {
+        let mut line = Line::EMPTY;
+        line.text(if is_overflow { b"\nstack overflow" } else { b"\nbad memory access" });
+        line.text(b" in simulated thread ");
+        line.text(running.thread.as_bytes());
+        line.text(b"#");
+        line.number(u64::from(running.number));
+        line.text(b" of run ");
+        let run = current::RUN.get();
+        line.text(run.bytes.get(..run.len).unwrap_or_default());
+        line.text(b"\n");
+        // SAFETY: the call is allowed in a handler, and the bytes are initialised.
+        unsafe { libc::write(libc::STDERR_FILENO, line.bytes.as_ptr().cast(), line.len) };
     }
-    let mut line = Line { bytes: [0; 160], len: 0 };
-    line.text(b"\nstack overflow in simulated thread ");
-    line.text(running.thread.as_bytes());
-    line.text(b"#");
-    line.number(u64::from(running.number));
-    line.text(b" of seed ");
-    line.number(current::SEED.get());
-    line.text(b"\n");
-    // SAFETY: both calls are allowed in a handler, and the bytes are initialised.
+    // SAFETY: both calls are allowed in a handler. After the second, the instruction that faulted
+    // faults again, and ends the process.
     unsafe {
-        libc::write(libc::STDERR_FILENO, line.bytes.as_ptr().cast(), line.len);
-        libc::_exit(70);
+        if is_overflow {
+            libc::_exit(70);
+        }
+        libc::signal(signal, libc::SIG_DFL);
     }
 }
 
 /// A line put together without allocation or formatting.
+#[derive(Clone, Copy)]
 struct Line {
-    bytes: [u8; 160],
+    bytes: [u8; 256],
     len: usize,
 }
 
 impl Line {
+    const EMPTY: Line = Line { bytes: [0; 256], len: 0 };
+
     fn text(&mut self, text: &[u8]) {
         for &byte in text {
             if let Some(place) = self.bytes.get_mut(self.len) {
@@ -130,7 +142,7 @@ mod tests {
 
     #[test]
     fn numbers_and_text_make_a_line() {
-        let mut line = Line { bytes: [0; 160], len: 0 };
+        let mut line = Line::EMPTY;
         line.text(b"seed ");
         line.number(0);
         line.text(b" ");

@@ -20,6 +20,9 @@ use crate::arena::{Outside, ProcessMemory};
 use crate::policy::{Decision, Policy};
 use crate::trace::{Tag, Trace};
 
+/// Says of a wait whether it ends by itself, and after how long.
+pub(crate) type SpuriousWakeup = fn(&Kernel) -> Option<Duration>;
+
 /// The scheduler of one run.
 ///
 /// Used by one OS thread. Simulated code reaches it through the primitives of
@@ -31,6 +34,8 @@ pub struct Kernel {
     panicked: RefCell<Option<End>>,
     /// Whether `panicked` is set: looked at at every point.
     has_panicked: Cell<bool>,
+    /// Asked whether a wait that begins ends by itself, and after how long.
+    pub(super) spurious_wakeup: Cell<Option<SpuriousWakeup>>,
     /// The same as `Core::current`, for a look without a borrow.
     pub(super) running: Cell<ThreadId>,
 }
@@ -99,6 +104,7 @@ impl Kernel {
             memory: RefCell::new(ProcessMemory::new()),
             panicked: RefCell::new(None),
             has_panicked: Cell::new(false),
+            spurious_wakeup: Cell::new(None),
             running: Cell::new(ThreadId::CLOCK),
         }
     }
@@ -114,21 +120,6 @@ impl Kernel {
         core.points = 0;
         core.switches = 0;
         core.schedule = None;
-    }
-
-    /// Names the run in the message of a stack overflow.
-    pub fn set_seed(&self, seed: u64) {
-        overflow::set_seed(seed);
-    }
-
-    /// Records every decision from here on, for [`crate::policy::Replay`].
-    pub fn record_schedule(&self) {
-        self.core.borrow_mut().schedule = Some(Vec::new());
-    }
-
-    /// The decisions recorded.
-    pub fn take_schedule(&self) -> Vec<Decision> {
-        self.core.borrow_mut().schedule.take().unwrap_or_default()
     }
 
     /// Starts a process whose main thread runs `main`.
@@ -341,6 +332,15 @@ impl Kernel {
         self.suspend();
     }
 
+    /// Lets a wait of the running thread end by itself, if the harness says so.
+    pub(super) fn wakes_spuriously(&self) -> bool {
+        let Some(after) = self.spurious_wakeup.get().and_then(|ask| ask(self)) else {
+            return false;
+        };
+        self.block(Step::new(StepKind::Sleep, 0), Some(after));
+        true
+    }
+
     /// Blocks the running thread until `wake` or its timer, if it has one. True if the timer fired.
     pub(crate) fn block(&self, step: Step, timeout: Option<Duration>) -> bool {
         let _outside = Outside::enter();
@@ -393,6 +393,10 @@ impl Kernel {
         let (index, _) = found.nth(nth as usize).expect("there are `count` waiters");
         let id = ThreadId(index as u32);
         core.trace.note(Tag::Pick, u64::from(id.0));
+        if count > 1 && core.trace.keeps_choices() {
+            let (woken, step) = (core.thread_name(id), step.kind.name());
+            core.keep_schedule(format!("{step}: wakes {woken}, one of {count} that wait"));
+        }
         core.make_runnable(id);
     }
 

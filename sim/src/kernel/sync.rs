@@ -165,7 +165,11 @@ impl Threads for SimThreads {
     fn wait<'a, T: Send>(condvar: &SimCondvar, guard: Self::Guard<'a, T>) -> Self::Guard<'a, T> {
         let mutex = guard.0;
         drop(guard);
-        with_kernel(|kernel| kernel.block(condvar.step(), None));
+        with_kernel(|kernel| {
+            if !kernel.wakes_spuriously() {
+                kernel.block(condvar.step(), None);
+            }
+        });
         mutex.acquire();
         SimGuard(mutex)
     }
@@ -177,7 +181,9 @@ impl Threads for SimThreads {
     ) -> (Self::Guard<'a, T>, bool) {
         let mutex = guard.0;
         drop(guard);
-        let timed_out = with_kernel(|kernel| kernel.block(condvar.step(), Some(timeout)));
+        let timed_out = with_kernel(|kernel| {
+            !kernel.wakes_spuriously() && kernel.block(condvar.step(), Some(timeout))
+        });
         mutex.acquire();
         (SimGuard(mutex), timed_out)
     }

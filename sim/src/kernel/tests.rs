@@ -284,7 +284,7 @@ fn a_recorded_schedule_replays_without_drift() {
 
 /// Runs itself again as a child, because the overflow ends the process.
 #[test]
-fn a_stack_overflow_names_thread_and_seed() {
+fn a_stack_overflow_names_thread_and_run() {
     const CHILD: &str = "FAULTLINE_OVERFLOW_CHILD";
     #[inline(never)]
     fn deeper(depth: u64) -> u64 {
@@ -296,7 +296,7 @@ fn a_stack_overflow_names_thread_and_seed() {
     }
     if std::env::var_os(CHILD).is_some() {
         let kernel = Kernel::new(PolicyName::Random.build(1), Trace::new(false));
-        kernel.set_seed(4711);
+        kernel.set_run("somewhere:4711");
         kernel.start_process(Limits::NONE, || {
             let diver = SimThreads::spawn("diver", || {
                 deeper(0);
@@ -307,11 +307,41 @@ fn a_stack_overflow_names_thread_and_seed() {
         return;
     }
     let output = std::process::Command::new(std::env::current_exe().expect("this test's binary"))
-        .args(["--exact", "kernel::tests::a_stack_overflow_names_thread_and_seed", "--nocapture"])
+        .args(["--exact", "kernel::tests::a_stack_overflow_names_thread_and_run", "--nocapture"])
         .env(CHILD, "1")
         .output()
         .expect("the child starts");
     let words = String::from_utf8_lossy(&output.stderr);
-    assert!(words.contains("stack overflow in simulated thread diver#2 of seed 4711"), "{words}");
+    assert!(
+        words.contains("stack overflow in simulated thread diver#2 of run somewhere:4711"),
+        "{words}"
+    );
     assert_eq!(output.status.code(), Some(70));
+}
+
+/// Runs itself again as a child, because the access ends the process.
+#[test]
+fn a_bad_memory_access_names_thread_and_run() {
+    const CHILD: &str = "FAULTLINE_ACCESS_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        let kernel = Kernel::new(PolicyName::Random.build(1), Trace::new(false));
+        kernel.set_run("somewhere:4712");
+        kernel.start_process(Limits::NONE, || {
+            let nowhere = std::hint::black_box(64 as *const u8);
+            #[expect(unsafe_code, reason = "the access that is tested")]
+            // SAFETY: there is none; the process ends here.
+            let byte = unsafe { nowhere.read_volatile() };
+            assert_eq!(byte, 0, "unreachable");
+        });
+        while kernel.run_slice(100).is_none() {}
+        return;
+    }
+    let output = std::process::Command::new(std::env::current_exe().expect("this test's binary"))
+        .args(["--exact", "kernel::tests::a_bad_memory_access_names_thread_and_run", "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .expect("the child starts");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(words.contains("bad memory access in simulated thread main#1 of run somewhere:4712"));
+    assert_eq!(output.status.code(), None, "it ends by the signal");
 }

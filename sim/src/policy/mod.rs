@@ -33,6 +33,11 @@ pub trait Policy {
 
     /// Chooses one of `n` waiters, `n` at least 2: who is notified, who gets a released lock.
     fn pick(&mut self, n: u32) -> u32;
+
+    /// Decisions that could not be followed as recorded; 0 for a policy that follows none.
+    fn drift(&self) -> u64 {
+        0
+    }
 }
 
 /// A policy by name, as scenarios and `--policy` give it.

@@ -36,11 +36,6 @@ impl Replay {
         Replay { decisions, at: 0, drift: 0 }
     }
 
-    /// Decisions that could not be followed as recorded; 0 on the program recorded.
-    pub fn drift(&self) -> u64 {
-        self.drift
-    }
-
     fn take(&mut self, fits: impl Fn(&Decision) -> bool) -> Option<u32> {
         let ahead = self.decisions[self.at..].iter().take(LOOKAHEAD).position(&fits);
         let Some(skipped) = ahead else {
@@ -65,5 +60,9 @@ impl Policy for Replay {
 
     fn pick(&mut self, n: u32) -> u32 {
         self.take(|decision| decision.step == Step::PICK && decision.chosen < n).unwrap_or(0)
+    }
+
+    fn drift(&self) -> u64 {
+        self.drift
     }
 }

@@ -4,20 +4,21 @@
 //! fields are refused with line and caret. The text of every scenario of `scenarios/` is part of
 //! the binary.
 
+mod count;
 mod embedded;
 
+pub use count::Count;
 pub use embedded::{EMBEDDED, embedded};
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::disk::Profile;
 use crate::fault::{FaultConfig, FaultKind};
 use crate::policy::PolicyName;
 use crate::probe::Probe;
-use crate::rng::Stream;
 
 /// A scenario as its file gives it, with its name and digest.
 #[derive(Clone, Debug)]
@@ -31,7 +32,7 @@ pub struct Scenario {
 }
 
 /// The contents of a scenario file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// One sentence: what this scenario is for.
@@ -59,32 +60,8 @@ pub struct Spec {
     pub expect: Expect,
 }
 
-/// A number, or a range of which each seed draws one.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(untagged)]
-pub enum Count {
-    /// Always this.
-    Exactly(u32),
-    /// From the first to the second, both included.
-    Between([u32; 2]),
-}
-
-impl Count {
-    /// Draws; a fixed number draws nothing.
-    pub fn draw(self, stream: &mut Stream) -> u32 {
-        match self {
-            Count::Exactly(n) => n,
-            Count::Between([low, high]) => stream.between(low, high),
-        }
-    }
-
-    fn is_ordered(self) -> bool {
-        !matches!(self, Count::Between([low, high]) if low > high)
-    }
-}
-
 /// What clients do.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Workload {
     /// Concurrent writers, 1 to 64.
@@ -148,11 +125,15 @@ impl Default for Workload {
 }
 
 /// Options of the engine.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Engine {
     /// Bytes of a memtable before it is switched.
     pub write_buffer_size: Count,
+    /// Share of runs whose tables are compressed with Snappy.
+    pub snappy: f64,
+    /// Share of runs whose tables have bloom filters.
+    pub filter: f64,
     /// Bytes at which a table that a compaction writes is ended.
     pub max_file_size: Count,
     /// Bytes at level 1 beyond which it is compacted.
@@ -167,6 +148,8 @@ impl Default for Engine {
     fn default() -> Self {
         Engine {
             write_buffer_size: Count::Exactly(4 << 20),
+            snappy: 0.5,
+            filter: 0.5,
             max_file_size: Count::Exactly(2 << 20),
             level1_size_max: Count::Exactly(10 << 20),
             level0_compaction_trigger: Count::Exactly(4),
@@ -176,23 +159,30 @@ impl Default for Engine {
 }
 
 /// The disk under the engine.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct DiskSpec {
     /// Names of profiles, of which each seed draws one.
     pub profiles: Vec<String>,
     /// Byte budget of the disk, if it has one.
     pub capacity: Option<Count>,
+    /// A disk that lies: syncs return Ok and do nothing. No engine survives it; it shows what a
+    /// failure looks like, and that one is found.
+    pub swallow_syncs: bool,
 }
 
 impl Default for DiskSpec {
     fn default() -> Self {
-        DiskSpec { profiles: vec!["posix-weak".into(), "ext4-ordered".into()], capacity: None }
+        DiskSpec {
+            profiles: vec!["posix-weak".into(), "ext4-ordered".into()],
+            capacity: None,
+            swallow_syncs: false,
+        }
     }
 }
 
 /// Crashes of a run.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Crash {
     /// How many; the run ends with a clean close after the last.
@@ -220,7 +210,7 @@ impl Default for Crash {
 }
 
 /// What dies.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum CrashKind {
     /// The process: every completed call survives.
@@ -232,7 +222,7 @@ pub enum CrashKind {
 }
 
 /// Where a crash strikes.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum CrashSite {
     /// At any scheduling point.
@@ -248,7 +238,7 @@ pub enum CrashSite {
 }
 
 /// What a sweep must have seen.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
     /// Kinds of faults that must have been delivered at least once, or the sweep is incomplete.
@@ -285,6 +275,28 @@ impl Scenario {
         spec.check().map_err(error)?;
         let digest = format!("{:08x}", xxh3_64(text.as_bytes()) >> 32);
         Ok(Scenario { name: name.to_owned(), digest, spec })
+    }
+
+    /// The same scenario with other fields: those of `table`, which is a whole scenario. The
+    /// digest stays, for the changes are part of a run's flags.
+    ///
+    /// # Errors
+    /// In words, without a place in any text, if that is no scenario.
+    pub fn with_fields(&self, table: toml::Table) -> Result<Scenario, String> {
+        let spec: Spec = table.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
+        spec.check()?;
+        Ok(Scenario { spec, ..self.clone() })
+    }
+
+    /// The scenario as TOML with every field that has a value, those left out in its file among
+    /// them.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn to_toml(&self) -> String {
+        let mut spec = self.spec.clone();
+        spec.policy = Some(self.spec.policy().to_string());
+        toml::to_string(&spec).expect("a scenario is TOML")
     }
 
     /// The name by which runs are called: `NAME@DIGEST`.
@@ -344,6 +356,8 @@ impl Spec {
             ("workload.syncs", w.syncs),
             ("workload.holds", w.holds),
             ("workload.resume", w.resume),
+            ("engine.snappy", self.engine.snappy),
+            ("engine.filter", self.engine.filter),
             ("crash.in_recovery", self.crash.in_recovery),
             ("crash.in_close", self.crash.in_close),
         ] {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use faultline::env::Threads as _;
 use faultline::{Db, DbIterator, ReadOptions, Result, WriteBatch, WriteOptions};
 
-use super::{After, key_bytes, value_bytes};
+use super::{After, Plan, key_bytes, value_bytes};
 use crate::arena::Outside;
 use crate::env::SimEnv;
 use crate::history::{Call, Flushed, Outcome, Read, Status, ValueDigest};
@@ -15,6 +15,7 @@ use crate::kernel::{SimThreads, with_kernel};
 use crate::naive;
 use crate::probe::Probe;
 use crate::process::DATABASE;
+use crate::report::counted;
 use crate::trace::{Lane, Tag};
 use crate::world::{World, with_world};
 
@@ -34,6 +35,10 @@ fn now() -> u64 {
 /// Makes a call and notes its outcome.
 pub(crate) fn noted<T>(call: Call, make: impl FnOnce() -> Result<T>) -> Result<T> {
     let invoked = now();
+    let is_write = matches!(call, Call::Write { .. });
+    if !is_write {
+        with_kernel(|kernel| kernel.tell(Lane::Client, || format!("{call} ...")));
+    }
     let result = make();
     let returned = now();
     note(|world| {
@@ -41,10 +46,10 @@ pub(crate) fn noted<T>(call: Call, make: impl FnOnce() -> Result<T>) -> Result<T
         with_kernel(|kernel| {
             let word = u64::from(error.is_some());
             kernel.with_trace(|trace| trace.note(Tag::Ack, word));
-            if !matches!(call, Call::Write { .. }) {
+            if !is_write {
                 kernel.tell(Lane::Client, || match &error {
-                    None => format!("{call:?} -> ok"),
-                    Some(error) => format!("{call:?} -> {error}"),
+                    None => format!("{call} -> ok"),
+                    Some(error) => format!("{call} -> {error}"),
                 });
             }
         });
@@ -147,8 +152,19 @@ fn begin_batch(writer: u32) -> Option<u32> {
         state.status = Status::InFlight;
         state.invoked = now();
         state.incarnation = incarnation;
+        with_kernel(|kernel| {
+            kernel.tell(Lane::Client, || format!("{} ...", name(&world.plan, number)));
+        });
         Some(number)
     })
+}
+
+/// A write in words: its batch as the writer's own count has it, and its size.
+fn name(plan: &Plan, number: u32) -> String {
+    let batch = &plan.batches[number as usize];
+    let sync = if batch.sync { " sync" } else { "" };
+    let first = plan.writers[batch.writer as usize].start;
+    format!("write{sync} batch {} ({})", number - first, counted(batch.ops.len(), "op"))
 }
 
 fn fill(batch: &mut WriteBatch, number: u32, (key, value): &mut (Vec<u8>, Vec<u8>)) {
@@ -181,19 +197,10 @@ fn end_batch<T>(number: u32, sync: bool, sequence: Option<u64>, result: &Result<
         with_kernel(|kernel| {
             kernel.with_trace(|trace| trace.note(Tag::Ack, word));
             kernel.tell(Lane::Client, || {
-                let batch = number
-                    - world.plan.writers[world.plan.batches[number as usize].writer as usize].start;
-                let sync = if sync { " sync" } else { "" };
-                match (sequence, result) {
-                    (Some(sequence), _) => {
-                        format!(
-                            "write{sync} batch {batch} ({count} ops) -> ok, sequence {sequence}"
-                        )
-                    }
-                    (None, Err(error)) => {
-                        format!("write{sync} batch {batch} ({count} ops) -> {error}")
-                    }
-                    (None, Ok(_)) => String::new(),
+                let words = name(&world.plan, number);
+                match result {
+                    Ok(_) => format!("{words} -> ok, sequence {}", sequence.unwrap_or_default()),
+                    Err(error) => format!("{words} -> {error}"),
                 }
             });
         });
@@ -260,7 +267,7 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
                 acknowledged,
                 by_scan: false,
             };
-            note(|world| world.history.borrow_mut().reads.push(read));
+            noted_read(read);
             continue;
         }
         let at = |sequence| Read {
@@ -298,8 +305,7 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
             key_bytes(number, &mut key);
             let Some(found) = asked(db.get_with(&key, &options)) else { break };
             let found = found.map(|value| ValueDigest::of(&value));
-            let read = Read { key: number, found, ..at.clone() };
-            note(|world| world.history.borrow_mut().reads.push(read));
+            noted_read(Read { key: number, found, ..at.clone() });
         }
     }
 }
@@ -319,6 +325,19 @@ fn hold(draw: u32) {
         let micros = 200 << (draw >> 4 & 7);
         SimThreads::sleep(Duration::from_micros(micros));
     }
+}
+
+fn noted_read(read: Read) {
+    note(|world| {
+        with_kernel(|kernel| {
+            kernel.tell(Lane::Client, || {
+                let at = read.sequence.map_or(String::new(), |at| format!(" at sequence {at}"));
+                let found = read.found.map_or("nothing".to_owned(), |v| format!("{} B", v.len));
+                format!("get key {}{at} -> {found}", read.key)
+            });
+        });
+        world.history.borrow_mut().reads.push(read);
+    });
 }
 
 fn scan(mut cursor: DbIterator, at: &Read, draw: u32) {
@@ -350,6 +369,14 @@ fn scan(mut cursor: DbIterator, at: &Read, draw: u32) {
         return;
     }
     note(|world| {
+        with_kernel(|kernel| {
+            kernel.tell(Lane::Client, || {
+                let keys = found.iter().flatten().count();
+                let way = if is_backward { "backwards" } else { "forwards" };
+                let at = at.sequence.unwrap_or_default();
+                format!("scan {way} at sequence {at} -> {}", counted(keys, "key"))
+            });
+        });
         let mut history = world.history.borrow_mut();
         for (key, found) in (0..).zip(found) {
             history.reads.push(Read { key, found, by_scan: true, ..at.clone() });

@@ -28,6 +28,7 @@ impl Plan {
             policy: spec.policy().resolve(&mut stream),
             profile: Profile::named(profile).expect("checked when the scenario was read"),
             capacity: spec.disk.capacity.map(|bytes| u64::from(bytes.draw(&mut stream))),
+            swallow_syncs: spec.disk.swallow_syncs,
             engine: draw_engine(&spec.engine, &mut stream),
             resume: stream.chance(spec.workload.resume),
             batches: Vec::new(),
@@ -39,6 +40,8 @@ impl Plan {
             crashes: Vec::new(),
         };
         plan.draw_crashes(spec, &mut stream);
+        plan.engine.snappy = stream.chance(spec.engine.snappy);
+        plan.engine.filter = stream.chance(spec.engine.filter);
         plan.draw_clients(&spec.workload, seed);
         plan
     }
@@ -113,6 +116,8 @@ fn draw_engine(engine: &Engine, stream: &mut Stream) -> PlannedEngine {
         level1_size_max: u64::from(engine.level1_size_max.draw(stream)),
         level0_compaction_trigger: engine.level0_compaction_trigger.draw(stream) as usize,
         manifest_size_max: u64::from(engine.manifest_size_max.draw(stream)),
+        snappy: false,
+        filter: false,
     }
 }
 

@@ -25,7 +25,9 @@ pub struct Plan {
     pub profile: &'static Profile,
     /// Byte budget of the disk.
     pub capacity: Option<u64>,
-    /// The engine's sizes.
+    /// Whether syncs return Ok and do nothing.
+    pub swallow_syncs: bool,
+    /// The engine's sizes, and how it writes tables.
     pub engine: PlannedEngine,
     /// Whether writers call `resume` after a background error.
     pub resume: bool,
@@ -55,6 +57,10 @@ pub struct PlannedEngine {
     pub level1_size_max: u64,
     pub level0_compaction_trigger: usize,
     pub manifest_size_max: u64,
+    /// Whether tables are compressed.
+    pub snappy: bool,
+    /// Whether tables have bloom filters.
+    pub filter: bool,
 }
 
 /// One batch, by its place in [`Plan::batches`].

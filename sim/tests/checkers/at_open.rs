@@ -42,7 +42,7 @@ fn the_death_of_the_process_takes_nothing_acknowledged() {
     for before in [KILLED, CLOSED, GAVE_UP] {
         let story = three_acked(before).shows(0, 1).shows(1, 3);
         is_lost(&story, "loses nothing acknowledged");
-        is_lost(&story, "batch 0 of writer 1 (1 operations at sequence 4)");
+        is_lost(&story, "batch 0 of writer 1 (1 operation at sequence 4)");
         is_durable(&story.clone().shows(3, 4));
         is_durable(&Story { excused: true, ..story.clone() });
         // The same on the first open, of which nothing was promised.
@@ -60,7 +60,7 @@ fn what_survives_is_a_prefix() {
     for before in [POWERLESS, KILLED] {
         let hole = three_acked(before.clone()).synced(0).shows(0, 1).shows(3, 4);
         is_lost(&hole, prefix);
-        is_lost(&hole, "batch 1 of writer 0 (1 operations at sequence 3), or nothing behind it");
+        is_lost(&hole, "batch 1 of writer 0 (1 operation at sequence 3), or nothing behind it");
         // No media fault excuses a hole.
         is_lost(&Story { excused: true, ..hole.clone() }, prefix);
         is_durable(&hole.shows(1, 3));

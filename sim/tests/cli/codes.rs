@@ -1,6 +1,6 @@
 //! Exit codes: the contract with scripts.
 
-use crate::{ENDLESS, Folder, QUICK};
+use crate::{ENDLESS, Folder, LYING, QUICK};
 
 /// Two hundred runs are enough to miss a fault or a probe that is demanded.
 const DEMANDING: &str = r#"
@@ -82,11 +82,98 @@ fn a_sweep_that_missed_what_was_demanded_is_3() {
     let sweep = |seeds| folder.sim(&["run", "--scenario", "demanding.toml", "--seeds", seeds]);
     let ran = sweep("200").ended(3);
     for name in ["sync_error", "resumed"] {
-        let words = format!("incomplete: no run met {name}, which its scenario demands");
+        let words = format!("incomplete: no run of demanding.toml met {name}, which it demands");
         assert!(ran.err.contains(&words), "{}", ran.err);
     }
     // Too few to say.
     sweep("199").ended(0);
+}
+
+/// What another scenario of the sweep met does not count.
+#[test]
+fn every_scenario_has_to_meet_what_it_demands() {
+    let fails = "[faults]\nsync_error = 0.2\n";
+    let resumes = DEMANDING.replace("batches = 1", "batches = 9\nsync = 1.0\nresume = 1.0");
+    let folder = Folder::new("demands")
+        .with("demanding.toml", DEMANDING)
+        .with("failing.toml", &format!("{resumes}{fails}"));
+    let sweep = |names| folder.sim(&["run", "--scenario", names, "--seeds", "200"]);
+    sweep("failing.toml").ended(0);
+    let ran = sweep("failing.toml,demanding.toml").ended(3);
+    assert_eq!(ran.err.matches("incomplete: ").count(), 2, "{}", ran.err);
+    assert!(ran.err.contains("no run of demanding.toml met sync_error"), "{}", ran.err);
+    let json = ["run", "--scenario", "demanding.toml", "--seeds", "200", "--format", "json"];
+    let ran = folder.sim(&json).ended(3);
+    let missing = r#""missing":[{"demanded":"sync_error","scenario":"demanding.toml"},"#;
+    assert!(ran.out.contains(missing), "{}", ran.out);
+}
+
+#[test]
+fn a_probe_is_missed_only_where_it_is_demanded() {
+    let folder = Folder::new("missed").with("quick.toml", QUICK).with("demanding.toml", DEMANDING);
+    let probes = |name| {
+        let ran = folder.sim(&["run", "--scenario", name, "--seeds", "2"]).ended(0);
+        ran.out.lines().find_map(|l| l.strip_prefix("runs by probe: ").map(str::to_owned))
+    };
+    assert_eq!(probes("quick.toml"), None);
+    assert_eq!(probes("demanding.toml").as_deref(), Some("resumed MISSED"));
+}
+
+/// The seeds that a sweep told as failed, in its order.
+fn failed(out: &str) -> Vec<&str> {
+    let lines = out.lines().filter(|line| line.starts_with("FAIL "));
+    lines.filter_map(|line| line.rsplit(':').next()).collect()
+}
+
+/// Which failures are told does not depend on which worker was first.
+#[test]
+fn a_sweep_stops_at_the_failures_asked_for_and_says_so() {
+    let folder = Folder::new("fail-fast").with("lying.toml", LYING);
+    let sweep = |jobs, stop: &str| {
+        let args = ["run", "--scenario", "lying.toml", "--seeds", "40", "--jobs", jobs, stop];
+        folder.sim(&args).ended(1).out
+    };
+    let all = sweep("3", "--keep-going");
+    let seeds = failed(&all);
+    assert!(seeds.len() > 5, "{all}");
+    assert_eq!(all.lines().last(), Some(&*format!("{} failures", seeds.len())));
+    let runs = seeds[1].parse::<u64>().expect("a seed") + 1;
+    let outs = ["1", "3"].map(|jobs| sweep(jobs, "--fail-fast=2"));
+    for out in &outs {
+        assert_eq!(failed(out), seeds[..2]);
+        assert!(out.contains(&format!("\n{runs} runs in ")), "what lies behind counts: {out}");
+        let left = 40 - runs;
+        let last =
+            format!("2 failures, and stopped there: {left} runs are left, --keep-going does them");
+        assert_eq!(out.lines().last(), Some(&*last));
+    }
+    let hash = |out: &str| out.lines().rfind(|l| l.starts_with("trace hash")).map(str::to_owned);
+    assert_eq!(hash(&outs[0]), hash(&outs[1]));
+}
+
+#[test]
+fn a_failure_leaves_its_schedule_and_a_replay_follows_it() {
+    let folder = Folder::new("schedule").with("lying.toml", LYING);
+    let args = ["run", "--scenario", "lying.toml", "--seeds", "40", "--out", "left"];
+    let flags = ["--policy", "sticky", "--set", "workload.writers=2"];
+    let ran = folder.sim(&[&args[..], &flags].concat()).ended(1);
+    let name = format!("left/lying.toml-{}.schedule", failed(&ran.out)[0]);
+    let file = folder.0.join(&name);
+    let again = folder.sim(&["replay", &name]).ended(1);
+    assert!(again.err.contains(" decisions, followed to the same trace"), "{}", again.err);
+    assert_eq!(again.out.lines().next(), ran.out.lines().next());
+    // Where it cannot be followed, the run goes its own way and says how far.
+    let text = std::fs::read_to_string(&file).expect("is there");
+    let (head, decisions) = text.split_once("\"\"\"\n").expect("a text of many lines");
+    let cut: Vec<&str> = decisions.lines().take(10).collect();
+    let cut = format!("{head}\"\"\"\n{}\n\"\"\"\n", cut.join("\n"));
+    std::fs::write(&file, cut).expect("writes");
+    let ran = folder.sim(&["replay", &name]);
+    assert!(ran.err.contains("could not be followed as recorded; the trace is "), "{}", ran.err);
+    std::fs::write(&file, text.replace(" lock ", " luck ")).expect("writes");
+    let ran = folder.sim(&["replay", &name]).ended(2);
+    assert!(ran.err.contains("is no decision"), "{}", ran.err);
+    folder.sim(&["replay", &name, "--policy", "random"]).ended(2);
 }
 
 #[test]
@@ -101,7 +188,7 @@ fn a_replay_shows_what_happened() {
     let plain = folder.sim(&["replay", "process_kill:2"]).ended(0);
     let trace = folder.sim(&["replay", "process_kill:2", "--trace"]).ended(0);
     let schedule = folder.sim(&["replay", "process_kill:2", "--trace", "--schedule"]).ended(0);
-    for lane in ["client write", "disk   append 000003.log", "engine ", "FAULT  CRASH: "] {
+    for lane in ["client write", "disk   append 000003.log", "engine ", "END    CRASH: "] {
         assert!(trace.out.contains(lane), "no `{lane}` in the trace:\n{}", trace.out);
     }
     assert!(trace.out.ends_with(&plain.out), "and the same verdict in the end");
@@ -154,4 +241,9 @@ fn a_case_is_added_listed_and_replayed() {
     assert!(case.contains(&format!("digest = \"{digest}\"")), "that of the text: {case}");
     // A name is given once.
     folder.sim(&add).ended(2);
+    // A bug that is known and stays for now.
+    let add = ["corpus", "add", "quick.toml:6", "--dir", "known", "--name", "one"];
+    let ran = folder.sim(&[&add[..], &["--expect", "fail"]].concat()).ended(0);
+    assert_eq!(ran.out, "known/one.toml: passes now, must fail from here on\n");
+    folder.sim(&["corpus", "replay", "--dir", "known"]).ended(5);
 }

@@ -23,6 +23,19 @@ writers = 1
 batches = 2
 "#;
 
+/// Loses what was synced, in every second run or so.
+const LYING: &str = r#"
+about = "Two writers sync all they write, to a disk that only says so."
+
+[workload]
+writers = 2
+batches = 6
+sync = 1.0
+
+[disk]
+swallow_syncs = true
+"#;
+
 /// Longer than any process may run, without an event worth a word.
 const ENDLESS: &str = r#"
 about = "Readers read until the limit of scheduling points."

@@ -55,6 +55,8 @@ fn what_cannot_be_is_refused_with_words() {
         ("set-without-value", ["run", "--set", "crash.count"]),
         ("set-of-no-field", ["run", "--set", "crash.cuont=2"]),
         ("set-out-of-range", ["run", "--set", "workload.writers=65"]),
+        ("set-of-no-number", ["run", "--set", "workload.writers=many"]),
+        ("set-of-no-fault", ["run", "--set", "faults.snyc_error=0.1"]),
         ("missing-scenario-file", ["run", "--scenario", "missing.toml"]),
         ("schedule-without-trace", ["replay", "steady_writers:1", "--schedule"]),
     ] {
@@ -67,15 +69,38 @@ fn what_cannot_be_is_refused_with_words() {
 fn a_scenario_file_is_refused_with_line_and_caret() {
     let unknown = QUICK.replace("batches", "batchs");
     let torn = QUICK.replace("writers = 1", "writers = [1");
-    let fault = format!("{QUICK}\n[faults]\nsnyc_error = 0.1\n");
+    let fault = format!("{QUICK}\n[faults]\nsync_error = 0.1\nsnyc_error = 0.1\n");
+    let rate = format!("{QUICK}\n[faults]\nsync_error = 0.1\nread_error = 1.5\n");
+    let count = QUICK.replace("writers = 1", "writers = \"many\"");
+    let range = QUICK.replace("writers = 1", "writers = [1, 2, 3]");
     let folder = Folder::new("caret")
         .with("good.toml", QUICK)
         .with("unknown.toml", &unknown)
         .with("torn.toml", &torn)
-        .with("fault.toml", &fault);
-    let files = ["scenario", "check", "good.toml", "unknown.toml", "torn.toml", "fault.toml"];
-    shows("scenario-check", &folder, &files);
+        .with("fault.toml", &fault)
+        .with("rate.toml", &rate)
+        .with("count.toml", &count)
+        .with("range.toml", &range);
+    let files = ["good", "unknown", "torn", "fault", "rate", "count", "range"];
+    let files = files.map(|name| format!("{name}.toml"));
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    shows("scenario-check", &folder, &[&["scenario", "check"], &files[..]].concat());
     shows("unknown-field", &folder, &["run", "--scenario", "unknown.toml"]);
+}
+
+#[test]
+fn a_scenario_is_shown_with_what_its_file_leaves_out() {
+    let folder = Folder::new("show").with("quick.toml", QUICK);
+    shows("scenario-show", &folder, &["scenario", "show", "quick.toml"]);
+    // What is shown is a scenario, and shows itself.
+    for name in ["quick.toml", "io_errors"] {
+        let shown = folder.sim(&["scenario", "show", name]).ended(0).out;
+        let again = Folder::new("show-again").with("again.toml", &shown);
+        let second = again.sim(&["scenario", "show", "again.toml"]).ended(0).out;
+        let fields = |out: &str| out.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(fields(&second), fields(&shown), "{name}");
+        assert!(fields(&shown).len() > 20, "{name}");
+    }
 }
 
 #[test]

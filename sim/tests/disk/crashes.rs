@@ -181,7 +181,7 @@ fn a_report_says_what_became_of_each_operation() {
     let fates: Vec<Fate> = report.ops.iter().map(|(_, fate)| *fate).collect();
     assert_eq!(fates, [Fate::Survived, Fate::Torn(1, 2)]);
     insta::assert_snapshot!(report.describe(&disk), @r"
-    Chosen
+    the caller chose
     write a 0..10: survived
     write a 10..20: torn, 1 of 2 pieces survived
     ");

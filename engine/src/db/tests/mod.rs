@@ -8,6 +8,7 @@ mod concurrency;
 mod creation;
 mod faults;
 mod faulty_env;
+mod filtered;
 mod golden;
 mod iterators;
 mod metrics;

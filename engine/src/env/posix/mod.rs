@@ -77,6 +77,7 @@ fn failure(errno: Errno, path: &Path, op: FileOp) -> Error {
     match errno {
         Errno::NOENT => Error::NotFound { path, op },
         Errno::NOSPC | Errno::DQUOT => Error::NoSpace { path, op },
+        Errno::MFILE | Errno::NFILE => Error::TooManyOpen { path, op },
         Errno::OPNOTSUPP | Errno::NOSYS => Error::NotSupported { path, op },
         other => Error::Io { kind: io::Error::from(other).kind(), path, op },
     }

@@ -170,6 +170,8 @@ fn kinds_of_errors() {
     let path = Path::new("p");
     let kind = |errno| failure(errno, path, FileOp::Open);
     assert_eq!(kind(Errno::DQUOT), Error::NoSpace { path: path.into(), op: FileOp::Open });
+    assert_eq!(kind(Errno::MFILE), Error::TooManyOpen { path: path.into(), op: FileOp::Open });
+    assert_eq!(kind(Errno::NFILE), kind(Errno::MFILE));
     assert_eq!(kind(Errno::NOSYS), Error::NotSupported { path: path.into(), op: FileOp::Open });
     let denied = io::ErrorKind::PermissionDenied;
     assert_eq!(

@@ -1,14 +1,19 @@
 //! A sweep: many seeds of many scenarios on all cores, with one result that depends on none of it.
 //!
-//! Worker threads pull runs from one counter. What is added up does not depend on order, so the
-//! result is the same with one worker and with many. A worker whose thread a simulated panic has
-//! used up is replaced; one that makes no progress is reported and left behind.
+//! Worker threads pull runs from one counter. Reports are added up in the order of that counter,
+//! and a sweep that stops at a failure counts nothing behind it, so the result is the same with one
+//! worker and with many. A worker whose thread a simulated panic has used up is replaced; one that
+//! makes no progress is reported and left behind.
 
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,
     reason = "the harness runs on the operating system's threads and clock"
 )]
+
+mod totals;
+
+pub use totals::{Coverage, Failure, FailureKind, Totals};
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,9 +25,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::checker::Violation;
-use crate::probe::ProbeCounts;
-use crate::run::{FaultCounts, Mode, Runner, Verdict};
+use crate::run::{Mode, Runner, Verdict};
 use crate::scenario::Scenario;
 
 /// What to sweep.
@@ -36,7 +39,8 @@ pub struct Sweep {
     pub jobs: usize,
     /// Start no further run after this.
     pub time_budget: Option<Duration>,
-    /// Start no further run after this many failures.
+    /// Stop at this many failures, in the order of runs: what lies behind the last of them is not
+    /// counted, even if it had begun.
     pub failures_max: u64,
     /// Share of runs that are run twice and compared.
     pub check_determinism: f64,
@@ -72,98 +76,10 @@ impl Seeds {
     }
 }
 
-/// A run that broke a promise, or could not be judged.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// Index of its scenario.
-    pub scenario: usize,
-    /// Its seed.
-    pub seed: u64,
-    /// What happened.
-    pub what: FailureKind,
-}
-
-/// The ways a run fails.
-#[derive(Clone, Debug)]
-pub enum FailureKind {
-    /// Promises were broken.
-    Violations(Vec<Violation>),
-    /// The simulator itself failed.
-    Harness(String),
-    /// No progress on the wall clock.
-    Hang,
-    /// Two runs of the seed had different traces.
-    Nondeterminism {
-        /// Hash of the first.
-        first: u64,
-        /// Hash of the second.
-        second: u64,
-    },
-}
-
-/// What a sweep added up.
-#[derive(Clone, Debug, Default)]
-pub struct Totals {
-    /// Runs done.
-    pub runs: u64,
-    /// Runs done twice.
-    pub determinism_checked: u64,
-    /// Scheduling points.
-    pub points: u64,
-    /// Virtual microseconds.
-    pub virtual_micros: u64,
-    /// Crashes.
-    pub crashes: u64,
-    /// Acknowledged writes.
-    pub acks: u64,
-    /// Acknowledged operations.
-    pub ops: u64,
-    /// Bytes of acknowledged values.
-    pub bytes: u64,
-    /// Faults delivered.
-    pub faults: FaultCounts,
-    /// Runs that hit each probe.
-    pub probes: ProbeCounts,
-    /// Sum over all runs of a mix of scenario, seed and trace hash.
-    pub trace_hash: u64,
-    /// Failures, ordered by scenario and seed.
-    pub failures: Vec<Failure>,
-    /// Whether every run that was asked for was done.
-    pub complete: bool,
-    /// Wall time.
-    pub elapsed: Duration,
-    /// Runs by scenario.
-    pub runs_by_scenario: BTreeMap<usize, u64>,
-}
-
-impl Totals {
-    fn add(&mut self, report: &Report) {
-        let verdict = &report.verdict;
-        self.runs += 1;
-        *self.runs_by_scenario.entry(report.scenario).or_default() += 1;
-        self.points += verdict.points;
-        self.virtual_micros += verdict.virtual_nanos / 1000;
-        self.crashes += u64::from(verdict.crashes);
-        self.acks += verdict.acks;
-        self.ops += verdict.ops;
-        self.bytes += verdict.bytes;
-        self.faults.add(&verdict.faults);
-        self.probes.add(verdict.probes);
-        self.trace_hash = self.trace_hash.wrapping_add(report.mixed_hash());
-        self.determinism_checked += u64::from(report.second_hash.is_some());
-        if let Some(what) = report.failure() {
-            self.fail(report.scenario, report.seed, what);
-        }
-    }
-
-    fn fail(&mut self, scenario: usize, seed: u64, what: FailureKind) {
-        self.failures.push(Failure { scenario, seed, what });
-        self.failures.sort_by_key(|failure| (failure.scenario, failure.seed));
-    }
-}
-
 /// One run as its worker reports it.
 struct Report {
+    /// Its place in the order of runs.
+    index: u64,
     scenario: usize,
     seed: u64,
     verdict: Verdict,
@@ -200,12 +116,26 @@ struct Shared {
     sweep: Sweep,
     next: AtomicU64,
     stop: AtomicBool,
-    /// By worker: the run it is at, and when it began, for the watchdog.
-    at: Mutex<BTreeMap<usize, (usize, u64, Instant)>>,
+    /// By worker: the run it is at.
+    at: Mutex<BTreeMap<usize, At>>,
+    /// Runs done and not yet added up. A wake-up of the supervisor for every run would cost more
+    /// than a small run.
+    reports: Mutex<Vec<Report>>,
 }
 
+/// The run that a worker is at, for the watchdog.
+#[derive(Clone, Copy)]
+struct At {
+    index: u64,
+    scenario: usize,
+    seed: u64,
+    since: Instant,
+}
+
+/// What a worker wakes the supervisor for.
 enum Message {
-    Done(Vec<Report>),
+    /// A run has failed.
+    Failed,
     /// The worker is gone; its thread was used up by a panic if the flag is set.
     Gone(bool),
 }
@@ -222,6 +152,7 @@ impl Sweep {
             next: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             at: Mutex::new(BTreeMap::new()),
+            reports: Mutex::new(Vec::new()),
         });
         let (sender, receiver) = channel();
         for worker in 0..jobs {
@@ -231,10 +162,13 @@ impl Sweep {
             shared,
             sender,
             totals: Totals::default(),
+            ended: BTreeMap::new(),
+            next: 0,
             alive: jobs,
             next_worker: jobs,
         };
         supervisor.watch(&receiver, started, progress);
+        supervisor.take_reports();
         let mut totals = supervisor.totals;
         totals.complete = totals.runs + hangs(&totals) == wanted;
         totals.elapsed = started.elapsed();
@@ -246,10 +180,29 @@ fn hangs(totals: &Totals) -> u64 {
     totals.failures.iter().filter(|f| matches!(f.what, FailureKind::Hang)).count() as u64
 }
 
+/// A run that has ended, one way or the other.
+enum Ended {
+    Reported(Box<Report>),
+    Hung(At),
+}
+
+impl Ended {
+    fn has_failed(&self) -> bool {
+        match self {
+            Ended::Reported(report) => report.failure().is_some(),
+            Ended::Hung(_) => true,
+        }
+    }
+}
+
 struct Supervisor {
     shared: Arc<Shared>,
     sender: Sender<Message>,
     totals: Totals,
+    /// By index: runs that wait for those before them.
+    ended: BTreeMap<u64, Ended>,
+    /// Index of the next run to add.
+    next: u64,
     alive: usize,
     next_worker: usize,
 }
@@ -265,22 +218,18 @@ impl Supervisor {
         let mut last_tick = Instant::now();
         while self.alive > 0 {
             match receiver.recv_timeout(tick) {
-                Ok(Message::Done(reports)) => {
-                    for report in reports {
-                        self.totals.add(&report);
-                    }
-                }
                 Ok(Message::Gone(used_up)) => {
                     self.alive -= 1;
                     if used_up {
                         self.replace();
                     }
                 }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+                Ok(Message::Failed)
+                | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
-            let sweep = &self.shared.sweep;
-            let over = sweep.time_budget.is_some_and(|budget| started.elapsed() >= budget);
-            if over || self.totals.failures.len() as u64 >= sweep.failures_max {
+            self.take_reports();
+            let budget = self.shared.sweep.time_budget;
+            if budget.is_some_and(|budget| started.elapsed() >= budget) {
                 self.shared.stop.store(true, Ordering::Relaxed);
             }
             if last_tick.elapsed() >= tick {
@@ -294,25 +243,43 @@ impl Supervisor {
         }
     }
 
-    fn at(&self) -> std::sync::MutexGuard<'_, BTreeMap<usize, (usize, u64, Instant)>> {
-        self.shared.at.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Adds up what has ended, in order.
+    fn take_reports(&mut self) {
+        let reports = std::mem::take(&mut *lock(&self.shared.reports));
+        let reports =
+            reports.into_iter().map(|report| (report.index, Ended::Reported(Box::new(report))));
+        self.ended.extend(reports);
+        let most = self.shared.sweep.failures_max;
+        let waiting = self.ended.values().filter(|ended| ended.has_failed()).count() as u64;
+        if self.totals.failures.len() as u64 + waiting >= most {
+            self.shared.stop.store(true, Ordering::Relaxed);
+        }
+        while !self.totals.stopped_at_failure
+            && let Some(ended) = self.ended.remove(&self.next)
+        {
+            self.next += 1;
+            match ended {
+                Ended::Reported(report) => self.totals.add(&report),
+                Ended::Hung(at) => self.totals.fail(at.scenario, at.seed, FailureKind::Hang),
+            }
+            self.totals.stopped_at_failure = self.totals.failures.len() as u64 >= most;
+        }
     }
 
     /// A loop without a scheduling point cannot be stopped from outside: its thread is left alone.
     fn abandon_hung(&mut self) {
         let timeout = self.shared.sweep.run_timeout;
         let hung: Vec<_> = {
-            let mut at = self.at();
-            let late = |started: &Instant| started.elapsed() > timeout;
-            let hung = at.iter().filter(|(_, (.., started))| late(started));
+            let mut at = lock(&self.shared.at);
+            let hung = at.iter().filter(|(_, at)| at.since.elapsed() > timeout);
             let hung: Vec<_> = hung.map(|(worker, at)| (*worker, *at)).collect();
             for (worker, _) in &hung {
                 at.remove(worker);
             }
             hung
         };
-        for (_, (scenario, seed, _)) in hung {
-            self.totals.fail(scenario, seed, FailureKind::Hang);
+        for (_, at) in hung {
+            self.ended.insert(at.index, Ended::Hung(at));
             self.alive -= 1;
             self.replace();
         }
@@ -342,14 +309,15 @@ fn start_worker(worker: usize, shared: &Arc<Shared>, sender: &Sender<Message>) {
         .expect("a thread for a worker");
 }
 
-/// A wake-up of the supervisor for every run would cost more than a small run.
-const REPORTS_SENT_AT_ONCE: usize = 16;
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// How a worker ends.
 enum Exit {
     /// There is nothing left to do.
     Finished,
-    /// A simulated panic has used up its thread.
+    /// A panic, simulated or of the harness, has used up its thread.
     UsedUp,
     /// The watchdog has reported it and started another in its place.
     GivenUp,
@@ -359,7 +327,6 @@ enum Exit {
 fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
     let sweep = &shared.sweep;
     let mut runner = Runner::default();
-    let mut reports = Vec::new();
     let mut note = sweep.out.as_ref().and_then(|out| {
         let folder = out.join("inflight");
         std::fs::create_dir_all(&folder).ok()?;
@@ -373,32 +340,32 @@ fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
             break;
         }
         let (scenario, seed) = ((index % scenarios) as usize, sweep.seeds.get(index / scenarios));
-        begin(worker, shared, scenario, seed, note.as_mut());
-        let verdict = runner.run(&sweep.scenarios[scenario], seed, Mode::default());
-        let used_up = std::thread::panicking();
+        begin(worker, shared, (index, scenario, seed), note.as_mut());
+        let verdict = runner.run_caught(&sweep.scenarios[scenario], seed, Mode::default());
+        let is_broken = verdict.harness_error.is_some();
+        let used_up = is_broken || std::thread::panicking();
         let again = !used_up && is_sampled(seed, sweep.check_determinism);
         let second_hash =
             again.then(|| runner.run(&sweep.scenarios[scenario], seed, Mode::default()).trace_hash);
-        let mut at = shared.at.lock().unwrap_or_else(PoisonError::into_inner);
-        if at.remove(&worker).is_none() {
+        if lock(&shared.at).remove(&worker).is_none() {
             return Exit::GivenUp;
         }
-        drop(at);
-        let report = Report { scenario, seed, verdict, second_hash };
-        let is_urgent = report.failure().is_some();
-        reports.push(report);
-        let used_up = used_up || std::thread::panicking();
-        if (is_urgent || used_up || reports.len() >= REPORTS_SENT_AT_ONCE)
-            && sender.send(Message::Done(std::mem::take(&mut reports))).is_err()
-        {
+        let report = Report { index, scenario, seed, verdict, second_hash };
+        let has_failed = report.failure().is_some();
+        lock(&shared.reports).push(report);
+        // Nobody listens any more once the sweep has been abandoned.
+        if has_failed && sender.send(Message::Failed).is_err() {
             return Exit::Finished;
         }
-        if used_up {
+        if is_broken {
+            // Whatever state the panic left it in, nothing may look at it again.
+            std::mem::forget(runner);
+            return Exit::UsedUp;
+        }
+        if used_up || std::thread::panicking() {
             return Exit::UsedUp;
         }
     }
-    // Nobody listens any more once the sweep has been abandoned.
-    sender.send(Message::Done(reports)).ok();
     if let Some(file) = &mut note {
         file.set_len(0).ok();
     }
@@ -406,7 +373,12 @@ fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
 }
 
 /// Notes the run in flight.
-fn begin(worker: usize, shared: &Shared, scenario: usize, seed: u64, note: Option<&mut File>) {
+fn begin(
+    worker: usize,
+    shared: &Shared,
+    (index, scenario, seed): (u64, usize, u64),
+    note: Option<&mut File>,
+) {
     if let Some(file) = note {
         // Fixed width, so that one write replaces the line before.
         let line = format!("{}:{seed:<20}\n", shared.sweep.scenarios[scenario].token());
@@ -414,8 +386,7 @@ fn begin(worker: usize, shared: &Shared, scenario: usize, seed: u64, note: Optio
         let end = line.len() as u64;
         written.and_then(|()| file.set_len(end)).ok();
     }
-    let mut at = shared.at.lock().unwrap_or_else(PoisonError::into_inner);
-    at.insert(worker, (scenario, seed, Instant::now()));
+    lock(&shared.at).insert(worker, At { index, scenario, seed, since: Instant::now() });
 }
 
 /// Whether a seed is one of the share that is run twice; a function of the seed alone.

@@ -1,0 +1,69 @@
+//! The report of a failure, for a person: what was promised, what happened, and how to see it
+//! again.
+
+mod disk;
+mod lanes;
+mod plan;
+mod recovered;
+
+pub use disk::disk_at_death;
+pub use lanes::event_line;
+pub use plan::describe_plan;
+
+use crate::run::Verdict;
+use crate::scenario::Scenario;
+use crate::workload::Plan;
+
+/// The words of `sim` for one failed run.
+///
+/// `verdict` must come from a run that kept its events. `flags` are those that a replay needs
+/// beside the token, each with a space before it.
+pub fn failure(scenario: &Scenario, seed: u64, verdict: &Verdict, flags: &str) -> String {
+    let token = format!("{}:{seed}", scenario.token());
+    let Some(violation) = verdict.violations.first() else {
+        return format!("{token}: no violation\n");
+    };
+    let plan = Plan::draw(scenario, seed);
+    let mut lines = vec![
+        format!("FAIL {}  {token}", violation.checker),
+        format!("  promise    {}", violation.promise),
+        format!("  expected   {}", violation.expected),
+        format!("  got        {}", violation.got),
+    ];
+    let others: Vec<&str> = verdict.violations.iter().skip(1).map(|v| v.checker).collect();
+    if !others.is_empty() {
+        lines.push(format!("  also       {}", others.join(", ")));
+    }
+    lines.push(String::new());
+    lines.extend(plan::lines(&plan));
+    lines.push(String::new());
+    lines.extend(lanes::lines(&verdict.events, violation.point));
+    if let Some(death) = verdict.disks.iter().rfind(|death| death.point <= violation.point) {
+        lines.push(String::new());
+        lines.extend(disk_at_death(death).iter().map(|line| format!("  {line}").trim_end().into()));
+    }
+    lines.push(String::new());
+    lines.extend(recovered::lines(&plan, verdict.shown.as_ref()));
+    lines.push(String::new());
+    lines.push(format!("  BROKEN     {}, at point {}", violation.promise, violation.point));
+    lines.push(format!("  trace      {:016x}, {} points", verdict.trace_hash, verdict.points));
+    lines.push(format!("  reproduce  {}", replay_command(&token, flags)));
+    lines.join("\n") + "\n"
+}
+
+/// The command that runs a token again and shows all of it.
+pub fn replay_command(token: &str, flags: &str) -> String {
+    format!("cargo run --release --bin sim -- replay {token}{flags} --trace")
+}
+
+/// A number with its noun.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 {
+        ""
+    } else if noun.ends_with("ch") {
+        "es"
+    } else {
+        "s"
+    };
+    format!("{count} {noun}{plural}")
+}

@@ -1,0 +1,90 @@
+//! What a run came to.
+
+use crate::checker::Violation;
+use crate::disk::{self, FileState};
+use crate::fault::FaultCounts;
+use crate::judge::Shown;
+use crate::policy::Decision;
+use crate::probe::ProbeSet;
+use crate::trace::Event;
+
+/// What a run came to.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// The violations at the earliest event that has any.
+    pub violations: Vec<Violation>,
+    /// Hash of the whole trace.
+    pub trace_hash: u64,
+    /// Scheduling points.
+    pub points: u64,
+    /// Virtual nanoseconds.
+    pub virtual_nanos: u64,
+    /// Crashes that struck.
+    pub crashes: u32,
+    /// Writes acknowledged.
+    pub acks: u64,
+    /// Operations acknowledged.
+    pub ops: u64,
+    /// Bytes of the values acknowledged.
+    pub bytes: u64,
+    /// Faults delivered.
+    pub faults: FaultCounts,
+    /// Places that the run has been at.
+    pub probes: ProbeSet,
+    /// Whether the simulator itself failed; then the rest means nothing.
+    pub harness_error: Option<String>,
+    /// Every event in words, if asked for.
+    pub events: Vec<Event>,
+    /// The disk around each crash and power loss, if events were asked for.
+    pub disks: Vec<DiskAtDeath>,
+    /// What the last process showed of the database, if events were asked for.
+    pub shown: Option<Shown>,
+    /// Decisions that could not be followed as recorded, if the run followed a schedule.
+    pub drift: u64,
+    /// The schedule, if asked for.
+    pub schedule: Vec<Decision>,
+    /// What the disk held before each incarnation, and last of all at the end of the run, if asked
+    /// for.
+    pub images: Vec<disk::Image>,
+}
+
+/// The disk around a crash or a power loss, for reports.
+#[derive(Clone, Debug)]
+pub struct DiskAtDeath {
+    /// Scheduling point of it.
+    pub point: u64,
+    /// What happened.
+    pub what: &'static str,
+    /// The file system.
+    pub profile: &'static str,
+    /// The files before it.
+    pub before: Vec<FileState>,
+    /// What became of what was pending, an operation a line.
+    pub fates: Vec<String>,
+    /// The files after it.
+    pub after: Vec<FileState>,
+}
+
+impl Verdict {
+    /// A run without a step shows nothing: it must not pass for one that went well.
+    pub(crate) fn refuse_emptiness(&mut self) {
+        if self.points == 0 && self.harness_error.is_none() {
+            self.harness_error = Some("the run took no step".to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_without_a_step_is_a_bug_of_the_simulator() {
+        let mut verdict = Verdict::default();
+        verdict.refuse_emptiness();
+        assert_eq!(verdict.harness_error.as_deref(), Some("the run took no step"));
+        let mut verdict = Verdict { points: 1, ..Verdict::default() };
+        verdict.refuse_emptiness();
+        assert_eq!(verdict.harness_error, None);
+    }
+}
