@@ -123,18 +123,21 @@ impl<E: Env> Inner<E> {
         let oldest_snapshot = state.snapshots.keys().next().copied();
         let oldest_snapshot = oldest_snapshot.unwrap_or_else(|| self.published());
         let level0 = state.versions.current().level(0).len();
-        // What holds up writes goes before what somebody asked for.
         let slowdown = self.options.level0_slowdown_writes_trigger;
-        if slowdown.is_none_or(|trigger| level0 < trigger)
-            && let Some(compaction) = self.pick_range_step(state)
-        {
+        // What holds up writes goes before what somebody asked for.
+        let is_urgent = slowdown.is_some_and(|trigger| level0 >= trigger);
+        let due = |state: &State<E::Threads>| {
+            let (version, pointers) = (state.versions.current(), state.versions.compact_pointers());
+            let compaction = compaction::pick(version, pointers, self.limits(), &self.order)?;
+            Some(Job { compaction, oldest_snapshot, is_for_range: false })
+        };
+        if is_urgent && let Some(job) = due(state) {
+            return Some(job);
+        }
+        if let Some(compaction) = self.pick_range_step(state) {
             return Some(Job { compaction, oldest_snapshot, is_for_range: true });
         }
-        let versions = &state.versions;
-        let pointers = versions.compact_pointers();
-        let compaction =
-            compaction::pick(versions.current(), pointers, self.limits(), &self.order)?;
-        Some(Job { compaction, oldest_snapshot, is_for_range: false })
+        due(state)
     }
 
     fn compact(&self, job: &Job) {

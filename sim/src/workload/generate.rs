@@ -80,7 +80,8 @@ impl Plan {
         let after = if stream.chance(workload.flushes) {
             After::Flush
         } else if workload.compactions > 0.0 && stream.chance(workload.compactions) {
-            After::Compact([(); 2].map(|()| stream.below(self.keys)))
+            let (a, b) = (stream.below(self.keys), stream.below(self.keys));
+            After::Compact([a.min(b), a.max(b)])
         } else if stream.chance(workload.syncs) {
             After::Sync
         } else {
