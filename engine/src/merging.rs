@@ -341,4 +341,70 @@ mod tests {
         }
         assert_eq!(iter.status(), Ok(()));
     }
+
+    /// A memtable into which "d9" comes right after a seek.
+    struct Growing {
+        writer: MemTableWriter<<PosixEnv as Env>::Threads>,
+        iter: Box<dyn InternalIterator>,
+    }
+
+    impl InternalIterator for Growing {
+        fn valid(&self) -> bool {
+            self.iter.valid()
+        }
+
+        fn seek_to_first(&mut self) {
+            self.iter.seek_to_first();
+        }
+
+        fn seek_to_last(&mut self) {
+            self.iter.seek_to_last();
+        }
+
+        fn seek(&mut self, target: &[u8]) {
+            self.iter.seek(target);
+            self.writer.add(9, ValueType::Value, b"d", b"");
+        }
+
+        fn next(&mut self) {
+            self.iter.next();
+        }
+
+        fn prev(&mut self) {
+            self.iter.prev();
+        }
+
+        fn key(&self) -> &[u8] {
+            self.iter.key()
+        }
+
+        fn value(&self) -> &[u8] {
+            self.iter.value()
+        }
+
+        fn status(&self) -> Result<()> {
+            self.iter.status()
+        }
+    }
+
+    #[test]
+    fn turns_although_a_child_grows() {
+        // With an entry behind "d9", and without.
+        for last in ["e", "a"] {
+            let mut writer = MemTableWriter::new(InternalKeyComparator::bytewise());
+            writer.add(1, ValueType::Value, b"a", b"");
+            writer.add(2, ValueType::Value, last.as_bytes(), b"");
+            let growing = Growing { iter: Box::new(writer.table().iter()), writer };
+            let children = vec![child(&[(3, "b"), (5, "c")]), Box::new(growing)];
+            let mut iter = MergingIterator::new(InternalKeyComparator::bytewise(), children);
+            iter.seek_to_first();
+            while here(&iter) != "c5" {
+                iter.next();
+            }
+            iter.prev();
+            assert_eq!(here(&iter), "b3");
+            iter.prev();
+            assert_eq!(here(&iter), "a1");
+        }
+    }
 }

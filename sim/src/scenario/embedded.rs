@@ -24,6 +24,7 @@ scenarios!(
     "io_errors",
     "iterators_across_compaction",
     "manifest_faults",
+    "narrow_tables",
     "power_loss_at_log_switch",
     "process_kill",
     "readers_and_snapshots",

@@ -91,3 +91,25 @@ fn approximate_sizes() {
         assert!(test.total_tables() > 0);
     }
 }
+
+// DBTest.ApproximateSizes_MixOfSmallAndLarge
+#[test]
+fn approximate_sizes_of_small_and_large() {
+    let mut test = TestDb::with(Options { compression: Compression::None, ..by_hand() });
+    let lengths = [10_000, 10_000, 100_000, 10_000, 100_000, 10_000, 300_000, 10_000];
+    for (number, length) in lengths.into_iter().enumerate() {
+        test.put(&numbered(number), &value(number, length));
+    }
+    for _ in 0..3 {
+        test.reopen();
+        let mut before = 0;
+        for (number, length) in lengths.into_iter().enumerate() {
+            let size = test.size("", &numbered(number));
+            assert!((before..=before + 1000).contains(&size), "{number}: {size}");
+            before += length as u64;
+        }
+        assert!((550_000..=560_000).contains(&test.size("", &numbered(8))));
+        assert!((110_000..=111_000).contains(&test.size(&numbered(3), &numbered(5))));
+        test.compact_level(0, None, None);
+    }
+}
