@@ -6,8 +6,8 @@
 //! Asserts no time: a benchmark is no test.
 //!
 //! `cargo bench -p faultline-engine --bench reads`, with `-- --entries N`, `--only NAME`,
-//! `--filter` or `--plain` (no compression) if need be, or `--dir PATH` to read a database that holds
-//! the same keys already, such as one that LevelDB wrote.
+//! `--filter` or `--plain` (no compression) if need be, or `--dir PATH` to read a database that
+//! holds the same keys already, such as one that LevelDB wrote.
 
 #![expect(
     clippy::disallowed_types,
