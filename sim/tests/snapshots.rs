@@ -27,7 +27,7 @@ const SEEDS: [(&str, u64); 20] = [
     ("io_errors", 6),
     ("iterators_across_compaction", 1),
     ("manifest_faults", 1),
-    ("narrow_tables", 1),
+    ("narrow_tables", 4),
     ("power_loss_at_log_switch", 2),
     ("process_kill", 7),
     ("readers_and_snapshots", 7),
