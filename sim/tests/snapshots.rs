@@ -16,7 +16,7 @@ use faultline_sim::scenario::{Count, Scenario, embedded};
 /// A seed of every scenario; where a scenario crashes at all, this seed does.
 const SEEDS: [(&str, u64); 20] = [
     ("block_edges", 1),
-    ("compaction_under_writes", 3),
+    ("compaction_under_writes", 1),
     ("crash_mid_add_record", 8),
     ("disk_full", 8),
     ("explicit_syncs", 1),
@@ -27,11 +27,11 @@ const SEEDS: [(&str, u64); 20] = [
     ("io_errors", 6),
     ("iterators_across_compaction", 1),
     ("manifest_faults", 1),
-    ("narrow_tables", 0),
+    ("narrow_tables", 4),
     ("power_loss_at_log_switch", 2),
     ("process_kill", 7),
     ("readers_and_snapshots", 7),
-    ("snapshot_against_compaction", 0),
+    ("snapshot_against_compaction", 59),
     ("stalled_leader", 10),
     ("steady_writers", 1),
     ("torn_tail_then_crash_again", 1),

@@ -25,7 +25,7 @@ pub(super) fn finish(
     if format == Format::Json {
         event(&run_finished(selection, totals, &missing));
     } else {
-        summary(selection, totals, wanted);
+        summary(totals, &missing, wanted);
     }
     for (scenario, name) in &missing {
         remark(format!("incomplete: no run of {scenario} met {name}, which it demands"));
@@ -128,7 +128,7 @@ fn run_finished(selection: &Selection, totals: &Totals, missing: &[(String, Stri
     })
 }
 
-fn summary(selection: &Selection, totals: &Totals, wanted: Option<u64>) {
+fn summary(totals: &Totals, missing: &[(String, String)], wanted: Option<u64>) {
     let seconds = totals.elapsed.as_secs_f64().max(1e-9);
     let per_run = |n: u64| n as f64 / totals.runs.max(1) as f64;
     say(format!(
@@ -139,8 +139,8 @@ fn summary(selection: &Selection, totals: &Totals, wanted: Option<u64>) {
         totals.virtual_micros as f64 / 1e6
     ));
     say(format!(
-        "{} crashes, {} acknowledged writes ({:.0} a run, {:.0} operations, {:.1} KiB)",
-        totals.crashes,
+        "{}, {} acknowledged writes ({:.0} a run, {:.0} operations, {:.1} KiB)",
+        counted(totals.crashes as usize, "crash"),
         totals.acks,
         per_run(totals.acks),
         per_run(totals.ops),
@@ -154,14 +154,11 @@ fn summary(selection: &Selection, totals: &Totals, wanted: Option<u64>) {
     if !delivered.is_empty() {
         say(format!("faults delivered: {}", delivered.join(", ")));
     }
-    let is_demanded = |name: &str| {
-        let mut demanded = selection.scenarios.iter().flat_map(|s| &s.spec.expect.probes);
-        demanded.any(|demanded| demanded == name)
-    };
+    let is_missed = |name: &str| missing.iter().any(|(_, missed)| missed == name);
     let hits: Vec<String> = Probe::ALL
         .iter()
         .map(|&probe| (probe.name(), totals.probes.of(probe)))
-        .filter(|(name, runs)| *runs > 0 || is_demanded(name))
+        .filter(|(name, runs)| *runs > 0 || is_missed(name))
         .map(
             |(name, runs)| {
                 if runs == 0 { format!("{name} MISSED") } else { format!("{name} {runs}") }

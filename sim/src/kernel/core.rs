@@ -204,18 +204,24 @@ impl Core {
     }
 
     /// Counts a point; true if the process ends here.
+    #[inline]
     pub(super) fn count_point(&mut self) -> bool {
         self.points += 1;
         self.nanos += POINT_NANOS;
         if self.points < self.stop_at {
             return false;
         }
+        self.stop();
+        true
+    }
+
+    #[cold]
+    fn stop(&mut self) {
         self.end = Some(if self.points >= self.limits.crash_at_point {
             End::Crashed
         } else {
             End::PointLimit
         });
-        true
     }
 
     pub(super) fn thread_line(&self, id: ThreadId) -> String {

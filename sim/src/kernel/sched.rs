@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "switches stacks and reaches the kernel from simulated code")]
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BinaryHeap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -174,42 +174,41 @@ impl Kernel {
     }
 
     fn drive(&self, switches: u64) -> Option<End> {
+        let mut core = self.core.borrow_mut();
         for _ in 0..switches {
-            let (id, name, stack_limit, mut coroutine) = {
-                let mut core = self.core.borrow_mut();
-                if core.next.is_none() {
-                    core.next = core.choose(None, Step::new(StepKind::Exit, 0));
-                }
-                let Some(id) = core.next.take() else {
-                    return Some(self.deadlock(&core));
-                };
-                core.current = id;
-                self.running.set(id);
-                let thread = &mut core.threads[id.index()];
-                let coroutine = thread.coroutine.take().expect("a runnable thread has a stack");
-                (id, thread.name, thread.stack_limit, coroutine)
+            if core.next.is_none() {
+                core.next = core.choose(None, Step::new(StepKind::Exit, 0));
+            }
+            let Some(id) = core.next.take() else {
+                return Some(self.deadlock(&core));
             };
+            core.current = id;
+            self.running.set(id);
+            let thread = &mut core.threads[id.index()];
+            overflow::enter(thread.stack_limit, thread.name, id.0);
+            let coroutine = thread.coroutine.as_mut().expect("a runnable thread has a stack");
+            let coroutine: *mut Stackful = &raw mut **coroutine;
+            drop(core);
             ON_COROUTINE.set(true);
-            overflow::enter(stack_limit, name, id.0);
-            let result = coroutine.resume(());
+            // SAFETY: the box stays with its thread while the stack runs: only what follows, and
+            // `clear_process`, which nobody calls meanwhile, take it away.
+            let result = unsafe { (*coroutine).resume(()) };
             ON_COROUTINE.set(false);
             if self.has_panicked.get()
                 && let Some(end) = self.panicked.take()
             {
                 // Its stack is not resumed: see `install_panic_hook`.
-                self.core.borrow_mut().threads[id.index()].coroutine = Some(coroutine);
                 return Some(end);
             }
-            let mut core = self.core.borrow_mut();
+            core = self.core.borrow_mut();
             match result {
                 CoroutineResult::Yield(()) => {
-                    core.threads[id.index()].coroutine = Some(coroutine);
                     if let Some(end) = core.end.take() {
                         return Some(end);
                     }
                 }
                 CoroutineResult::Return(()) => {
-                    drop(coroutine);
+                    core.threads[id.index()].coroutine = None;
                     if let Some(end) = Self::finish(&mut core, id) {
                         return Some(end);
                     }
@@ -267,8 +266,8 @@ impl Kernel {
     }
 
     /// Leaves the running stack until the thread is chosen again; for ever if the process ends.
-    fn suspend(&self) {
-        let core = self.core.borrow();
+    #[inline]
+    fn suspend(core: RefMut<'_, Core>) {
         let yielder = core.threads[core.current.index()].yielder;
         drop(core);
         // SAFETY: the yielder lives on the running stack, which stays while it is suspended.
@@ -286,7 +285,7 @@ impl Kernel {
     #[inline]
     fn leave_if_panicked(&self) {
         if self.has_panicked.get() {
-            self.suspend();
+            Self::suspend(self.core.borrow_mut());
             unreachable!("a thread that panicked is not resumed");
         }
     }
@@ -296,40 +295,36 @@ impl Kernel {
     pub(crate) fn point(&self, step: Step) {
         let _outside = Outside::enter();
         self.leave_if_panicked();
-        {
-            let mut core = self.core.borrow_mut();
-            if !core.count_point() {
-                let current = core.current;
-                let chosen = core.choose(Some(current), step);
-                if chosen == Some(current) {
-                    return;
-                }
-                core.next = chosen;
-                core.switches += 1;
+        let mut core = self.core.borrow_mut();
+        if !core.count_point() {
+            let current = core.current;
+            let chosen = core.choose(Some(current), step);
+            if chosen == Some(current) {
+                return;
             }
+            core.next = chosen;
+            core.switches += 1;
         }
-        self.suspend();
+        Self::suspend(core);
     }
 
     /// A scheduling point at which the running thread is not chosen unless it is alone.
     pub(super) fn yield_now(&self) {
         let _outside = Outside::enter();
         self.leave_if_panicked();
-        {
-            let mut core = self.core.borrow_mut();
-            if !core.count_point() {
-                let current = core.current;
-                core.take_out(current, State::Blocked);
-                let chosen = core.choose(None, Step::new(StepKind::Yield, 0));
-                core.make_runnable(current);
-                if chosen.is_none() {
-                    return;
-                }
-                core.next = chosen;
-                core.switches += 1;
+        let mut core = self.core.borrow_mut();
+        if !core.count_point() {
+            let current = core.current;
+            core.take_out(current, State::Blocked);
+            let chosen = core.choose(None, Step::new(StepKind::Yield, 0));
+            core.make_runnable(current);
+            if chosen.is_none() {
+                return;
             }
+            core.next = chosen;
+            core.switches += 1;
         }
-        self.suspend();
+        Self::suspend(core);
     }
 
     /// Lets a wait of the running thread end by itself, if the harness says so.
@@ -345,27 +340,26 @@ impl Kernel {
     pub(crate) fn block(&self, step: Step, timeout: Option<Duration>) -> bool {
         let _outside = Outside::enter();
         self.leave_if_panicked();
-        {
-            let mut core = self.core.borrow_mut();
-            if !core.count_point() {
-                let current = core.current;
-                core.threads[current.index()].waits_for = step;
-                core.blocked_on[current.index()] = wait_key(step);
-                core.threads[current.index()].timed_out = false;
-                if let Some(timeout) = timeout {
-                    core.set_timer(timeout);
-                }
-                core.take_out(current, State::Blocked);
-                let chosen = core.choose(None, step);
-                if chosen == Some(current) {
-                    // Its own timer fired first: no switch is needed.
-                    return core.threads[current.index()].timed_out;
-                }
-                core.next = chosen;
-                core.switches += 1;
+        let mut core = self.core.borrow_mut();
+        if !core.count_point() {
+            let current = core.current;
+            let thread = &mut core.threads[current.index()];
+            thread.waits_for = step;
+            thread.timed_out = false;
+            core.blocked_on[current.index()] = wait_key(step);
+            if let Some(timeout) = timeout {
+                core.set_timer(timeout);
             }
+            core.take_out(current, State::Blocked);
+            let chosen = core.choose(None, step);
+            if chosen == Some(current) {
+                // Its own timer fired first: no switch is needed.
+                return core.threads[current.index()].timed_out;
+            }
+            core.next = chosen;
+            core.switches += 1;
         }
-        self.suspend();
+        Self::suspend(core);
         let core = self.core.borrow();
         core.threads[core.current.index()].timed_out
     }
@@ -376,21 +370,26 @@ impl Kernel {
         let mut core = self.core.borrow_mut();
         let core = &mut *core;
         let key = wait_key(step);
-        let count = core.blocked_on.iter().filter(|on| **on == key).count() as u32;
-        let nth = match count {
+        let (mut first, mut count) = (0, 0);
+        for (index, on) in core.blocked_on.iter().enumerate() {
+            if *on == key {
+                first = if count == 0 { index } else { first };
+                count += 1;
+            }
+        }
+        let index = match count {
             0 => return,
-            1 => 0,
+            1 => first,
             _ => {
                 let nth = core.policy.pick(count);
                 if let Some(schedule) = &mut core.schedule {
                     let current = Some(core.current);
                     schedule.push(Decision { current, step: Step::PICK, chosen: nth });
                 }
-                nth
+                let waiting = core.blocked_on.iter().enumerate().filter(|(_, on)| **on == key);
+                waiting.map(|(index, _)| index).nth(nth as usize).expect("there are `count`")
             }
         };
-        let mut found = core.blocked_on.iter().enumerate().filter(|(_, on)| **on == key);
-        let (index, _) = found.nth(nth as usize).expect("there are `count` waiters");
         let id = ThreadId(index as u32);
         core.trace.note(Tag::Pick, u64::from(id.0));
         if count > 1 && core.trace.keeps_choices() {
@@ -414,8 +413,9 @@ impl Kernel {
     /// Ends the process here, as a crash: does not return to simulated code.
     pub(crate) fn crash(&self) -> ! {
         let _outside = Outside::enter();
-        self.core.borrow_mut().end = Some(End::Crashed);
-        self.suspend();
+        let mut core = self.core.borrow_mut();
+        core.end = Some(End::Crashed);
+        Self::suspend(core);
         unreachable!("a crashed thread is not resumed");
     }
 

@@ -60,7 +60,7 @@ pub fn replay_command(token: &str, flags: &str) -> String {
 pub(crate) fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 {
         ""
-    } else if noun.ends_with("ch") {
+    } else if noun.ends_with("ch") || noun.ends_with("sh") {
         "es"
     } else {
         "s"

@@ -111,12 +111,14 @@ fn every_scenario_has_to_meet_what_it_demands() {
 #[test]
 fn a_probe_is_missed_only_where_it_is_demanded() {
     let folder = Folder::new("missed").with("quick.toml", QUICK).with("demanding.toml", DEMANDING);
-    let probes = |name| {
-        let ran = folder.sim(&["run", "--scenario", name, "--seeds", "2"]).ended(0);
+    let probes = |name, seeds, code| {
+        let ran = folder.sim(&["run", "--scenario", name, "--seeds", seeds]).ended(code);
         ran.out.lines().find_map(|l| l.strip_prefix("runs by probe: ").map(str::to_owned))
     };
-    assert_eq!(probes("quick.toml"), None);
-    assert_eq!(probes("demanding.toml").as_deref(), Some("resumed MISSED"));
+    assert_eq!(probes("quick.toml", "200", 0), None);
+    assert_eq!(probes("demanding.toml", "200", 3).as_deref(), Some("resumed MISSED"));
+    // Too few to say.
+    assert_eq!(probes("demanding.toml", "2", 0), None);
 }
 
 /// The seeds that a sweep told as failed, in its order.
