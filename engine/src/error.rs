@@ -126,6 +126,8 @@ pub enum Error {
     InvalidArgument(Arc<str>),
     /// An earlier failure stopped all writes. `Db::resume` or a reopen is the way on.
     Background(Arc<Error>),
+    /// The database was opened for reading alone.
+    ReadOnly,
     /// The database has been closed.
     Closed,
 }
@@ -273,6 +275,7 @@ impl fmt::Display for Error {
             Error::Background(original) => {
                 write!(f, "writes are stopped by an earlier error: {original}")
             }
+            Error::ReadOnly => f.write_str("the database was opened for reading alone"),
             Error::Closed => f.write_str("the database is closed"),
         }
     }

@@ -34,7 +34,7 @@ mod loom_world;
 mod test_files;
 
 pub use batch::WriteBatch;
-pub use db::{Db, DbEntries, DbIterator, KeyRange, RecoveryReport, Snapshot};
+pub use db::{Db, DbEntries, DbIterator, KeyRange, Metrics, RecoveryReport, Snapshot, destroy};
 pub use error::{Corruption, Defect, Error, FileOp, Result};
 pub use key::{SequenceNumber, ValueType};
 pub use options::{Observer, Options, ReadOptions, RecoveryPolicy, WriteOptions};

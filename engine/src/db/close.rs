@@ -23,13 +23,18 @@ pub(super) struct Handle<E: Env> {
 }
 
 impl<E: Env> Handle<E> {
-    /// Starts the background threads.
+    /// Starts the background threads, if there is anything for them to do.
     pub(super) fn new(inner: Inner<E>) -> Self {
         let inner = Arc::new(inner);
-        let (flushes, compacts) = (Arc::clone(&inner), Arc::clone(&inner));
+        let workers = if inner.is_read_only { Vec::new() } else { Self::start(&inner) };
+        Handle { inner, workers: Mutex::new("workers", workers) }
+    }
+
+    fn start(inner: &Arc<Inner<E>>) -> Vec<<E::Threads as Threads>::JoinHandle<()>> {
+        let (flushes, compacts) = (Arc::clone(inner), Arc::clone(inner));
         let flusher = E::Threads::spawn("flush", move || flushes.flush_in_background());
         let compactor = E::Threads::spawn("compaction", move || compacts.compact_in_background());
-        Handle { inner, workers: Mutex::new("workers", vec![flusher, compactor]) }
+        vec![flusher, compactor]
     }
 
     /// Closes the database for every handle.
@@ -39,6 +44,9 @@ impl<E: Env> Handle<E> {
     /// closed already. The database is closed in any case.
     pub(super) fn close(&self, sync: bool) -> Result<()> {
         let mut state = self.inner.state.lock();
+        if self.inner.is_read_only && state.phase != Phase::Open {
+            return Err(Error::Closed);
+        }
         if state.phase == Phase::Open {
             state.phase = Phase::Closing;
         }
@@ -53,6 +61,10 @@ impl<E: Env> Handle<E> {
                 (stopped.and(synced), turn.end_queue(Error::Closed))
             }
             Entered::Done(Err(Error::Closed)) => return Err(Error::Closed),
+            Entered::Done(Err(Error::ReadOnly)) => {
+                self.inner.shut_down();
+                (Ok(()), None)
+            }
             Entered::Done(outcome) => {
                 // A writer died in its turn. Nothing of the log can be trusted to be whole.
                 self.inner.shut_down();

@@ -14,6 +14,7 @@ mod close;
 mod compact;
 mod compact_range;
 mod create;
+mod destroy;
 mod entries;
 mod flush;
 mod iter;
@@ -27,6 +28,7 @@ mod properties;
 mod queue;
 mod range;
 mod read;
+mod read_only;
 mod replay;
 mod report;
 mod request;
@@ -36,11 +38,13 @@ mod state;
 mod wake;
 mod write;
 
+pub use destroy::destroy;
 pub use entries::DbEntries;
 pub use iter::DbIterator;
 pub use metrics::{LevelMetrics, Metrics, StallMetrics, WriteStall};
 pub use range::KeyRange;
 pub use read::EntryVisitor;
+pub(crate) use read_only::lock_if_there;
 pub use report::{DroppedBytes, RecoveryReport};
 pub use snapshot::Snapshot;
 
@@ -127,6 +131,22 @@ impl<E: Env> Db<E> {
         if let Some(observer) = &inner.options.observer {
             observer.recovered(&|visit| inner.visit_entries(visit));
         }
+        Ok(Db { handle: Arc::new(Handle::new(inner)) })
+    }
+
+    /// Opens the database in the directory `path` for reading alone, and writes nothing at all: it
+    /// is left as it was, also what no open has decided about yet. Works on media that cannot be
+    /// written.
+    ///
+    /// Every call that would write returns [`crate::Error::ReadOnly`]. Nobody else can have the
+    /// database open meanwhile. All that the logs hold is kept in memory, whatever their size.
+    ///
+    /// # Errors
+    /// As for [`Db::open`].
+    ///
+    /// Source: none in LevelDB; compare RocksDB's `DB::OpenForReadOnly`.
+    pub fn open_read_only(env: E, path: impl Into<PathBuf>, options: Options) -> Result<Self> {
+        let inner = read_only::open_read_only(env, path.into(), options)?;
         Ok(Db { handle: Arc::new(Handle::new(inner)) })
     }
 

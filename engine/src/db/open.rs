@@ -25,7 +25,7 @@ use super::lost::Lost;
 use super::metrics::Counters;
 use super::pins::Pins;
 use super::queue::CommitQueue;
-use super::replay::{LiveLog, Replay, live_logs};
+use super::replay::{LiveLog, Replay, Sink, live_logs};
 use super::report::{DroppedBytes, RecoveryReport};
 use super::state::{Inner, Phase, State, View, WriteHalf};
 use crate::batch::WriteBatch;
@@ -54,7 +54,8 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    fn read<E: Env>(env: &E, dir: &Path) -> Result<Self> {
+    /// Lists directory `dir`.
+    pub(super) fn read<E: Env>(env: &E, dir: &Path) -> Result<Self> {
         let names = env.list(dir)?;
         let kinds: Vec<_> = names.iter().map(|name| parse_file_name(name)).collect();
         let has_others = kinds.contains(&None);
@@ -106,16 +107,17 @@ pub(super) fn open<E: Env>(env: E, dir: PathBuf, options: Options) -> Result<Inn
 }
 
 /// What every step of a recovery needs.
-struct Recovery<E: Env> {
-    env: E,
-    dir: PathBuf,
-    options: Options,
-    order: InternalKeyComparator,
-    listing: Listing,
+pub(super) struct Recovery<E: Env> {
+    pub(super) env: E,
+    pub(super) dir: PathBuf,
+    pub(super) options: Options,
+    pub(super) order: InternalKeyComparator,
+    pub(super) listing: Listing,
 }
 
 impl<E: Env> Recovery<E> {
-    fn run(self, lock: Box<dyn FileLock>, report: &mut RecoveryReport) -> Result<Inner<E>> {
+    /// What CURRENT and the MANIFEST say, if the policy accepts it.
+    fn read_manifest(&self) -> Result<Recovered> {
         let recovered = recover(&self.env, &self.dir, &self.order)?;
         tracing::debug!(
             target: "faultline",
@@ -130,6 +132,38 @@ impl<E: Env> Recovery<E> {
             let path = manifest_file_name(&self.dir, tail.number);
             return Err(Error::corruption(path, tail.offset, tail.defect.clone()));
         }
+        Ok(recovered)
+    }
+
+    /// Reads everything and writes nothing: the database for readers alone.
+    pub(super) fn look(
+        self,
+        lock: Option<Box<dyn FileLock>>,
+        report: &mut RecoveryReport,
+    ) -> Result<Inner<E>> {
+        let recovered = self.read_manifest()?;
+        self.check_tables(&recovered)?;
+        report.last_sequence = recovered.last_sequence;
+        let logs = self.needed_logs(&recovered)?;
+        let next_file_number = self.next_file_number(&recovered)?;
+        let torn_end = Evidence::new(&self, &recovered, &logs).manifest;
+        let versions = VersionSet::new(self.order.clone(), recovered, next_file_number);
+        let replay = Replay::new(&self.env, &self.order, &self.options, Sink::Memory, report);
+        let mem = replay.run(&logs)?.mem;
+        report.dropped.extend(torn_end.map(|(_, dropped)| dropped));
+        tracing::info!(target: "faultline", batches = report.batches, "opened for reading");
+        let mem = mem.unwrap_or_else(|| MemTableWriter::new(self.order.clone()));
+        let tables = self.table_cache();
+        Ok(self.into_inner(lock, versions, tables, mem, None, report.clone()))
+    }
+
+    fn table_cache(&self) -> TableCache<E> {
+        let (env, dir, order) = (self.env.clone(), self.dir.clone(), self.order.clone());
+        TableCache::new(env, dir, order, &self.options)
+    }
+
+    fn run(self, lock: Box<dyn FileLock>, report: &mut RecoveryReport) -> Result<Inner<E>> {
+        let recovered = self.read_manifest()?;
         if recovered.manifest_number == CREATION_MANIFEST && !report.is_new {
             // No open has come to its end since the creation, whose last directory sync may have
             // failed: this CURRENT may be in the page cache alone. A power loss could then keep a
@@ -144,8 +178,7 @@ impl<E: Env> Recovery<E> {
         let plan = Evidence::new(&self, &recovered, &logs);
         let mut versions = VersionSet::new(self.order.clone(), recovered, next_file_number);
 
-        let (env, dir, order) = (self.env.clone(), self.dir.clone(), self.order.clone());
-        let tables = TableCache::new(env, dir, order, &self.options);
+        let tables = self.table_cache();
         let maker = TableMaker {
             env: &self.env,
             dir: &self.dir,
@@ -153,8 +186,9 @@ impl<E: Env> Recovery<E> {
             table_options: self.options.table_options(),
             tables: &tables,
         };
-        let replay = Replay::new(maker, &self.options, &mut versions, &mut lost, report);
-        let new_tables = replay.run(&logs)?;
+        let sink = Sink::Tables { maker, versions: &mut versions, lost: &mut lost };
+        let replay = Replay::new(&self.env, &self.order, &self.options, sink, report);
+        let new_tables = replay.run(&logs)?.tables;
         plan.keep(&mut lost, report)?;
         lost.finish()?;
 
@@ -177,7 +211,9 @@ impl<E: Env> Recovery<E> {
             dropped = report.dropped.len(),
             "recovered"
         );
-        Ok(self.into_inner(lock, versions, tables, log, log_number, report.clone()))
+        let mem = MemTableWriter::new(self.order.clone());
+        let log = Some((log, log_number));
+        Ok(self.into_inner(Some(lock), versions, tables, mem, log, report.clone()))
     }
 
     /// A number above that of every file that is there or is known.
@@ -211,30 +247,34 @@ impl<E: Env> Recovery<E> {
 
     fn into_inner(
         self,
-        lock: Box<dyn FileLock>,
+        lock: Option<Box<dyn FileLock>>,
         versions: VersionSet,
         tables: TableCache<E>,
-        log: Writer,
-        log_number: FileNumber,
+        mem: MemTableWriter<E::Threads>,
+        log: Option<(Writer, FileNumber)>,
         report: RecoveryReport,
     ) -> Inner<E> {
-        let mem = MemTableWriter::new(self.order.clone());
         let version = Arc::clone(versions.current());
         let level0 = version.level(0).len() as u64;
         let pins = Pins::new(Arc::clone(&version));
         let version_number = pins.current();
         let view = View { mem: Arc::clone(mem.table()), imm: None, version, version_number };
-        let write_half = WriteHalf {
-            log,
-            log_number,
-            log_is_dirty: false,
-            mem,
-            last_sequence: report.last_sequence,
-            group: Some(WriteBatch::new()),
+        let is_read_only = log.is_none();
+        let imm_log_number = log.as_ref().map_or(versions.log_number(), |(_, number)| *number);
+        let queue = match log {
+            Some((log, log_number)) => CommitQueue::new(Box::new(WriteHalf {
+                log,
+                log_number,
+                log_is_dirty: false,
+                mem,
+                last_sequence: report.last_sequence,
+                group: Some(WriteBatch::new()),
+            })),
+            None => CommitQueue::ended(Error::ReadOnly),
         };
         let state = State {
             view: Arc::new(view),
-            imm_log_number: log_number,
+            imm_log_number,
             versions,
             pending_outputs: BTreeSet::new(),
             background_error: None,
@@ -252,7 +292,7 @@ impl<E: Env> Recovery<E> {
             options: self.options,
             order: self.order,
             tables: Arc::new(tables),
-            queue: CommitQueue::new(Box::new(write_half)),
+            queue,
             state: Mutex::new("state", state),
             last_sequence: <E::Threads as Threads>::AtomicU64::new(report.last_sequence),
             level0_hint: <E::Threads as Threads>::AtomicU64::new(level0),
@@ -260,7 +300,8 @@ impl<E: Env> Recovery<E> {
             flush_work: Condvar::new("flush work"),
             compaction_work: Condvar::new("compaction work"),
             done: Condvar::new("done"),
-            lock: Mutex::new("lock file", Some(lock)),
+            lock: Mutex::new("lock file", lock),
+            is_read_only,
             report,
         }
     }

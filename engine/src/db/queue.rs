@@ -88,13 +88,22 @@ pub(super) struct CommitQueue<R: Threads, T: Send> {
 
 impl<R: Threads, T: Send> CommitQueue<R, T> {
     pub(super) fn new(resource: T) -> Self {
+        Self::with(Some(resource), None)
+    }
+
+    /// A queue that has ended: everyone gets `error`.
+    pub(super) fn ended(error: Error) -> Self {
+        Self::with(None, Some(error))
+    }
+
+    fn with(resource: Option<T>, stopped: Option<Error>) -> Self {
         let line = Line {
-            resource: Some(resource),
+            resource,
             has_leader: false,
             places: Vec::new(),
             free: Vec::new(),
             waiting: VecDeque::new(),
-            stopped: None,
+            stopped,
             is_abandoned: false,
         };
         CommitQueue { line: Mutex::new("commit queue", line) }

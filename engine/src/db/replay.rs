@@ -1,5 +1,5 @@
 //! Replaying logs: every record that the policy accepts goes through a memtable into level-0
-//! tables; what it does not accept is accounted for.
+//! tables, or stays in memory; what it does not accept is accounted for.
 //!
 //! Changes nothing but that it writes new tables, which no version names yet. Invariants: an I/O
 //! error is returned, whatever the policy; entries reach the tables in the order of the logs;
@@ -17,10 +17,10 @@ use super::flush::TableMaker;
 use super::lost::Lost;
 use super::report::{DroppedBytes, RecoveryReport};
 use crate::batch::{BatchView, last_sequence_of_head};
-use crate::env::Env;
+use crate::env::{Env, Threads};
 use crate::error::{Defect, Error, Result};
 use crate::filename::{FileKind, FileNumber, log_file_name};
-use crate::key::SequenceNumber;
+use crate::key::{InternalKeyComparator, SequenceNumber};
 use crate::memtable::MemTableWriter;
 use crate::options::{Options, RecoveryPolicy};
 use crate::record::{Dropped, Item, Reader, Tail};
@@ -68,16 +68,32 @@ enum Verdict {
     Stop,
 }
 
+/// Where what is replayed goes.
+pub(super) enum Sink<'a, 'l, E: Env> {
+    /// Into tables, a memtable's worth at a time; what is dropped is kept in `lost`.
+    Tables { maker: TableMaker<'a, E>, versions: &'a mut VersionSet, lost: &'a mut Lost<'l, E> },
+    /// Into one memtable, however large it gets. Nothing is written.
+    Memory,
+}
+
+/// What holds the contents of the logs now.
+pub(super) struct Replayed<R: Threads> {
+    /// Tables, for level 0.
+    pub(super) tables: Vec<FileMetaData>,
+    /// A memtable; only of a replay into memory.
+    pub(super) mem: Option<MemTableWriter<R>>,
+}
+
 /// A replay in progress.
 pub(super) struct Replay<'a, 'l, E: Env> {
-    pub(super) maker: TableMaker<'a, E>,
-    pub(super) options: &'a Options,
-    pub(super) versions: &'a mut VersionSet,
-    pub(super) lost: &'a mut Lost<'l, E>,
-    pub(super) report: &'a mut RecoveryReport,
+    env: &'a E,
+    order: &'a InternalKeyComparator,
+    options: &'a Options,
+    sink: Sink<'a, 'l, E>,
+    report: &'a mut RecoveryReport,
     /// The level-0 tables so far.
-    pub(super) tables: Vec<FileMetaData>,
-    /// The memtable being filled; none between two logs.
+    tables: Vec<FileMetaData>,
+    /// The memtable being filled; of a replay into tables, none between two logs.
     mem: Option<MemTableWriter<E::Threads>>,
     /// The last sequence number of the last batch accepted, in any log.
     last_accepted: Option<SequenceNumber>,
@@ -86,17 +102,17 @@ pub(super) struct Replay<'a, 'l, E: Env> {
 
 impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
     pub(super) fn new(
-        maker: TableMaker<'a, E>,
+        env: &'a E,
+        order: &'a InternalKeyComparator,
         options: &'a Options,
-        versions: &'a mut VersionSet,
-        lost: &'a mut Lost<'l, E>,
+        sink: Sink<'a, 'l, E>,
         report: &'a mut RecoveryReport,
     ) -> Self {
         Replay {
-            maker,
+            env,
+            order,
             options,
-            versions,
-            lost,
+            sink,
             report,
             tables: Vec::new(),
             mem: None,
@@ -105,22 +121,22 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
         }
     }
 
-    /// Replays `logs`, which ascend. Returns the tables that now hold them.
+    /// Replays `logs`, which ascend.
     ///
     /// # Errors
     /// `Corruption` where the policy does not accept what is wrong; that of any file.
-    pub(super) fn run(mut self, logs: &[LiveLog]) -> Result<Vec<FileMetaData>> {
+    pub(super) fn run(mut self, logs: &[LiveLog]) -> Result<Replayed<E::Threads>> {
         let newest = logs.iter().rev().find(|log| log.size > 0).map(|log| log.number);
         for log in logs {
             self.report.logs.push(log.number);
             if log.size > 0 {
                 let mut pass = Pass::new(log, newest == Some(log.number));
-                let file = self.maker.env.open_sequential(&log.path)?;
+                let file = self.env.open_sequential(&log.path)?;
                 self.replay(&mut pass, &mut Reader::new(file, &log.path))?;
                 self.keep_dropped(log, pass.dropped)?;
             }
         }
-        Ok(self.tables)
+        Ok(Replayed { tables: self.tables, mem: self.mem })
     }
 
     fn replay(&mut self, pass: &mut Pass<'_>, reader: &mut Reader) -> Result<()> {
@@ -168,8 +184,7 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
             pass.survey.take(&batch);
             return self.meet(pass, place, offset, bytes, defect);
         }
-        let order = self.maker.order;
-        let mem = self.mem.get_or_insert_with(|| MemTableWriter::new(order.clone()));
+        let mem = self.mem.get_or_insert_with(|| MemTableWriter::new(self.order.clone()));
         for (sequence, op) in (batch.sequence()..).zip(&batch) {
             mem.add(sequence, op.value_type(), op.key(), op.value());
         }
@@ -227,13 +242,14 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
     }
 
     fn flush(&mut self, log: FileNumber) -> Result<()> {
+        let Sink::Tables { maker, versions, .. } = &mut self.sink else { return Ok(()) };
         let Some(mem) = self.mem.take() else { return Ok(()) };
         let mut entries = mem.table().iter();
         if let Some(observer) = &self.options.observer {
             observer.replayed(log, &mut entries);
         }
-        let number = self.versions.new_file_number();
-        if let Some(table) = self.maker.write(number, &mut entries)? {
+        let number = versions.new_file_number();
+        if let Some(table) = maker.write(number, &mut entries)? {
             self.report.tables.push(number);
             self.tables.push(table);
         }
@@ -243,9 +259,12 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
     /// Copies what was dropped of a log to `lost`: from the first byte dropped to the end.
     fn keep_dropped(&mut self, log: &LiveLog, dropped: Vec<DroppedBytes>) -> Result<()> {
         let Some(first) = dropped.first() else { return Ok(()) };
-        let kept = self.lost.keep(&log.path, first.offset)?;
+        let kept_in = match &mut self.sink {
+            Sink::Tables { lost, .. } => Some(lost.keep(&log.path, first.offset)?),
+            Sink::Memory => None,
+        };
         for piece in dropped {
-            self.report.dropped.push(DroppedBytes { kept_in: Some(kept.clone()), ..piece });
+            self.report.dropped.push(DroppedBytes { kept_in: kept_in.clone(), ..piece });
         }
         Ok(())
     }

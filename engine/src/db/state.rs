@@ -124,6 +124,8 @@ pub(super) struct Inner<E: Env> {
     pub(super) done: Condvar<E::Threads>,
     /// Taken when the database is closed.
     pub(super) lock: Mutex<E::Threads, Option<Box<dyn FileLock>>>,
+    /// Whether the database was opened for reading alone: nobody ever gets a turn to write.
+    pub(super) is_read_only: bool,
     pub(super) report: RecoveryReport,
 }
 

@@ -19,9 +19,10 @@ mod tables;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::env::{Env, FileLock};
+use crate::db::lock_if_there;
+use crate::env::Env;
 use crate::error::{Corruption, Error, Result};
-use crate::filename::{FileKind, FileNumber, lock_file_name, manifest_file_name, parse_file_name};
+use crate::filename::{FileKind, FileNumber, manifest_file_name, parse_file_name};
 use crate::key::{InternalKeyComparator, SequenceNumber};
 use crate::options::Options;
 use crate::version::{Recovered, recover};
@@ -107,7 +108,7 @@ struct Scope<'a, E: Env> {
 /// `Locked` if the database is open; `InvalidArgument` if it has another comparator; any error of
 /// the file system, after which nothing is known of the rest. Damage is no error but a finding.
 pub fn verify<E: Env>(env: &E, dir: &Path, options: &Options) -> Result<VerifyReport> {
-    let _lock = lock(env, dir)?;
+    let _lock = lock_if_there(env, dir)?;
     let order = InternalKeyComparator::new(options.comparator.clone());
     let scope = Scope { env, dir, options, order };
     let names = env.list(dir)?;
@@ -122,20 +123,6 @@ pub fn verify<E: Env>(env: &E, dir: &Path, options: &Options) -> Result<VerifyRe
         }
     }
     Ok(report)
-}
-
-/// Keeps others from changing what is read.
-fn lock<E: Env>(env: &E, dir: &Path) -> Result<Option<Box<dyn FileLock>>> {
-    let path = lock_file_name(dir);
-    if !env.exists(&path)? {
-        return Ok(None);
-    }
-    match env.lock(&path) {
-        Ok(lock) => Ok(Some(lock)),
-        // Nobody can change anything.
-        Err(Error::Io { kind: std::io::ErrorKind::ReadOnlyFilesystem, .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 impl<E: Env> Scope<'_, E> {

@@ -14,6 +14,7 @@ mod iterators;
 mod metrics;
 mod randomized;
 mod ranges;
+mod read_only;
 mod recovery;
 mod upstream;
 

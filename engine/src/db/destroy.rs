@@ -1,0 +1,52 @@
+//! [`destroy`]: removing a database.
+//!
+//! CURRENT goes first, durably: whatever an interruption leaves is no database that could be opened
+//! and miss something. LOCK goes last, while it is held.
+//!
+//! Source: LevelDB `DestroyDB`. Differs: that order; LOCK is removed while it is held, not after it
+//! was released; a directory that cannot be listed is an error.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::env::Env;
+use crate::error::{Error, Result};
+use crate::filename::{FileKind, lock_file_name, parse_file_name};
+
+/// Removes the database in directory `dir`, and the directory if nothing else is in it. Foreign
+/// files stay, and so does the directory `lost`. `Ok` if there is no such directory.
+///
+/// # Errors
+/// `Locked` if the database is open, here or in another process: nothing is removed then. The first
+/// error of removing a file, after all others were tried: to be called again.
+pub fn destroy<E: Env>(env: &E, dir: &Path) -> Result<()> {
+    if !env.exists(dir)? {
+        return Ok(());
+    }
+    let path = lock_file_name(dir);
+    let lock = env.lock(&path)?;
+    let names = env.list(dir)?;
+    // By kind and number, not in the order of the directory.
+    let mut files: BTreeSet<_> =
+        names.iter().filter_map(|name| parse_file_name(name).map(|kind| (kind, name))).collect();
+    files.retain(|(kind, _)| *kind != FileKind::Lock);
+    if let Some((_, current)) = files.iter().find(|(kind, _)| *kind == FileKind::Current) {
+        env.remove(&dir.join(current))?;
+        env.sync_dir(dir)?;
+        files.retain(|(kind, _)| *kind != FileKind::Current);
+    }
+    let mut result = Ok(());
+    for (_, name) in files {
+        let removed = match env.remove(&dir.join(name)) {
+            Err(Error::NotFound { .. }) => Ok(()),
+            removed => removed,
+        };
+        result = result.and(removed);
+    }
+    result?;
+    env.remove(&path)?;
+    drop(lock);
+    // Best effort: there may be other files, and somebody may make a database here by now.
+    drop(env.remove_dir(dir));
+    Ok(())
+}

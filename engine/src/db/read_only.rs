@@ -1,0 +1,48 @@
+//! Opening a database to read it, without changing a byte.
+//!
+//! Logs are replayed into one memtable, which is never written out; so the database is as it was
+//! for whoever opens it next, and nothing is decided about writes that were not acknowledged. LOCK
+//! is taken if it is there and can be: on media that cannot be written nobody else can write.
+//!
+//! Invariant: no call that changes the directory is made; the commit queue has ended before anybody
+//! can line up, and there are no background threads.
+//!
+//! Source: none in LevelDB; compare `DB::OpenForReadOnly` of RocksDB.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::open::{Listing, Recovery};
+use super::report::RecoveryReport;
+use super::state::Inner;
+use crate::env::{Env, FileLock};
+use crate::error::{Error, Result};
+use crate::filename::lock_file_name;
+use crate::key::InternalKeyComparator;
+use crate::options::Options;
+
+/// Opens the database in `dir`; see the module.
+pub(super) fn open_read_only<E: Env>(env: E, dir: PathBuf, options: Options) -> Result<Inner<E>> {
+    let options = Options { create_if_missing: false, error_if_exists: false, ..options }.clipped();
+    let order = InternalKeyComparator::new(options.comparator.clone());
+    super::create::ensure_directory(&env, &dir, &options)?;
+    let lock = lock_if_there(&env, &dir)?;
+    let listing = Listing::read(&env, &dir)?;
+    super::create::is_new_database(&env, &dir, &options, &listing)?;
+    let mut report = RecoveryReport::default();
+    Recovery { env, dir, options, order, listing }.look(lock, &mut report)
+}
+
+/// Takes LOCK without making it.
+pub(crate) fn lock_if_there<E: Env>(env: &E, dir: &Path) -> Result<Option<Box<dyn FileLock>>> {
+    let path = lock_file_name(dir);
+    if !env.exists(&path)? {
+        return Ok(None);
+    }
+    match env.lock(&path) {
+        Ok(lock) => Ok(Some(lock)),
+        // Nobody can change anything.
+        Err(Error::Io { kind: ErrorKind::ReadOnlyFilesystem, .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
