@@ -66,7 +66,7 @@ pub struct Totals {
     pub failures: Vec<Failure>,
     /// Whether every run that was asked for was done.
     pub complete: bool,
-    /// Whether it ended at [`Sweep::failures_max`].
+    /// Whether it ended at [`super::Sweep::failures_max`].
     pub stopped_at_failure: bool,
     /// Wall time.
     pub elapsed: Duration,
