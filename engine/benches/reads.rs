@@ -6,7 +6,8 @@
 //! Asserts no time: a benchmark is no test.
 //!
 //! `cargo bench -p faultline-engine --bench reads`, with `-- --entries N`, `--only NAME`,
-//! `--filter` or `--plain` (no compression) if need be.
+//! `--filter` or `--plain` (no compression) if need be, or `--dir PATH` to read a database that
+//! holds the same keys already, such as one that LevelDB wrote.
 
 #![expect(
     clippy::disallowed_types,
@@ -105,8 +106,11 @@ fn main() -> Result<()> {
         filter_policy: has("--filter").then(|| Arc::new(BloomFilter::new(10)) as _),
         ..Options::default()
     };
-    let db: Db = Db::open(PosixEnv::new(), dir.path().join("db"), options)?;
-    fill(&db, entries)?;
+    let path = argument("--dir").map_or(dir.path().join("db"), Into::into);
+    let db: Db = Db::open(PosixEnv::new(), path, options)?;
+    if argument("--dir").is_none() {
+        fill(&db, entries)?;
+    }
 
     let mut random = Random(7);
     for (name, bound) in [("get", entries), ("get, 1 % hot", (entries / 100).max(1))] {

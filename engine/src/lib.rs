@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod codec;
+pub mod compaction;
 pub mod db;
 pub mod env;
 mod error;
@@ -20,6 +21,7 @@ pub mod record;
 pub mod table;
 mod table_cache;
 mod value;
+pub mod verify;
 pub mod version;
 
 // Test support that is shared with `tests/` names the crate as they do.

@@ -133,13 +133,21 @@ impl MergingIterator {
                         child.next();
                     }
                 }
-                Direction::Backward if child.valid() => child.prev(),
-                Direction::Backward => child.seek_to_last(),
+                Direction::Backward => {
+                    if child.valid() {
+                        child.prev();
+                    } else {
+                        child.seek_to_last();
+                    }
+                    // What was added to a memtable since may lie behind the current entry.
+                    while child.valid() && self.order.compare(child.key(), &turn).is_gt() {
+                        child.prev();
+                    }
+                }
             }
         }
         self.turn = turn;
         self.direction = direction;
-        self.sort();
     }
 
     #[inline]
@@ -168,20 +176,26 @@ impl InternalIterator for MergingIterator {
 
     fn next(&mut self) {
         let Some(&current) = self.live.first() else { return };
-        if self.direction == Direction::Backward {
+        if self.direction == Direction::Forward {
+            self.children[current].next();
+            self.settle_first();
+        } else {
             self.turn(current, Direction::Forward);
+            self.children[current].next();
+            self.sort();
         }
-        self.children[current].next();
-        self.settle_first();
     }
 
     fn prev(&mut self) {
         let Some(&current) = self.live.first() else { return };
-        if self.direction == Direction::Forward {
+        if self.direction == Direction::Backward {
+            self.children[current].prev();
+            self.settle_first();
+        } else {
             self.turn(current, Direction::Backward);
+            self.children[current].prev();
+            self.sort();
         }
-        self.children[current].prev();
-        self.settle_first();
     }
 
     fn key(&self) -> &[u8] {
@@ -212,7 +226,7 @@ mod tests {
     use crate::env::Env;
     use crate::env::posix::PosixEnv;
     use crate::key::ValueType;
-    use crate::memtable::MemTableWriter;
+    use crate::memtable::{MemTableIterator, MemTableWriter};
 
     fn child(entries: &[(u64, &str)]) -> Box<dyn InternalIterator> {
         let mut writer: MemTableWriter<<PosixEnv as Env>::Threads> =
@@ -226,6 +240,72 @@ mod tests {
     fn here(iter: &MergingIterator) -> String {
         let key = crate::key::ParsedInternalKey::parse(iter.key());
         key.map_or("end".into(), |key| format!("{}{}", key.user_key.escape_ascii(), key.sequence))
+    }
+
+    /// A memtable to which an entry is added right after each seek.
+    struct Growing {
+        writer: MemTableWriter<<PosixEnv as Env>::Threads>,
+        iter: MemTableIterator<<PosixEnv as Env>::Threads>,
+        late: Vec<(u64, &'static str)>,
+    }
+
+    impl InternalIterator for Growing {
+        fn valid(&self) -> bool {
+            self.iter.valid()
+        }
+        fn seek_to_first(&mut self) {
+            self.iter.seek_to_first();
+        }
+        fn seek_to_last(&mut self) {
+            self.iter.seek_to_last();
+        }
+        fn seek(&mut self, target: &[u8]) {
+            self.iter.seek(target);
+            for (sequence, key) in self.late.drain(..) {
+                self.writer.add(sequence, ValueType::Value, key.as_bytes(), b"");
+            }
+        }
+        fn next(&mut self) {
+            self.iter.next();
+        }
+        fn prev(&mut self) {
+            self.iter.prev();
+        }
+        fn key(&self) -> &[u8] {
+            self.iter.key()
+        }
+        fn value(&self) -> &[u8] {
+            self.iter.value()
+        }
+        fn status(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_added_during_a_turn_hides_nothing() {
+        for late in [&[(8, "cc")][..], &[(8, "zz")], &[(8, "cc"), (9, "cc"), (8, "dd"), (7, "a")]] {
+            let mut writer = MemTableWriter::new(InternalKeyComparator::bytewise());
+            for (sequence, key) in [(3, "b"), (5, "d")] {
+                writer.add(sequence, ValueType::Value, key.as_bytes(), b"");
+            }
+            let iter = writer.table().iter();
+            let growing = Box::new(Growing { writer, iter, late: late.to_vec() });
+            let children = vec![child(&[(1, "a"), (2, "c"), (6, "e")]), growing];
+            let mut iter = MergingIterator::new(InternalKeyComparator::bytewise(), children);
+            iter.seek_to_first();
+            iter.next();
+            iter.next();
+            assert_eq!(here(&iter), "c2");
+            iter.prev();
+            assert_eq!(here(&iter), "b3", "after {late:?}");
+            iter.prev();
+            assert_eq!(here(&iter), "a1");
+            iter.prev();
+            // In front of it there is only what was added there.
+            let expected = if late.contains(&(7, "a")) { "a7" } else { "end" };
+            assert_eq!(here(&iter), expected);
+        }
     }
 
     #[test]

@@ -7,12 +7,13 @@
 //! Source: LevelDB `include/leveldb/options.h` and `SanitizeOptions` in `db/db_impl.cc`. Differs:
 //! damage in logs is met by a named policy, not by `paranoid_checks`; logs and MANIFESTs of an
 //! earlier incarnation are never appended to, so there is no `reuse_logs`; checksums are verified
-//! unless the caller opts out; the level-0 triggers are options, and off.
+//! unless the caller opts out; the level-0 triggers and the size of level 1 are options.
 
 use core::fmt;
 use std::sync::Arc;
 
-use crate::db::Snapshot;
+use crate::db::{EntryVisitor, Snapshot};
+use crate::error::Result;
 use crate::filename::FileNumber;
 use crate::iterator::InternalIterator;
 use crate::key::{BytewiseComparator, Comparator};
@@ -50,6 +51,13 @@ pub trait Observer: Send + Sync + fmt::Debug {
     fn replayed(&self, log: FileNumber, entries: &mut dyn InternalIterator) {
         // By default nobody looks.
         let _ = (log, entries);
+    }
+
+    /// At the end of `open`, when all that was recovered is durable and nobody can change it yet.
+    /// `_visit` is [`crate::Db::visit_entries`] on the database that is being opened. Its errors do
+    /// not fail the open.
+    fn recovered(&self, _visit: &dyn Fn(&mut EntryVisitor<'_>) -> Result<()>) {
+        // By default nobody looks.
     }
 }
 
@@ -89,10 +97,20 @@ pub struct Options {
     /// Bytes after which a MANIFEST is replaced by a fresh one, if that would be at most half its
     /// size: at least 4 KiB, default 64 MiB. LevelDB lets it grow for the life of the process.
     pub manifest_size_max: u64,
-    /// Number of level-0 tables at which each write is delayed by 1 ms, once. Default: none,
-    /// because nothing takes tables off level 0 yet; LevelDB's is 8.
+    /// Bytes at which a table that a compaction writes is ended: 1 KiB to 1 GiB, default 2 MiB.
+    /// LevelDB's least is 1 MiB; the smaller one lets a simulator reach many tables cheaply.
+    pub max_file_size: u64,
+    /// Bytes at level 1 beyond which it is compacted; each deeper level may hold ten times as much
+    /// as the one above. At least 1, default 10 MiB, which in LevelDB is fixed.
+    pub level1_size_max: u64,
+    /// Number of level-0 tables at which they are compacted: at least 1, default 4. With
+    /// `usize::MAX` they never are, unless [`crate::Db::compact_range`] asks for it.
+    pub level0_compaction_trigger: usize,
+    /// Number of level-0 tables at which each write is delayed by 1 ms, once. `None` is never;
+    /// default 8.
     pub level0_slowdown_writes_trigger: Option<usize>,
-    /// Number of level-0 tables at which writes wait. Default: none, as above; LevelDB's is 12.
+    /// Number of level-0 tables at which writes wait for a compaction; no fewer than make one due.
+    /// `None` is never; default 12.
     pub level0_stop_writes_trigger: Option<usize>,
     /// What to do with damaged logs. Default: [`RecoveryPolicy::TolerateTail`].
     pub recovery_policy: RecoveryPolicy,
@@ -115,8 +133,11 @@ impl Default for Options {
             compression: Compression::default(),
             filter_policy: None,
             manifest_size_max: 64 << 20,
-            level0_slowdown_writes_trigger: None,
-            level0_stop_writes_trigger: None,
+            max_file_size: 2 << 20,
+            level1_size_max: 10 << 20,
+            level0_compaction_trigger: 4,
+            level0_slowdown_writes_trigger: Some(8),
+            level0_stop_writes_trigger: Some(12),
             recovery_policy: RecoveryPolicy::default(),
             observer: None,
         }
@@ -132,8 +153,13 @@ impl Options {
         self.block_size = self.block_size.clamp(1 << 10, 4 << 20);
         self.block_restart_interval = self.block_restart_interval.max(1);
         self.manifest_size_max = self.manifest_size_max.max(4 << 10);
+        self.max_file_size = self.max_file_size.clamp(1 << 10, 1 << 30);
+        self.level1_size_max = self.level1_size_max.max(1);
+        self.level0_compaction_trigger = self.level0_compaction_trigger.max(1);
         self.level0_slowdown_writes_trigger = self.level0_slowdown_writes_trigger.map(|n| n.max(1));
-        self.level0_stop_writes_trigger = self.level0_stop_writes_trigger.map(|n| n.max(1));
+        // With fewer, writes would wait for a compaction that nothing makes due.
+        let least = self.level0_compaction_trigger;
+        self.level0_stop_writes_trigger = self.level0_stop_writes_trigger.map(|n| n.max(least));
         self
     }
 
@@ -193,6 +219,7 @@ mod tests {
             write_buffer_size: 0,
             max_open_files: 0,
             manifest_size_max: 0,
+            level0_compaction_trigger: 0,
             level0_stop_writes_trigger: Some(0),
             ..Options::default()
         }

@@ -44,6 +44,8 @@ pub struct BatchState {
     pub returned: u64,
     /// The incarnation that wrote it, from 0.
     pub incarnation: u32,
+    /// Where it stands in a log that was not needed any more, if it had no answer then.
+    pub written_at: Option<u64>,
 }
 
 /// Bytes of a value, by length and hash.
@@ -149,7 +151,16 @@ pub struct LogFailure {
     pub what: String,
 }
 
-/// Calls of clients beside writes and reads.
+/// Something that the engine did to a file that it must leave alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileBreach {
+    /// Scheduling point of the call.
+    pub point: u64,
+    /// What it did to which file.
+    pub what: String,
+}
+
+/// Calls of clients beside writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the engine's methods of these names")]
 pub enum Call {
@@ -157,6 +168,8 @@ pub enum Call {
     Write { batch: u32 },
     Flush,
     Sync,
+    Compact,
+    Read,
     Resume,
     Close,
 }
@@ -170,6 +183,8 @@ impl fmt::Display for Call {
             Call::Sync => "sync",
             Call::Resume => "resume",
             Call::Close => "close",
+            Call::Compact => "compact",
+            Call::Read => "read",
         })
     }
 }
@@ -189,6 +204,9 @@ pub struct History {
     pub acknowledged_sequence: u64,
     /// Everything up to this sequence was synced by a call that returned Ok.
     pub synced_sequence: u64,
+    /// The highest sequence of a log that was not needed any more: all up to it had come into
+    /// tables.
+    pub flushed_sequence: u64,
     /// Reads of this incarnation.
     pub reads: Vec<Read>,
     /// Calls of this incarnation, in order of their answers.
@@ -197,6 +215,8 @@ pub struct History {
     pub flushes: Vec<Flushed>,
     /// Appends, syncs and closes of logs that failed in this incarnation, in order.
     pub log_failures: Vec<LogFailure>,
+    /// What this incarnation did to files that it must leave alone, in order.
+    pub file_breaches: Vec<FileBreach>,
     /// What the last open showed.
     pub opened: Opened,
     /// Incarnations started so far, less one.
@@ -206,8 +226,13 @@ pub struct History {
 impl History {
     /// Nothing has happened yet.
     pub fn new(plan: &Plan) -> Self {
-        let untouched =
-            BatchState { status: Status::Waiting, invoked: 0, returned: 0, incarnation: 0 };
+        let untouched = BatchState {
+            status: Status::Waiting,
+            invoked: 0,
+            returned: 0,
+            incarnation: 0,
+            written_at: None,
+        };
         History {
             batches: vec![untouched; plan.batches.len()],
             next_batch: plan.writers.iter().map(|batches| batches.start).collect(),
@@ -215,10 +240,12 @@ impl History {
             acknowledged: Vec::new(),
             acknowledged_sequence: 0,
             synced_sequence: 0,
+            flushed_sequence: 0,
             reads: Vec::new(),
             outcomes: Vec::new(),
             flushes: Vec::new(),
             log_failures: Vec::new(),
+            file_breaches: Vec::new(),
             opened: Opened::default(),
             incarnation: 0,
         }
@@ -231,6 +258,7 @@ impl History {
         self.outcomes.clear();
         self.flushes.clear();
         self.log_failures.clear();
+        self.file_breaches.clear();
         self.opened = Opened::default();
         self.incarnation = number;
     }

@@ -101,6 +101,7 @@ impl Judge {
         history: &History,
         ending: Ending,
         faults_so_far: u64,
+        left_over: &[String],
         point: u64,
     ) {
         if self.violations.is_empty() {
@@ -110,6 +111,7 @@ impl Judge {
                 history,
                 commits: &commits,
                 ending: &ending,
+                left_over,
                 faults: faults_so_far - self.faults_before,
                 point,
             };

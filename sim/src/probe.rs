@@ -50,6 +50,14 @@ probes! {
     Resumed "resumed",
     /// An open returned an error.
     OpenFailed "open_failed",
+    /// A compaction wrote a table while clients were at work.
+    Compacted "compacted",
+    /// An open found a table below level 2, where only compactions go.
+    CompactedDeep "compacted_deep",
+    /// A crash struck while tables of a compaction were in no version.
+    CrashInCompaction "crash_in_compaction",
+    /// The MANIFEST was replaced while clients were at work.
+    ManifestReplaced "manifest_replaced",
 }
 
 /// The probes that one run hit.
@@ -60,6 +68,12 @@ impl ProbeSet {
     /// Adds a probe.
     pub fn hit(&mut self, probe: Probe) {
         self.0 |= 1 << probe as u32;
+    }
+
+    /// These probes, and those.
+    #[must_use]
+    pub fn with(self, others: ProbeSet) -> Self {
+        ProbeSet(self.0 | others.0)
     }
 
     /// Whether a probe was hit.

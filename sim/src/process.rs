@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use faultline::db::EntryVisitor;
 use faultline::env::Threads as _;
 use faultline::iterator::InternalIterator;
 use faultline::key::ParsedInternalKey;
-use faultline::{Db, Observer, Options, ValueType};
+use faultline::table::{BloomFilter, Compression};
+use faultline::{Db, Observer, Options, Result, ValueType};
 
 use crate::arena::Outside;
 use crate::env::SimEnv;
@@ -33,11 +35,11 @@ fn phase(phase: Phase) {
     with_kernel(|kernel| with_world(|world| enter_phase(kernel, world, phase)));
 }
 
-/// Sees what recovery replays, before it is flushed.
+/// Sees what recovery replays, before it is flushed, and what there is at its end.
 #[derive(Debug)]
-struct Replayed;
+struct Onlooker;
 
-impl Observer for Replayed {
+impl Observer for Onlooker {
     fn replayed(&self, log: u64, entries: &mut dyn InternalIterator) {
         entries.seek_to_first();
         while entries.valid() {
@@ -49,6 +51,21 @@ impl Observer for Replayed {
             entries.next();
         }
     }
+
+    fn recovered(&self, visit: &dyn Fn(&mut EntryVisitor<'_>) -> Result<()>) {
+        with_world(|world| world.is_looking.set(true));
+        let visited = visit(&mut |key, sequence, value_type, value| {
+            let _outside = Outside::enter();
+            let entry = entry(key, sequence, value_type, value);
+            with_world(|world| world.history.borrow_mut().opened.entries.push(entry));
+        });
+        let _outside = Outside::enter();
+        with_world(|world| {
+            let unreadable = visited.err().map(|error| error.to_string());
+            world.history.borrow_mut().opened.unreadable = unreadable;
+            world.is_looking.set(false);
+        });
+    }
 }
 
 fn entry(key: &[u8], sequence: u64, value_type: ValueType, value: &[u8]) -> Entry {
@@ -57,11 +74,17 @@ fn entry(key: &[u8], sequence: u64, value_type: ValueType, value: &[u8]) -> Entr
 }
 
 fn options() -> Options {
-    let write_buffer_size = with_world(|world| world.plan.write_buffer_size);
+    let engine = with_world(|world| world.plan.engine);
     Options {
         create_if_missing: true,
-        write_buffer_size,
-        observer: Some(Arc::new(Replayed)),
+        write_buffer_size: engine.write_buffer_size,
+        max_file_size: engine.max_file_size,
+        level1_size_max: engine.level1_size_max,
+        level0_compaction_trigger: engine.level0_compaction_trigger,
+        manifest_size_max: engine.manifest_size_max,
+        compression: if engine.snappy { Compression::Snappy } else { Compression::None },
+        filter_policy: engine.filter.then(|| Arc::new(BloomFilter::new(10)) as _),
+        observer: Some(Arc::new(Onlooker)),
         ..Options::default()
     }
 }
@@ -110,31 +133,17 @@ fn work_as_planned(db: &Db<SimEnv>) {
     }
 }
 
-/// Shows the harness every live entry, and lets it judge. Ends the process if a promise is broken;
-/// false if an entry cannot be read, which is judged when the process has ended.
+/// Lets the harness judge what the open has shown. Ends the process if a promise is broken; false
+/// if an entry cannot be read, which is judged when the process has ended.
 fn show(db: &Db<SimEnv>) -> bool {
-    {
-        let _outside = Outside::enter();
-        with_world(|world| {
-            let mut history = world.history.borrow_mut();
-            history.opened.point = with_kernel(Kernel::points);
-            world.is_looking.set(true);
-        });
-    }
-    let visited = db.visit_entries(&mut |key, sequence, value_type, value| {
-        let _outside = Outside::enter();
-        let entry = entry(key, sequence, value_type, value);
-        with_world(|world| world.history.borrow_mut().opened.entries.push(entry));
-    });
     let last_sequence = db.last_sequence();
     let _outside = Outside::enter();
     with_kernel(|kernel| {
         with_world(|world| {
             let mut history = world.history.borrow_mut();
             history.opened.last_sequence = last_sequence;
-            world.is_looking.set(false);
-            if let Err(error) = visited {
-                history.opened.unreadable = Some(error.to_string());
+            history.opened.point = with_kernel(Kernel::points);
+            if history.opened.unreadable.is_some() {
                 return false;
             }
             let mut probes = world.probes.get();

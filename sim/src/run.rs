@@ -137,6 +137,7 @@ impl Runner {
             keep: mode.keep_events,
             keep_images: mode.keep_images,
             verdict: Verdict::default(),
+            left_over: Vec::new(),
             world,
         };
         let seed = run.world.plan.seed;
@@ -153,6 +154,8 @@ struct Run {
     keep: bool,
     keep_images: bool,
     verdict: Verdict,
+    /// What the last clean close left behind for nothing.
+    left_over: Vec<String>,
 }
 
 /// Incarnations at most, beside one for each planned crash: failed opens are tried again.
@@ -179,6 +182,7 @@ impl Run {
                 &world.history.borrow(),
                 ending,
                 world.provocations(),
+                &self.left_over,
                 self.kernel.points(),
             );
             self.count_acknowledged();
@@ -203,14 +207,9 @@ impl Run {
         let world = &self.world;
         let image = Image::read(&world.disk.borrow(), process::DATABASE);
         let faults = world.provocations();
-        for (probe, is_hit) in [
-            (Probe::TornLog, image.has_torn_log),
-            (Probe::SeveralLogs, image.has_several_logs),
-            (Probe::RecordBehindHole, image.has_record_behind_hole),
-        ] {
-            if is_hit {
-                world.hit(probe);
-            }
+        world.hit_all(image.probes);
+        for log in &image.old_logs {
+            world.note_old_log(&format!("{}/{log}", process::DATABASE));
         }
         world.judge.borrow_mut().begin_incarnation(image, faults);
         self.kernel.start_process(Limits::NONE, process::main);
@@ -227,6 +226,7 @@ impl Run {
                 let closed =
                     |o: &crate::history::Outcome| o.call == Call::Close && o.error.is_none();
                 let closed = world.history.borrow().outcomes.iter().any(closed);
+                self.left_over = world.left_over(process::DATABASE);
                 // A closed database has nothing to lose, so the power may go. Otherwise its page
                 // cache stays, and what it had in flight may not.
                 let goes = closed && world.chance.borrow_mut().below(2) == 0;
@@ -259,6 +259,9 @@ impl Run {
     fn crash_disk(&mut self, kind: CrashKind) {
         self.verdict.crashes += 1;
         match self.world.phase.get() {
+            Phase::Run if self.world.is_compacting.get() => {
+                self.world.hit(Probe::CrashInCompaction);
+            }
             Phase::Run => {}
             Phase::Recovery => self.world.hit(Probe::CrashInRecovery),
             Phase::Close => self.world.hit(Probe::CrashInClose),

@@ -17,9 +17,11 @@ use crate::arena::Outside;
 use crate::checker::Checker;
 use crate::disk::{Disk, Pick};
 use crate::fault::{FaultPlan, FileRole, Operation, Phase};
-use crate::history::History;
+use crate::history::{Entry, FileBreach, History};
 use crate::judge::Judge;
 use crate::kernel::{Kernel, ThreadId};
+use crate::model;
+use crate::naive;
 use crate::probe::{Probe, ProbeSet};
 use crate::rng::{Purpose, Stream};
 use crate::trace::{Lane, Tag};
@@ -66,6 +68,8 @@ pub struct World {
     pub crash: Cell<Option<PlannedCrash>>,
     /// Calls of the crash's set seen so far.
     pub calls_seen: Cell<u32>,
+    /// Whether a compaction has begun to write tables that no MANIFEST names yet.
+    pub is_compacting: Cell<bool>,
 }
 
 impl fmt::Debug for World {
@@ -99,6 +103,7 @@ impl World {
             phase: Cell::new(Phase::Recovery),
             crash: Cell::new(None),
             calls_seen: Cell::new(0),
+            is_compacting: Cell::new(false),
             workload: None,
             fault_hook: RefCell::new(None),
             judge: RefCell::new(Judge::new(checkers)),
@@ -111,6 +116,7 @@ impl World {
         self.history.borrow_mut().begin_incarnation(number);
         self.crash.set(crash);
         self.calls_seen.set(0);
+        self.is_compacting.set(false);
         self.is_looking.set(false);
         self.failed_before_resume.borrow_mut().clear();
     }
@@ -128,11 +134,69 @@ impl World {
         self.probes.set(probes);
     }
 
+    /// Notes that this run has been at all of these.
+    pub fn hit_all(&self, probes: ProbeSet) {
+        self.probes.set(self.probes.get().with(probes));
+    }
+
     /// How often the disk gave the engine a reason to fail.
     pub fn provocations(&self) -> u64 {
         u64::from(self.faults.borrow().errors_delivered())
             + self.found_full.get()
             + self.found_hooked.get()
+    }
+
+    /// Notes a file that is created over another: its number has been given before.
+    pub fn note_create(&self, name: &str, point: u64) {
+        if self.disk.borrow().lookup(name).is_ok() {
+            let what = format!("{name} is created, and was there");
+            self.history.borrow_mut().file_breaches.push(FileBreach { point, what });
+        }
+    }
+
+    /// Notes a file that is removed although the database needs it.
+    pub fn note_remove(&self, name: &str, point: u64) {
+        let disk = self.disk.borrow();
+        let Some((dir, short)) = name.rsplit_once('/') else { return };
+        let read = |other: &str| disk.bytes(&format!("{dir}/{other}")).ok();
+        // A log that was created and then given up holds nothing that anybody could need.
+        let has_bytes = disk.size(name).is_ok_and(|size| size > 0);
+        if has_bytes && naive::needs(short, &read) == Ok(true) {
+            let what = format!("{name} is removed, and the MANIFEST needs it");
+            self.history.borrow_mut().file_breaches.push(FileBreach { point, what });
+        }
+    }
+
+    /// What of directory `dir` belongs to the database and is not needed.
+    pub fn left_over(&self, dir: &str) -> Vec<String> {
+        let disk = self.disk.borrow();
+        let mut names = Vec::new();
+        if disk.list(dir, &mut |name| names.push(name.to_owned())).is_err() {
+            return Vec::new();
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let read = |name: &str| disk.bytes(&format!("{dir}/{name}")).ok();
+        naive::left_over(&names, &read).unwrap_or_default()
+    }
+
+    /// Notes what a log holds that is not needed any more. A compaction may drop an entry of it
+    /// from here on; then nothing else tells where a batch without an answer stands.
+    pub fn note_old_log(&self, name: &str) {
+        let disk = self.disk.borrow();
+        let Ok(bytes) = disk.bytes(name) else { return };
+        let mut entries = Vec::new();
+        for batch in naive::decode_log(bytes) {
+            for (operation, sequence) in batch.operations().zip(batch.sequence..) {
+                let value = operation.value.map(Into::into);
+                entries.push(Entry { key: operation.key.into(), sequence, value });
+            }
+        }
+        let mut history = self.history.borrow_mut();
+        let last = entries.iter().map(|entry| entry.sequence).max().unwrap_or(0);
+        history.flushed_sequence = history.flushed_sequence.max(last);
+        for commit in model::settle_log(&self.plan, &history, &entries) {
+            history.batches[commit.batch as usize].written_at = Some(commit.sequence);
+        }
     }
 
     /// Calls `f` with this world as the one that simulated code finds.

@@ -10,7 +10,9 @@ use faultline_sim::disk::POSIX_WEAK;
 use faultline_sim::history::{BatchState, Entry, History, Opened, Status};
 use faultline_sim::model::{Commit, Settlement, Versions, commits, settle, visible};
 use faultline_sim::policy::PolicyName;
-use faultline_sim::workload::{After, Plan, PlannedBatch, PlannedOp, key_bytes, value_bytes};
+use faultline_sim::workload::{
+    After, Plan, PlannedBatch, PlannedEngine, PlannedOp, key_bytes, value_bytes,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -98,7 +100,8 @@ fn build(batches: &[Batch], numbers: &[usize]) -> World {
             Fate::Settled => Status::Settled { sequence },
             Fate::Taken(status) | Fate::Gone(status) => status,
         };
-        history.batches[number] = BatchState { status, invoked: 1, returned: 2, incarnation: 0 };
+        history.batches[number] =
+            BatchState { status, invoked: 1, returned: 2, incarnation: 0, written_at: None };
         if !matches!(batch.fate, Fate::Gone(_)) && count > 0 {
             placed.push(Commit { sequence, count, batch: number as u32 });
             next = sequence + count;
@@ -113,8 +116,17 @@ fn empty_plan() -> Plan {
         policy: PolicyName::Random,
         profile: &POSIX_WEAK,
         capacity: None,
-        write_buffer_size: 4096,
         swallow_syncs: false,
+        engine: PlannedEngine {
+            write_buffer_size: 4096,
+            max_file_size: 1 << 20,
+            level1_size_max: 1 << 20,
+            level0_compaction_trigger: 4,
+            manifest_size_max: 1 << 20,
+            snappy: false,
+            filter: false,
+        },
+        holds: 0.0,
         resume: false,
         batches: Vec::new(),
         ops: Vec::new(),

@@ -1,16 +1,21 @@
-//! The background thread: flushes the memtable that was switched, commits, sweeps, and starts over.
+//! The background threads of a database: one flushes memtables, one compacts; and the way in which
+//! either changes the file set.
 //!
-//! There is one for each open database. Invariant: a log is needed until the edit that names a
-//! newer one is durable; that edit adds the table with everything the log held.
+//! A flush never waits for a compaction, only for the MANIFEST, which takes one change at a time.
+//! Invariant: a log is needed until the edit that names a newer one is durable; that edit adds the
+//! table with everything the log held.
 //!
-//! Source: LevelDB `DBImpl::{BackgroundCall, CompactMemTable}`. Differs: a thread per database, so
-//! that one database never waits for another's work.
+//! Source: LevelDB `DBImpl::{BackgroundCall, CompactMemTable}`. Differs: two threads per database,
+//! so that no flush waits for a compaction and no database for another's work; a table that is
+//! flushed while a compaction runs goes to level 0, where it cannot overlap the outputs.
 
+use core::cell::Cell;
 use std::sync::Arc;
 
 use super::flush::TableMaker;
-use super::state::{Inner, State};
-use crate::env::{Env, Threads};
+use super::state::{Inner, Phase, State};
+use crate::compaction::flush_level;
+use crate::env::{Atomic, Env, Threads};
 use crate::error::Error;
 use crate::filename::FileNumber;
 use crate::memtable::MemTable;
@@ -24,27 +29,39 @@ struct FlushJob<E: Env> {
     table_number: FileNumber,
 }
 
-/// Frees those who wait for the background thread if it dies.
-struct DeathGuard<'a, E: Env>(&'a Inner<E>);
+/// Who changes the file set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Committer {
+    /// A flush or a compaction. Refused once the MANIFEST has failed.
+    Background,
+    /// `resume`, which starts a new MANIFEST then.
+    Resume,
+}
+
+/// Frees those who wait for a background thread if it dies.
+pub(super) struct DeathGuard<'a, E: Env>(pub(super) &'a Inner<E>);
 
 impl<E: Env> Drop for DeathGuard<'_, E> {
     fn drop(&mut self) {
         if E::Threads::panicking() {
-            let error = Error::invalid("the background thread died");
+            let error = Error::invalid("a background thread died");
             self.0.set_background_error(&error, false);
-            self.0.state.lock().is_flushing = false;
+            let mut state = self.0.state.lock();
+            state.is_flushing = false;
+            state.is_compacting = false;
+            drop(state);
             self.0.done.notify_all();
         }
     }
 }
 
 impl<E: Env> Inner<E> {
-    /// The body of the background thread. Returns when the database is closed.
-    pub(super) fn work_in_background(&self) {
+    /// The body of the flush thread. Returns when the database is closed.
+    pub(super) fn flush_in_background(&self) {
         let _guard = DeathGuard(self);
-        while let Some(job) = self.next_job() {
+        while let Some(job) = self.next_flush() {
             let result = self.run_flush(&job);
-            self.end_job(&job, result.as_ref().err());
+            self.end_flush(&job, result.as_ref().err());
             if result.is_ok() {
                 self.remove_obsolete_files();
             }
@@ -52,10 +69,10 @@ impl<E: Env> Inner<E> {
     }
 
     /// Waits for something to do; `None` if there is nothing to do ever again.
-    fn next_job(&self) -> Option<FlushJob<E>> {
+    fn next_flush(&self) -> Option<FlushJob<E>> {
         let mut state = self.state.lock();
         loop {
-            if state.is_shutting_down {
+            if state.phase == Phase::Closed {
                 return None;
             }
             if let Some(imm) = &state.view.imm
@@ -68,30 +85,45 @@ impl<E: Env> Inner<E> {
                 state.is_flushing = true;
                 return Some(FlushJob { imm, log_number, table_number });
             }
-            state = self.work.wait(state);
+            state = self.flush_work.wait(state);
         }
     }
 
     fn run_flush(&self, job: &FlushJob<E>) -> Result<(), CommitError> {
         let known = |error| CommitError { error, current_unknown: false };
         tracing::info!(target: "faultline", table = job.table_number, "flush started");
+        let started = self.now();
         let table =
             self.table_maker().write(job.table_number, &mut job.imm.iter()).map_err(known)?;
         self.env.sync_dir(&self.dir).map_err(known)?;
-        let edit = VersionEdit {
-            log_number: Some(job.log_number),
-            new_files: table.into_iter().map(|table| (0, table)).collect(),
-            ..VersionEdit::new()
+        let took = self.now().saturating_sub(started);
+        let size = table.as_ref().map_or(0, |table| table.size);
+        let chosen = Cell::new(0);
+        let edit = |state: &State<E::Threads>| {
+            let level = match &table {
+                // A running compaction may be about to put a table with the same keys deeper.
+                Some(table) if !state.is_compacting => {
+                    flush_level(state.versions.current(), table, &self.limits(), &self.order)
+                }
+                _ => 0,
+            };
+            chosen.set(level);
+            VersionEdit {
+                log_number: Some(job.log_number),
+                new_files: table.into_iter().map(|table| (level, table)).collect(),
+                ..VersionEdit::new()
+            }
         };
-        self.log_and_apply(edit, |state| {
+        self.log_and_apply(Committer::Background, edit, |state| {
             let mem = Arc::clone(&state.view.mem);
             state.set_view(mem, None);
+            state.counters.flush_ended(chosen.get(), size, took);
         })?;
         tracing::info!(target: "faultline", log = job.log_number, "flush committed");
         Ok(())
     }
 
-    fn end_job(&self, job: &FlushJob<E>, failure: Option<&CommitError>) {
+    fn end_flush(&self, job: &FlushJob<E>, failure: Option<&CommitError>) {
         if let Some(CommitError { error, current_unknown }) = failure {
             self.set_background_error(error, !current_unknown);
         }
@@ -103,35 +135,51 @@ impl<E: Env> Inner<E> {
         self.done.notify_all();
     }
 
-    /// Makes `edit` durable and installs what follows from it. `install` runs under the state lock
-    /// right after the new version was put in place.
+    /// Makes an edit durable and installs what follows from it. `edit` is made under the state
+    /// lock, for the file set as it is then; `install` runs under the same lock right after the new
+    /// version was put in place.
     ///
     /// # Errors
     /// Why the edit was not made; nothing is installed then.
     pub(super) fn log_and_apply(
         &self,
-        edit: VersionEdit,
+        committer: Committer,
+        edit: impl FnOnce(&State<E::Threads>) -> VersionEdit,
         install: impl FnOnce(&mut State<E::Threads>),
     ) -> Result<(), CommitError> {
+        let known = |error| CommitError { error, current_unknown: false };
         let mut state = self.state.lock();
         while state.versions.is_busy() {
             state = self.done.wait(state);
         }
+        if committer == Committer::Background
+            && let Some(error) = state.versions.manifest_error()
+        {
+            // What a failed edit left behind is for `resume` or the next open to make up for.
+            return Err(known(error.clone()));
+        }
+        let edit = edit(&state);
+        let drops_tables = !edit.deleted_files.is_empty();
         // Everything in a table has been published.
         let last_sequence = self.published();
         let job = state
             .versions
             .begin(edit, last_sequence, self.options.manifest_size_max)
-            .map_err(|error| CommitError { error, current_unknown: false })?;
+            .map_err(known)?;
         drop(state);
         let written = job.write(&self.env, &self.dir);
         let mut state = self.state.lock();
         let result = state.versions.end(written);
         if result.is_ok() {
+            let version = Arc::clone(state.versions.current());
+            self.level0_hint.store_unsync(version.level(0).len() as u64);
+            state.pins.advance(version, drops_tables);
             install(&mut state);
         }
         drop(state);
         self.done.notify_all();
+        // A compaction may be due now, or one may have waited for the MANIFEST.
+        self.compaction_work.notify_one();
         result
     }
 

@@ -1,4 +1,4 @@
-//! Closing: the log synced, the background thread ended, LOCK released last.
+//! Closing: the log synced, the background threads ended, LOCK released last.
 //!
 //! The memtable is not flushed: the log carries it, and the next open replays it.
 //!
@@ -10,25 +10,26 @@ use std::sync::Arc;
 
 use super::queue::Entered;
 use super::request::Request;
-use super::state::Inner;
+use super::state::{Inner, Phase};
 use super::write::sync_log;
-use crate::env::{Env, Mutex, Threads};
+use crate::env::{Atomic, Env, Mutex, Threads};
 use crate::error::{Error, Result};
 
-/// What the handles of one database share, and only they: the background thread holds [`Inner`]
+/// What the handles of one database share, and only they: the background threads hold [`Inner`]
 /// alone. Dropped with the last handle.
 pub(super) struct Handle<E: Env> {
     pub(super) inner: Arc<Inner<E>>,
-    worker: Mutex<E::Threads, Option<<E::Threads as Threads>::JoinHandle<()>>>,
+    workers: Mutex<E::Threads, Vec<<E::Threads as Threads>::JoinHandle<()>>>,
 }
 
 impl<E: Env> Handle<E> {
-    /// Starts the background thread.
+    /// Starts the background threads.
     pub(super) fn new(inner: Inner<E>) -> Self {
         let inner = Arc::new(inner);
-        let for_worker = Arc::clone(&inner);
-        let worker = E::Threads::spawn("background", move || for_worker.work_in_background());
-        Handle { inner, worker: Mutex::new("worker", Some(worker)) }
+        let (flushes, compacts) = (Arc::clone(&inner), Arc::clone(&inner));
+        let flusher = E::Threads::spawn("flush", move || flushes.flush_in_background());
+        let compactor = E::Threads::spawn("compaction", move || compacts.compact_in_background());
+        Handle { inner, workers: Mutex::new("workers", vec![flusher, compactor]) }
     }
 
     /// Closes the database for every handle.
@@ -37,7 +38,11 @@ impl<E: Env> Handle<E> {
     /// What stopped all writes before; that of syncing or closing the log; `Closed` if it is
     /// closed already. The database is closed in any case.
     pub(super) fn close(&self, sync: bool) -> Result<()> {
-        self.inner.state.lock().is_closing = true;
+        let mut state = self.inner.state.lock();
+        if state.phase == Phase::Open {
+            state.phase = Phase::Closing;
+        }
+        drop(state);
         self.inner.done.notify_all();
         let (mut result, half) = match self.inner.queue.enter(Request::Close) {
             Entered::Leader(mut turn) => {
@@ -54,11 +59,11 @@ impl<E: Env> Handle<E> {
                 (outcome.map(drop), None)
             }
         };
-        let worker = self.worker.lock().take();
-        if let Some(worker) = worker
-            && E::Threads::join(worker).is_err()
-        {
-            result = result.and(Err(Error::invalid("the background thread died")));
+        let workers = core::mem::take(&mut *self.workers.lock());
+        for worker in workers {
+            if E::Threads::join(worker).is_err() {
+                result = result.and(Err(Error::invalid("a background thread died")));
+            }
         }
         if let Some(half) = half {
             result = result.and(half.log.close());
@@ -71,10 +76,15 @@ impl<E: Env> Handle<E> {
 }
 
 impl<E: Env> Inner<E> {
-    /// Ends the background thread once it has done what it is doing, and fails who waits for it.
+    /// Ends the background threads, that for flushes once it has done what it is doing, and fails
+    /// who waits for them.
     pub(super) fn shut_down(&self) {
-        self.state.lock().is_shutting_down = true;
-        self.work.notify_all();
+        let mut state = self.state.lock();
+        state.phase = Phase::Closed;
+        self.stop_compaction.store(1);
+        drop(state);
+        self.flush_work.notify_all();
+        self.compaction_work.notify_all();
         self.done.notify_all();
     }
 }

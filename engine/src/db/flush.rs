@@ -1,11 +1,11 @@
-//! From a memtable to a level-0 table: used by the background thread, by recovery and by `resume`.
+//! From entries to a table: used by flushes, compactions, recovery and `resume`.
 //!
 //! Knows nothing of versions: the table that it leaves is in none until its caller commits one.
 //! Invariant: a table that it returns has been synced, closed, opened again and looked into; its
 //! name is durable only after the caller's directory sync.
 //!
-//! Source: LevelDB `db/builder.cc`, `BuildTable`, and `DBImpl::WriteLevel0Table`. Differs: a flush
-//! always goes to level 0, so that it can never land inside the range of a running compaction.
+//! Source: LevelDB `db/builder.cc`, `BuildTable`, and `DBImpl::{OpenCompactionOutputFile,
+//! FinishCompactionOutputFile}`.
 
 use std::path::Path;
 
@@ -27,6 +27,31 @@ pub(super) struct TableMaker<'a, E: Env> {
     pub(super) tables: &'a TableCache<E>,
 }
 
+/// A table that is being written.
+pub(super) struct OpenTable {
+    number: FileNumber,
+    builder: TableBuilder,
+    smallest: Vec<u8>,
+    largest: Vec<u8>,
+}
+
+impl OpenTable {
+    /// Adds an entry behind all those that are there.
+    pub(super) fn add(&mut self, internal_key: &[u8], value: &[u8]) -> Result<()> {
+        if self.builder.entry_count() == 0 {
+            self.smallest.extend_from_slice(internal_key);
+        }
+        self.largest.clear();
+        self.largest.extend_from_slice(internal_key);
+        self.builder.add(internal_key, value)
+    }
+
+    /// Bytes in the file so far.
+    pub(super) fn size(&self) -> u64 {
+        self.builder.file_size()
+    }
+}
+
 impl<E: Env> TableMaker<'_, E> {
     /// Writes all that `entries` yields to table `number`. `None`, and no file, if that is
     /// nothing.
@@ -40,23 +65,11 @@ impl<E: Env> TableMaker<'_, E> {
         if !entries.valid() {
             return Ok(None);
         }
-        tracing::debug!(target: "faultline", number, "table started");
-        let path = table_file_name(self.dir, number);
-        let made = self.write_entries(number, &path, entries).and_then(|file| {
-            self.tables.verify(&file)?;
-            Ok(file)
-        });
-        match made {
-            Ok(file) => {
-                tracing::info!(target: "faultline", number, size = file.size, "table written");
-                Ok(Some(file))
-            }
+        match self.write_entries(number, entries) {
+            Ok(file) => Ok(Some(file)),
             Err(error) => {
                 tracing::warn!(target: "faultline", number, %error, "table failed");
-                self.tables.evict(number);
-                // No version names it, and a full disk needs the room. Best effort: the next open
-                // sweeps it otherwise.
-                drop(self.env.remove(&path));
+                self.discard(number);
                 Err(error)
             }
         }
@@ -65,23 +78,41 @@ impl<E: Env> TableMaker<'_, E> {
     fn write_entries(
         &self,
         number: FileNumber,
-        path: &Path,
         entries: &mut dyn InternalIterator,
     ) -> Result<FileMetaData> {
-        let file = self.env.create(path)?;
-        let mut builder = TableBuilder::new(file, self.order.clone(), &self.table_options);
-        let smallest = entries.key().to_vec();
-        let mut largest = Vec::new();
+        let mut table = self.start(number)?;
         while entries.valid() {
-            largest.clear();
-            largest.extend_from_slice(entries.key());
-            builder.add(entries.key(), entries.value())?;
+            table.add(entries.key(), entries.value())?;
             entries.next();
         }
         entries.status()?;
+        self.finish(table)
+    }
+
+    /// Starts table `number`.
+    pub(super) fn start(&self, number: FileNumber) -> Result<OpenTable> {
+        tracing::debug!(target: "faultline", number, "table started");
+        let file = self.env.create(&table_file_name(self.dir, number))?;
+        let builder = TableBuilder::new(file, self.order.clone(), &self.table_options);
+        Ok(OpenTable { number, builder, smallest: Vec::new(), largest: Vec::new() })
+    }
+
+    /// Ends a table that has an entry: durable but for its name, and looked into.
+    pub(super) fn finish(&self, table: OpenTable) -> Result<FileMetaData> {
+        let OpenTable { number, mut builder, smallest, largest } = table;
         let size = builder.finish()?;
         builder.sync()?;
         builder.close()?;
-        Ok(FileMetaData { number, size, smallest, largest })
+        let file = FileMetaData { number, size, smallest, largest };
+        self.tables.verify(&file)?;
+        tracing::info!(target: "faultline", number, size, "table written");
+        Ok(file)
+    }
+
+    /// Removes a table that no version names and no edit: a full disk needs the room. Best effort:
+    /// a later sweep tries again.
+    pub(super) fn discard(&self, number: FileNumber) {
+        self.tables.evict(number);
+        drop(self.env.remove(&table_file_name(self.dir, number)));
     }
 }

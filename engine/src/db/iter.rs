@@ -9,6 +9,7 @@
 //! being passed over; nothing is sampled for compaction.
 
 use core::fmt;
+use std::sync::Arc;
 
 use crate::env::Env;
 use crate::error::{Defect, Error, Result};
@@ -21,8 +22,9 @@ use crate::options::ReadOptions;
 use crate::version::lookup_key;
 
 use super::entries::DbEntries;
+use super::pins::ViewPin;
 use super::range::KeyRange;
-use super::snapshot::Snapshot;
+use super::snapshot::{Pin, Snapshot};
 use super::state::Inner;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,16 +63,24 @@ pub struct DbIterator {
     // Backwards: the value that is shown.
     value: Vec<u8>,
     failed: Option<Error>,
+    // Last, so that it goes after everything that reads tables.
+    _pin: Box<dyn Pin>,
 }
+
+impl<E: Env> Pin for ViewPin<E, Arc<Inner<E>>> {}
 
 impl<E: Env> Inner<E> {
     /// A cursor over the keys of `range` in the state that `options` name.
-    pub(super) fn cursor(&self, range: KeyRange, options: &ReadOptions) -> Result<DbIterator> {
-        let (view, published) = self.view()?;
+    pub(super) fn cursor(
+        self: &Arc<Self>,
+        range: KeyRange,
+        options: &ReadOptions,
+    ) -> Result<DbIterator> {
+        let view = ViewPin::new(Arc::clone(self))?;
         Ok(DbIterator {
             entries: self.merge(&view, options.block_reads())?,
             order: self.order.clone(),
-            sequence: options.snapshot.as_ref().map_or(published, Snapshot::sequence),
+            sequence: options.snapshot.as_ref().map_or(view.sequence(), Snapshot::sequence),
             range,
             direction: Direction::Forward,
             is_valid: false,
@@ -78,6 +88,7 @@ impl<E: Env> Inner<E> {
             key: Vec::new(),
             value: Vec::new(),
             failed: None,
+            _pin: Box::new(view),
         })
     }
 }

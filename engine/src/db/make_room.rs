@@ -8,17 +8,19 @@
 //! not durable.
 //!
 //! Source: LevelDB `DBImpl::MakeRoomForWrite`. Differs: that invariant; an empty memtable is never
-//! switched; the level-0 triggers are options; no lock is held while files are created.
+//! switched; the level-0 triggers
+//! are options; no lock is held while files are created.
 
 use core::mem;
 use core::time::Duration;
 use std::sync::Arc;
 
+use super::metrics::WriteStall;
 use super::queue::Entered;
 use super::request::Request;
-use super::state::{Inner, State};
+use super::state::{Inner, Phase, State};
 use super::write::{LeaderTurn, sync_log};
-use crate::env::{Access, Env, Point, Threads};
+use crate::env::{Access, Atomic, Env, Point, Threads};
 use crate::error::{Error, Result};
 use crate::filename::{FileNumber, log_file_name};
 use crate::memtable::MemTableWriter;
@@ -41,7 +43,7 @@ enum Next {
     Go,
     Slow,
     /// For the flush of the memtable before, or for fewer tables at level 0.
-    Wait,
+    Wait(WriteStall),
     Switch,
 }
 
@@ -53,8 +55,11 @@ impl<E: Env> Inner<E> {
     pub(super) fn make_room(&self, turn: &mut LeaderTurn<'_, E>, room: Room) -> Result<()> {
         let mut may_delay = room == Room::ForWrite;
         // The queue gives no turn to a write while writes are stopped, so the first look at the
-        // memtable needs no lock. After any wait the state is looked at again.
-        let mut must_look = may_delay && self.options.level0_slowdown_writes_trigger.is_some();
+        // memtable needs no lock, and a number of tables that is about to change will do. After
+        // any wait the state is looked at again.
+        let level0 = self.level0_hint.load_unsync();
+        let slowdown = self.options.level0_slowdown_writes_trigger;
+        let mut must_look = may_delay && slowdown.is_some_and(|trigger| level0 >= trigger as u64);
         loop {
             let mem = turn.mem.table();
             let is_switch_due = match room {
@@ -71,17 +76,24 @@ impl<E: Env> Inner<E> {
             match self.next_step(&state, is_switch_due, may_delay)? {
                 Next::Go => return Ok(()),
                 Next::Slow => {
+                    state.counters.stall_began(WriteStall::Slowdown);
                     drop(state);
                     tracing::debug!(target: "faultline", "write delayed");
+                    let began = self.now();
                     E::Threads::sleep(SLOWDOWN);
+                    let took = self.now().saturating_sub(began);
+                    self.state.lock().counters.stall_ended(took);
                     // Once a write: many short delays instead of one long one.
                     may_delay = false;
                 }
                 // Closing must not wait for somebody who waits for room.
-                Next::Wait if state.is_closing => return Err(Error::Closed),
-                Next::Wait => {
-                    tracing::debug!(target: "faultline", "write waits");
+                Next::Wait(_) if state.phase != Phase::Open => return Err(Error::Closed),
+                Next::Wait(reason) => {
+                    tracing::debug!(target: "faultline", ?reason, "write waits");
+                    state.counters.stall_began(reason);
+                    let began = self.now();
                     state = self.done.wait(state);
+                    state.counters.stall_ended(self.now().saturating_sub(began));
                     drop(state);
                 }
                 Next::Switch => {
@@ -108,8 +120,10 @@ impl<E: Env> Inner<E> {
             Next::Slow
         } else if !is_switch_due {
             Next::Go
-        } else if state.view.imm.is_some() || reached(self.options.level0_stop_writes_trigger) {
-            Next::Wait
+        } else if state.view.imm.is_some() {
+            Next::Wait(WriteStall::Flush)
+        } else if reached(self.options.level0_stop_writes_trigger) {
+            Next::Wait(WriteStall::Level0)
         } else {
             Next::Switch
         })
@@ -141,7 +155,7 @@ impl<E: Env> Inner<E> {
         state.set_view(Arc::clone(turn.mem.table()), Some(imm));
         drop(state);
         E::Threads::point(Point { label: "switched", object: number, access: Access::Write });
-        self.work.notify_one();
+        self.flush_work.notify_one();
         if let Err(error) = old_log.close() {
             // What it held is durable, as far as its sync can be trusted. LevelDB stops here too.
             self.set_background_error(&error, true);
@@ -174,7 +188,7 @@ impl<E: Env> Inner<E> {
             if let Some(error) = state.write_error() {
                 return Err(error);
             }
-            if state.is_shutting_down {
+            if state.phase == Phase::Closed {
                 return Err(Error::Closed);
             }
             state = self.done.wait(state);

@@ -2,7 +2,8 @@
 //!
 //! Reading order: `state` (what is shared, and under which lock), `queue` (who writes next),
 //! `make_room` and `write` (one group, step by step), `background` and `flush` (memtable to table),
-//! `open`, `create` and `replay` (recovery), `resume`, `close`.
+//! `compact` and `compact_range` (level to level), `pins` (who still reads what), `open`, `create`
+//! and `replay` (recovery), `resume`, `close`.
 //!
 //! Source: LevelDB `include/leveldb/db.h`. Differs: every call takes `&self` on a handle that is
 //! cheap to clone; snapshots and iterators own what they need; `write` returns a sequence number;
@@ -10,14 +11,19 @@
 
 mod background;
 mod close;
+mod compact;
+mod compact_range;
 mod create;
 mod entries;
 mod flush;
 mod iter;
 mod lost;
 mod make_room;
+mod metrics;
 mod obsolete_files;
 mod open;
+mod pins;
+mod properties;
 mod queue;
 mod range;
 mod read;
@@ -32,11 +38,13 @@ mod write;
 
 pub use entries::DbEntries;
 pub use iter::DbIterator;
+pub use metrics::{LevelMetrics, Metrics, StallMetrics, WriteStall};
 pub use range::KeyRange;
 pub use read::EntryVisitor;
 pub use report::{DroppedBytes, RecoveryReport};
 pub use snapshot::Snapshot;
 
+use core::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -115,6 +123,9 @@ impl<E: Env> Db<E> {
         let inner = open::open(env, path.into(), options)?;
         if !inner.report.has_dropped() {
             inner.remove_obsolete_files();
+        }
+        if let Some(observer) = &inner.options.observer {
+            observer.recovered(&|visit| inner.visit_entries(visit));
         }
         Ok(Db { handle: Arc::new(Handle::new(inner)) })
     }
@@ -235,6 +246,52 @@ impl<E: Env> Db<E> {
     /// What stopped all writes, before or meanwhile; that of creating a log; `Closed`.
     pub fn flush(&self) -> Result<()> {
         self.handle.inner.flush()
+    }
+
+    /// Compacts all entries of user keys from `begin` to `end`, both included, down to the deepest
+    /// level that holds any of them, and what was overwritten or deleted out of existence. `None`
+    /// is no bound. The memtable is flushed first. Reads and writes go on meanwhile.
+    ///
+    /// # Errors
+    /// As for [`Db::flush`]. What was compacted before it stays so.
+    ///
+    /// Source: LevelDB `DB::CompactRange`.
+    pub fn compact_range(&self, begin: Option<&[u8]>, end: Option<&[u8]>) -> Result<()> {
+        self.handle.inner.compact_range(begin, end)
+    }
+
+    /// What the database has done since it was opened, and how it is doing.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn metrics(&self) -> Result<Metrics> {
+        self.handle.inner.metrics()
+    }
+
+    /// A property by the name that LevelDB gives it; `None` if there is none of that name.
+    ///
+    /// - `leveldb.num-files-at-level<N>`: the number of tables at level N, from 0 to 6
+    /// - `leveldb.stats`: a table of levels, with what was compacted into each
+    /// - `leveldb.sstables`: every table, with its size in bytes and its range
+    /// - `leveldb.approximate-memory-usage`: bytes of memtables and block cache
+    ///
+    /// # Errors
+    /// `Closed`.
+    ///
+    /// Source: LevelDB `DB::GetProperty`.
+    pub fn property(&self, name: &str) -> Result<Option<String>> {
+        self.handle.inner.property(name)
+    }
+
+    /// About how many bytes of tables each range of keys takes, from its start to before its end.
+    /// What is in memtables does not count.
+    ///
+    /// # Errors
+    /// As for [`Db::get_with`].
+    ///
+    /// Source: LevelDB `DB::GetApproximateSizes`.
+    pub fn approximate_sizes(&self, ranges: &[Range<&[u8]>]) -> Result<Vec<u64>> {
+        self.handle.inner.approximate_sizes(ranges)
     }
 
     /// Makes everything acknowledged before the call durable.

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use super::state::{Inner, State};
 use crate::env::{Env, Threads};
+use crate::error::Error;
 use crate::filename::{FileKind, FileNumber, parse_file_name};
 
 /// What must stay.
@@ -23,12 +24,13 @@ struct Needed {
 
 impl Needed {
     fn new<R: Threads>(state: &State<R>) -> Self {
-        let live = state.versions.current().files().map(|(_, file)| file.number);
+        let mut tables = state.pins.tables();
+        tables.extend(&state.pending_outputs);
         Needed {
             log_number: state.versions.log_number(),
             prev_log_number: state.versions.prev_log_number(),
             manifest_number: state.versions.manifest_number(),
-            tables: live.chain(state.pending_outputs.iter().copied()).collect(),
+            tables,
         }
     }
 
@@ -74,6 +76,8 @@ impl<E: Env> Inner<E> {
             }
             match self.env.remove(&self.dir.join(name)) {
                 Ok(()) => tracing::debug!(target: "faultline", ?kind, "removed"),
+                // By the sweep of another thread.
+                Err(Error::NotFound { .. }) => {}
                 Err(error) => tracing::warn!(target: "faultline", ?kind, %error, "not removed"),
             }
         }

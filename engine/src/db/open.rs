@@ -22,10 +22,12 @@ use super::create::{
 };
 use super::flush::TableMaker;
 use super::lost::Lost;
+use super::metrics::Counters;
+use super::pins::Pins;
 use super::queue::CommitQueue;
 use super::replay::{LiveLog, Replay, live_logs};
 use super::report::{DroppedBytes, RecoveryReport};
-use super::state::{Inner, State, View, WriteHalf};
+use super::state::{Inner, Phase, State, View, WriteHalf};
 use crate::batch::WriteBatch;
 use crate::env::{Atomic, Condvar, Env, FileLock, Mutex, Threads};
 use crate::error::{Defect, Error, Result};
@@ -218,7 +220,10 @@ impl<E: Env> Recovery<E> {
     ) -> Inner<E> {
         let mem = MemTableWriter::new(self.order.clone());
         let version = Arc::clone(versions.current());
-        let view = View { mem: Arc::clone(mem.table()), imm: None, version };
+        let level0 = version.level(0).len() as u64;
+        let pins = Pins::new(Arc::clone(&version));
+        let version_number = pins.current();
+        let view = View { mem: Arc::clone(mem.table()), imm: None, version, version_number };
         let write_half = WriteHalf {
             log,
             log_number,
@@ -234,9 +239,12 @@ impl<E: Env> Recovery<E> {
             pending_outputs: BTreeSet::new(),
             background_error: None,
             is_flushing: false,
-            is_closing: false,
-            is_shutting_down: false,
+            is_compacting: false,
+            range: None,
+            phase: Phase::Open,
             snapshots: BTreeMap::new(),
+            pins,
+            counters: Counters::default(),
         };
         Inner {
             env: self.env,
@@ -247,7 +255,10 @@ impl<E: Env> Recovery<E> {
             queue: CommitQueue::new(Box::new(write_half)),
             state: Mutex::new("state", state),
             last_sequence: <E::Threads as Threads>::AtomicU64::new(report.last_sequence),
-            work: Condvar::new("work"),
+            level0_hint: <E::Threads as Threads>::AtomicU64::new(level0),
+            stop_compaction: <E::Threads as Threads>::AtomicU32::new(0),
+            flush_work: Condvar::new("flush work"),
+            compaction_work: Condvar::new("compaction work"),
             done: Condvar::new("done"),
             lock: Mutex::new("lock file", Some(lock)),
             report,

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::pins::ViewPin;
 use super::snapshot::Snapshot;
 use super::state::{Inner, View};
 use crate::env::Env;
@@ -17,7 +18,7 @@ use crate::options::ReadOptions;
 use crate::table::BlockReads;
 use crate::value::{Found, Value};
 use crate::version::edit::LEVEL_COUNT;
-use crate::version::lookup_key;
+use crate::version::{Version, lookup_key};
 
 /// Who is shown entries: user key, sequence number, type and value.
 pub type EntryVisitor<'a> = dyn FnMut(&[u8], SequenceNumber, ValueType, &[u8]) + 'a;
@@ -25,8 +26,8 @@ pub type EntryVisitor<'a> = dyn FnMut(&[u8], SequenceNumber, ValueType, &[u8]) +
 impl<E: Env> Inner<E> {
     /// The value of `key` in the state that `options` name.
     pub(super) fn get(&self, key: &[u8], options: &ReadOptions) -> Result<Option<Value>> {
-        let (view, published) = self.view()?;
-        let sequence = options.snapshot.as_ref().map_or(published, Snapshot::sequence);
+        let view = ViewPin::new(self)?;
+        let sequence = options.snapshot.as_ref().map_or(view.sequence(), Snapshot::sequence);
         for memtable in core::iter::once(&view.mem).chain(&view.imm) {
             match memtable.find(key, sequence) {
                 Found::Value(value) => return Ok(Some(value)),
@@ -56,24 +57,36 @@ impl<E: Env> Inner<E> {
         for memtable in core::iter::once(&view.mem).chain(&view.imm) {
             children.push(Box::new(memtable.iter()));
         }
-        let mut level0: Vec<_> = view.version.level(0).iter().collect();
+        self.add_tables(&view.version, reads, &mut children)?;
+        Ok(MergingIterator::new(self.order.clone(), children))
+    }
+
+    /// Adds a cursor for each table of level 0 of `version`, newest first, and for each deeper
+    /// level.
+    pub(super) fn add_tables(
+        &self,
+        version: &Arc<Version>,
+        reads: BlockReads,
+        children: &mut Vec<Box<dyn InternalIterator>>,
+    ) -> Result<()> {
+        let mut level0: Vec<_> = version.level(0).iter().collect();
         level0.sort_unstable_by_key(|file| core::cmp::Reverse(file.number));
         for file in level0 {
             children.push(Box::new(self.tables.cursor(file, reads)?));
         }
         for level in 1..LEVEL_COUNT {
-            if !view.version.level(level).is_empty() {
-                let (tables, version) = (Arc::clone(&self.tables), Arc::clone(&view.version));
+            if !version.level(level).is_empty() {
+                let (tables, version) = (Arc::clone(&self.tables), Arc::clone(version));
                 let order = self.order.clone();
                 children.push(Box::new(LevelIterator::new(tables, order, version, level, reads)));
             }
         }
-        Ok(MergingIterator::new(self.order.clone(), children))
+        Ok(())
     }
 
     /// Shows every published entry to `visit`, in internal-key order.
     pub(super) fn visit_entries(&self, visit: &mut EntryVisitor<'_>) -> Result<()> {
-        let (view, published) = self.view()?;
+        let view = ViewPin::new(self)?;
         let reads = BlockReads { verify_checksums: true, fill_cache: false };
         let mut entries = self.merge(&view, reads)?;
         entries.seek_to_first();
@@ -83,7 +96,7 @@ impl<E: Env> Inner<E> {
                 return Err(Error::corruption(&self.dir, 0, defect));
             };
             // What is in the memtable and not published is a group on its way.
-            if key.sequence <= published {
+            if key.sequence <= view.sequence() {
                 visit(key.user_key, key.sequence, key.value_type, entries.value());
             }
             entries.next();

@@ -11,13 +11,14 @@
 
 use std::sync::Arc;
 
+use super::background::Committer;
 use super::queue::Entered;
 use super::request::Request;
 use super::state::{Inner, State};
 use super::write::LeaderTurn;
-use crate::env::Env;
+use crate::env::{Atomic, Env};
 use crate::error::Result;
-use crate::filename::{FileNumber, log_file_name, table_file_name};
+use crate::filename::{FileNumber, log_file_name};
 use crate::memtable::{MemTable, MemTableWriter};
 use crate::record::Writer;
 use crate::version::edit::{FileMetaData, VersionEdit};
@@ -43,9 +44,15 @@ impl<E: Env> Inner<E> {
     }
 
     fn resume_in_turn(&self, turn: &mut LeaderTurn<'_, E>) -> Result<()> {
+        // Whoever has stopped the queue is about to say why.
+        let is_stopped = self.queue.stopped().is_some();
         let mut state = self.state.lock();
-        // What the background thread has begun it ends, well or not; it begins nothing new.
-        while state.is_flushing || state.versions.is_busy() {
+        // What the background threads have begun they end, well or not; they begin nothing new.
+        while state.is_flushing
+            || state.is_compacting
+            || state.versions.is_busy()
+            || (is_stopped && state.background_error.is_none())
+        {
             state = self.done.wait(state);
         }
         let Some(stopped) = state.background_error.clone() else { return Ok(()) };
@@ -114,9 +121,10 @@ impl<E: Env> Inner<E> {
         let install = |state: &mut State<E::Threads>| {
             state.imm_log_number = log_number;
             state.background_error = None;
+            self.stop_compaction.store(0);
             state.set_view(fresh, None);
         };
-        if let Err(failure) = self.log_and_apply(edit, install) {
+        if let Err(failure) = self.log_and_apply(Committer::Resume, |_| edit, install) {
             // The edit may be durable: its files must stay.
             self.set_background_error(&failure.error, !failure.current_unknown);
             return Err(failure.error);
@@ -135,8 +143,7 @@ impl<E: Env> Inner<E> {
     fn discard(&self, log_number: FileNumber, tables: &[FileNumber]) {
         drop(self.env.remove(&log_file_name(&self.dir, log_number)));
         for &number in tables {
-            self.tables.evict(number);
-            drop(self.env.remove(&table_file_name(&self.dir, number)));
+            self.table_maker().discard(number);
         }
     }
 }

@@ -6,7 +6,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::state::Inner;
+use super::state::{Inner, Phase};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::key::SequenceNumber;
@@ -20,8 +20,8 @@ pub struct Snapshot {
     _pin: Arc<dyn Pin>,
 }
 
-/// What keeps the entries of a snapshot from being dropped, whatever the database's `Env`.
-trait Pin: Send + Sync {}
+/// What keeps something of a database from being dropped, whatever its `Env`.
+pub(super) trait Pin: Send + Sync {}
 
 struct SnapshotPin<E: Env> {
     inner: Arc<Inner<E>>,
@@ -50,7 +50,7 @@ impl Snapshot {
 
     pub(super) fn new<E: Env>(inner: &Arc<Inner<E>>) -> Result<Self> {
         let mut state = inner.state.lock();
-        if state.is_shutting_down {
+        if state.phase == Phase::Closed {
             return Err(Error::Closed);
         }
         let sequence = inner.published();

@@ -1,4 +1,4 @@
-//! [`Inner`]: what all handles and the background thread of one database share, and [`State`], the
+//! [`Inner`]: what all handles and the background threads of one database share, and [`State`], the
 //! part of it that changes under a lock.
 //!
 //! There are two locks, never held together: that of the commit queue, which hands [`WriteHalf`]
@@ -16,11 +16,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::compact_range::RangeRequest;
+use super::metrics::Counters;
+use super::pins::{Pins, VersionNumber};
 use super::queue::CommitQueue;
 use super::report::RecoveryReport;
 use crate::batch::WriteBatch;
 use crate::env::{Atomic, Condvar, Env, FileLock, Mutex, Threads};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::filename::FileNumber;
 use crate::key::{InternalKeyComparator, SequenceNumber};
 use crate::memtable::{MemTable, MemTableWriter};
@@ -37,6 +40,7 @@ pub(super) struct View<R: Threads> {
     /// The one before, on its way to a table.
     pub(super) imm: Option<Arc<MemTable<R>>>,
     pub(super) version: Arc<Version>,
+    pub(super) version_number: VersionNumber,
 }
 
 /// What the leader of the commit queue holds.
@@ -61,6 +65,16 @@ pub(super) struct BackgroundError {
     pub(super) is_resumable: bool,
 }
 
+/// How far a database is on its way to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    /// Somebody wants to close it: nobody may wait for room any more.
+    Closing,
+    /// The background threads end, and everyone is refused.
+    Closed,
+}
+
 /// What changes under the state lock.
 #[derive(Debug)]
 pub(super) struct State<R: Threads> {
@@ -72,14 +86,18 @@ pub(super) struct State<R: Threads> {
     pub(super) pending_outputs: BTreeSet<FileNumber>,
     /// The first error that stopped all writes; cleared by `resume` alone.
     pub(super) background_error: Option<BackgroundError>,
-    /// Whether the background thread has a memtable in its hands.
+    /// Whether the flush thread has a memtable in its hands.
     pub(super) is_flushing: bool,
-    /// Whether somebody wants to close the database: nobody may wait for room any more.
-    pub(super) is_closing: bool,
-    /// Whether it is closed: the background thread ends, and everyone is refused.
-    pub(super) is_shutting_down: bool,
+    /// Whether a compaction has been picked and is not over.
+    pub(super) is_compacting: bool,
+    /// What somebody wants compacted, besides what is due.
+    pub(super) range: Option<RangeRequest>,
+    pub(super) phase: Phase,
     /// How many snapshots there are of each sequence number.
     pub(super) snapshots: BTreeMap<SequenceNumber, usize>,
+    /// Versions that are being read.
+    pub(super) pins: Pins,
+    pub(super) counters: Counters,
 }
 
 /// What all handles of one database share.
@@ -93,9 +111,16 @@ pub(super) struct Inner<E: Env> {
     pub(super) state: Mutex<E::Threads, State<E::Threads>>,
     /// The last sequence number that readers may see.
     pub(super) last_sequence: <E::Threads as Threads>::AtomicU64,
-    /// Told when the background thread has something to do.
-    pub(super) work: Condvar<E::Threads>,
-    /// Told when a flush, a commit or a failure may have changed what somebody waits for.
+    /// The number of tables at level 0, for who need not know exactly.
+    pub(super) level0_hint: <E::Threads as Threads>::AtomicU64,
+    /// Not 0 if a running compaction is to be given up.
+    pub(super) stop_compaction: <E::Threads as Threads>::AtomicU32,
+    /// Told when there is a memtable to flush.
+    pub(super) flush_work: Condvar<E::Threads>,
+    /// Told when there may be something to compact or to sweep.
+    pub(super) compaction_work: Condvar<E::Threads>,
+    /// Told when a flush, a compaction, a commit or a failure may have changed what somebody waits
+    /// for.
     pub(super) done: Condvar<E::Threads>,
     /// Taken when the database is closed.
     pub(super) lock: Mutex<E::Threads, Option<Box<dyn FileLock>>>,
@@ -106,7 +131,7 @@ impl<R: Threads> State<R> {
     /// Replaces the view by one that differs in the given parts.
     pub(super) fn set_view(&mut self, mem: Arc<MemTable<R>>, imm: Option<Arc<MemTable<R>>>) {
         let version = Arc::clone(self.versions.current());
-        self.view = Arc::new(View { mem, imm, version });
+        self.view = Arc::new(View { mem, imm, version, version_number: self.pins.current() });
     }
 
     /// The error for a write that cannot be done, if writes are stopped.
@@ -121,22 +146,11 @@ impl<E: Env> Inner<E> {
         self.last_sequence.load()
     }
 
-    /// What a read looks into, and up to which number. Fails once the database is closed.
-    pub(super) fn view(&self) -> Result<(Arc<View<E::Threads>>, SequenceNumber)> {
-        let state = self.state.lock();
-        if state.is_shutting_down {
-            return Err(Error::Closed);
-        }
-        let view = Arc::clone(&state.view);
-        // Under the lock, so that the two fit together.
-        let sequence = self.published();
-        drop(state);
-        Ok((view, sequence))
-    }
-
     /// Stops all writes: the first error counts, and stays until `resume`.
     pub(super) fn set_background_error(&self, error: &Error, is_resumable: bool) {
         tracing::warn!(target: "faultline", %error, is_resumable, "background error");
+        // The queue first: once anybody can be told of the error, no later write may succeed.
+        self.queue.stop(error.clone().into_background());
         let mut state = self.state.lock();
         // Later failures of a sort that cannot be repaired must not hide behind a milder first.
         let is_resumable = is_resumable && !matches!(error.root(), Error::Corruption(_));
@@ -144,9 +158,8 @@ impl<E: Env> Inner<E> {
             .background_error
             .get_or_insert_with(|| BackgroundError { error: error.clone(), is_resumable });
         first.is_resumable &= is_resumable;
-        let stop = first.error.clone().into_background();
+        self.stop_compaction.store(1);
         drop(state);
-        self.queue.stop(stop);
         self.done.notify_all();
     }
 }

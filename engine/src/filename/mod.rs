@@ -21,7 +21,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// The number in the name of a file. 0 names none.
+/// The number in the name of a file. No file is ever given 0.
 pub type FileNumber = u64;
 
 /// What a file of a database is, by its name.
@@ -83,7 +83,6 @@ pub fn temp_file_name(dir: &Path, number: FileNumber) -> PathBuf {
 
 /// Path of MANIFEST `number` of the database in `dir`.
 pub fn manifest_file_name(dir: &Path, number: FileNumber) -> PathBuf {
-    debug_assert!(number > 0, "file number 0 names no file");
     dir.join(format!("MANIFEST-{number:06}"))
 }
 
@@ -98,7 +97,6 @@ pub fn lock_file_name(dir: &Path) -> PathBuf {
 }
 
 fn numbered(dir: &Path, number: FileNumber, suffix: &str) -> PathBuf {
-    debug_assert!(number > 0, "file number 0 names no file");
     dir.join(format!("{number:06}.{suffix}"))
 }
 
@@ -114,7 +112,8 @@ pub fn current_contents(number: FileNumber) -> String {
 pub fn parse_current(contents: &[u8]) -> Option<FileNumber> {
     let name = core::str::from_utf8(contents).ok()?.strip_suffix('\n')?;
     match parse(name)? {
-        FileKind::Manifest(number) => Some(number),
+        // No file has number 0.
+        FileKind::Manifest(number) if number > 0 => Some(number),
         _ => None,
     }
 }

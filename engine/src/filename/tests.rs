@@ -87,6 +87,8 @@ fn current_names_one_manifest_and_ends_its_line() {
     for cut in 0..whole.len() {
         assert_eq!(parse_current(&whole[..cut]), None);
     }
+    let nothing = b"MANIFEST-000000\n";
+    assert_eq!(parse_current(nothing), None, "no file has number 0");
     for wrong in [&b"MANIFEST-000005\n\n"[..], b"000005.ldb\n", b"\n", b"\xff\n", b"MANIFEST-\n"] {
         assert_eq!(parse_current(wrong), None);
     }

@@ -104,6 +104,27 @@ fn split(internal_key: &[u8]) -> (&[u8], u64) {
     }
 }
 
+/// Beyond this the library's comparison is the faster one.
+const SHORT_KEY_MAX: usize = 32;
+
+/// Plain byte order. Most keys are short, and for them the call of a library is most of the time.
+#[inline]
+fn compare_bytes(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    if a.len().min(b.len()) > SHORT_KEY_MAX {
+        return a.cmp(b);
+    }
+    while let (Some((left, a_rest)), Some((right, b_rest))) =
+        (a.split_first_chunk::<8>(), b.split_first_chunk::<8>())
+    {
+        let [left, right] = [left, right].map(|eight| u64::from_le_bytes(*eight));
+        if left != right {
+            return left.swap_bytes().cmp(&right.swap_bytes());
+        }
+        (a, b) = (a_rest, b_rest);
+    }
+    a.iter().cmp(b)
+}
+
 /// An internal key taken apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ParsedInternalKey<'a> {
@@ -244,7 +265,7 @@ impl InternalKeyComparator {
     /// Compares two user keys.
     #[inline]
     pub fn compare_user(&self, a: &[u8], b: &[u8]) -> Ordering {
-        if self.bytewise { a.cmp(b) } else { self.user.compare(a, b) }
+        if self.bytewise { compare_bytes(a, b) } else { self.user.compare(a, b) }
     }
 
     /// Shortens the internal key `start` to one in `[start, limit)`, or leaves it alone.

@@ -145,6 +145,16 @@ fn newest_entry_of_a_user_key_comes_first() {
 
 proptest! {
     #[test]
+    fn short_and_long_keys_are_in_byte_order(
+        shared in proptest::collection::vec(any::<u8>(), 0..40),
+        a in proptest::collection::vec(0_u8..3, 0..12),
+        b in proptest::collection::vec(0_u8..3, 0..12),
+    ) {
+        let (a, b) = ([&shared[..], &a].concat(), [&shared[..], &b].concat());
+        prop_assert_eq!(InternalKeyComparator::bytewise().compare_user(&a, &b), a.cmp(&b));
+    }
+
+    #[test]
     fn shortened_keys_stay_in_their_range(
         a in proptest::collection::vec(any::<u8>(), 0..6),
         b in proptest::collection::vec(any::<u8>(), 0..6),

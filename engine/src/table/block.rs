@@ -98,7 +98,22 @@ impl Block {
     ///
     /// # Errors
     /// `Corruption` if an entry is damaged.
-    pub(super) fn find_name(&self, name: &[u8]) -> Result<Option<&[u8]>> {
+    pub(super) fn find_name(&self, name: &[u8]) -> Result<Option<Vec<u8>>> {
+        let mut found = None;
+        self.visit_names(&mut |here, value| {
+            if here == name {
+                found = Some(value.to_vec());
+            }
+            found.is_none()
+        })?;
+        Ok(found)
+    }
+
+    /// Shows the entries of a block whose keys are plain names, until `visit` says no.
+    ///
+    /// # Errors
+    /// `Corruption` if an entry is damaged.
+    pub(super) fn visit_names(&self, visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<()> {
         let mut start = 0;
         let mut here = Vec::new();
         while self.restart_count > 0 && start < self.restarts_start {
@@ -108,14 +123,14 @@ impl Block {
             };
             let entry = self.entry(start).filter(|entry| entry.shared <= here.len());
             let entry = entry.ok_or_else(bad)?;
+            start = entry.value.end;
             here.truncate(entry.shared);
             here.extend_from_slice(self.contents.get(entry.unshared_key).unwrap_or_default());
-            if here == name {
-                return Ok(self.contents.get(entry.value));
+            if !visit(&here, self.contents.get(entry.value).unwrap_or_default()) {
+                break;
             }
-            start = entry.value.end;
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Where restart `index` says that its entry starts.
@@ -235,8 +250,9 @@ impl BlockIter {
         unsafe { Value::new(self.value(), Arc::<Block>::clone(&self.block)) }
     }
 
-    /// Where the entry under the cursor is in the file, for messages.
-    pub(super) fn file_offset(&self) -> u64 {
+    /// Where the entry under the cursor is in the file, for messages; exact in a block that is not
+    /// compressed.
+    pub fn file_offset(&self) -> u64 {
         self.block.file_offset.saturating_add(to_u64(self.entry_start))
     }
 

@@ -45,6 +45,7 @@ mod filter_block;
 mod filter_policy;
 mod format;
 mod index_search;
+mod layout;
 mod reader;
 
 pub use block::{Block, BlockIter};
@@ -53,6 +54,7 @@ pub use builder::{TableBuilder, TableOptions};
 pub use compression::Compression;
 pub use filter_policy::{BloomFilter, FilterPolicy};
 pub use format::{BlockHandle, FOOTER_SIZE, TABLE_MAGIC};
+pub use layout::{TableFilters, TableLayout};
 pub use reader::{BlockReads, Table, TableContext, TableIter};
 
 #[cfg(test)]

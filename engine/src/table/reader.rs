@@ -249,7 +249,7 @@ fn read_filter(
 ) -> Result<Option<FilterBlock>> {
     let metaindex = read_block(source, path, footer.metaindex, true)?;
     let Some(value) = metaindex.find_name(&filter_key(&**policy))? else { return Ok(None) };
-    let handle = BlockHandle::decode(&mut Decoder::new(value))
+    let handle = BlockHandle::decode(&mut Decoder::new(&value))
         .ok_or_else(|| source.corruption(footer.metaindex.offset, Defect::BadBlockHandle))?;
     let contents = source.read_block(handle, true)?;
     match FilterBlock::parse(Arc::clone(policy), contents) {

@@ -59,6 +59,18 @@ impl Version {
         level0.into_iter().chain(deeper)
     }
 
+    /// A version of these tables alone, by level. They were in one version before.
+    pub(crate) fn of_files(
+        files: impl IntoIterator<Item = (usize, Arc<FileMetaData>)>,
+        order: &InternalKeyComparator,
+    ) -> Self {
+        let mut builder = VersionBuilder::new(&Version::default());
+        for (level, file) in files {
+            builder.levels[level].insert(file.number, file);
+        }
+        Version { levels: builder.levels.map(|files| sorted(files, order)) }
+    }
+
     /// The version after `edit`.
     ///
     /// # Errors
@@ -100,16 +112,22 @@ impl VersionBuilder {
     /// # Errors
     /// In words, which invariant it would break.
     pub fn finish(self, order: &InternalKeyComparator) -> Result<Version, String> {
-        let mut levels: [Vec<Arc<FileMetaData>>; LEVEL_COUNT] = Default::default();
-        for (level, (sorted, files)) in levels.iter_mut().zip(self.levels).enumerate() {
-            sorted.extend(files.into_values());
-            sorted.sort_by(|a, b| {
-                order.compare(&a.smallest, &b.smallest).then(a.number.cmp(&b.number))
-            });
-            check_level(level, sorted, order)?;
+        let levels = self.levels.map(|files| sorted(files, order));
+        for (level, files) in levels.iter().enumerate() {
+            check_level(level, files, order)?;
         }
         Ok(Version { levels })
     }
+}
+
+/// By smallest key, then number.
+fn sorted(
+    files: BTreeMap<FileNumber, Arc<FileMetaData>>,
+    order: &InternalKeyComparator,
+) -> Vec<Arc<FileMetaData>> {
+    let mut files: Vec<_> = files.into_values().collect();
+    files.sort_by(|a, b| order.compare(&a.smallest, &b.smallest).then(a.number.cmp(&b.number)));
+    files
 }
 
 fn check_level(

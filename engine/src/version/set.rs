@@ -32,10 +32,12 @@ enum Descriptor {
     Idle(Manifest),
     /// With a job.
     Busy,
-    /// An edit failed: it may be in the file or not. The next job starts a new one.
-    Latched,
+    /// That of an earlier incarnation, or of none: the next job starts a new one.
+    Foreign,
+    /// An edit failed: it may be in the file or not. Only a new MANIFEST helps.
+    Latched(Error),
     /// A switch of CURRENT failed: it may name the old MANIFEST or the new one.
-    Unknown,
+    Unknown(Error),
 }
 
 /// Why a change was not made.
@@ -80,7 +82,7 @@ impl VersionSet {
             manifest_number: recovered.manifest_number,
             compact_pointers: recovered.compact_pointers.into_iter().collect(),
             // The file of an earlier incarnation is never appended to.
-            descriptor: Descriptor::Latched,
+            descriptor: Descriptor::Foreign,
             first_manifest_number: Some(next_file_number),
         }
     }
@@ -120,6 +122,19 @@ impl VersionSet {
         self.manifest_number
     }
 
+    /// By level: the internal key behind which its next compaction starts.
+    pub fn compact_pointers(&self) -> &BTreeMap<usize, Vec<u8>> {
+        &self.compact_pointers
+    }
+
+    /// The error after which the MANIFEST takes no more edits, if there was one.
+    pub fn manifest_error(&self) -> Option<&Error> {
+        match &self.descriptor {
+            Descriptor::Latched(error) | Descriptor::Unknown(error) => Some(error),
+            Descriptor::Idle(_) | Descriptor::Busy | Descriptor::Foreign => None,
+        }
+    }
+
     /// Whether a job has the MANIFEST.
     pub fn is_busy(&self) -> bool {
         matches!(self.descriptor, Descriptor::Busy)
@@ -140,7 +155,10 @@ impl VersionSet {
         let version = self.current.apply(&edit, &self.order).map_err(Error::invalid)?;
         let manifest = match mem::replace(&mut self.descriptor, Descriptor::Busy) {
             Descriptor::Idle(manifest) => Some(manifest),
-            Descriptor::Busy | Descriptor::Latched | Descriptor::Unknown => None,
+            Descriptor::Busy
+            | Descriptor::Foreign
+            | Descriptor::Latched(_)
+            | Descriptor::Unknown(_) => None,
         };
         let is_too_big = |manifest: &Manifest| {
             let size = manifest.size();
@@ -178,10 +196,10 @@ impl VersionSet {
             return Ok(());
         };
         self.descriptor = match job.manifest {
-            _ if failure.current_unknown => Descriptor::Unknown,
+            _ if failure.current_unknown => Descriptor::Unknown(failure.error.clone()),
             // A renewal failed before CURRENT was touched: the old file is whole.
             Some(manifest) if job.renewal.is_some() => Descriptor::Idle(manifest),
-            Some(_) | None => Descriptor::Latched,
+            Some(_) | None => Descriptor::Latched(failure.error.clone()),
         };
         Err(failure)
     }

@@ -29,6 +29,23 @@ fn a_manifest_edit_by_edit() {
 }
 
 #[test]
+fn a_table_block_by_block() {
+    let folder = folder();
+    let table = format!("db/{}", folder.names("db")[0]);
+    insta::assert_snapshot!("dump-table", folder.run(&["dump", &table]).ended(0).text());
+    let bytes = fs::read(folder.path(&table)).expect("a table");
+    let dump = |name: &str, bytes: &[u8]| {
+        fs::write(folder.path("copy"), bytes).expect("writes");
+        let ran = folder.run(&["dump", "copy", "--as", "table"]).ended(0);
+        insta::assert_snapshot!(name, ran.text());
+    };
+    let mut damaged = bytes.clone();
+    damaged[5] ^= 1;
+    dump("damaged-table", &damaged);
+    dump("cut-table", &bytes[..bytes.len() - 1]);
+}
+
+#[test]
 fn damage_is_shown_and_passed_over() {
     let folder = folder();
     for number in 0..3 {

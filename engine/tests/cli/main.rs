@@ -6,6 +6,7 @@
     reason = "starts processes, and writes and reads the files that they are given"
 )]
 
+mod check;
 mod dump;
 mod entries;
 mod keys;

@@ -8,7 +8,7 @@ use crate::Folder;
 fn help() {
     let folder = Folder::new();
     insta::assert_snapshot!("help", folder.run(&["--help"]).ended(0).text());
-    for command in ["get", "put", "delete", "scan", "load", "dump"] {
+    for command in ["get", "put", "delete", "scan", "load", "stats", "dump", "verify"] {
         let shown = folder.run(&[command, "--help"]).ended(0);
         insta::assert_snapshot!(format!("help-{command}"), shown.text());
     }
@@ -40,6 +40,8 @@ fn errors() {
     show(2, &["get", "file", "k"]);
     show(2, &["put", "file", "k", "v"]);
     show(2, &["put", "nowhere/db", "k", "v"]);
+    show(2, &["stats", "empty"]);
+    show(2, &["verify", "nowhere"]);
     show(2, &["dump", "nowhere"]);
     show(2, &["dump", "file"]);
     show(2, &["dump", "db/CURRENT"]);

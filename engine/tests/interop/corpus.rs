@@ -8,6 +8,7 @@ use std::sync::Arc;
 use faultline::env::posix::PosixEnv;
 use faultline::key::InternalKeyComparator;
 use faultline::table::{BloomFilter, FilterPolicy};
+use faultline::verify::verify;
 use faultline::version::recover;
 use faultline::{Db, Options};
 
@@ -110,6 +111,21 @@ fn faultline_reads_what_leveldb_wrote() {
         // And again, from what that open made of it.
         assert_same(&sample.name, &read_all(&dir), &sample.expected);
     }
+}
+
+/// What LevelDB wrote keeps every rule that `verify` knows.
+#[test]
+fn nothing_is_wrong_with_what_leveldb_wrote() {
+    let mut tables = 0;
+    for sample in samples() {
+        let report = verify(&PosixEnv::new(), &sample.dir, &Options::default()).expect("reads");
+        let is_torn = sample.name.starts_with("torn_");
+        assert!(report.is_sound(), "{}: {report:?}", sample.name);
+        assert_eq!(report.findings.is_empty(), !is_torn, "{}: {report:?}", sample.name);
+        assert_eq!(report.leftovers, [], "{}", sample.name);
+        tables += report.tables;
+    }
+    assert!(tables > 20, "{tables} tables");
 }
 
 /// The corpus has tables where its scripts say.

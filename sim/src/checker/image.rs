@@ -1,20 +1,24 @@
 //! What the disk held when an open began, by the independent decoder.
 
+use super::structure::defect_of;
 use crate::disk::Disk;
 use crate::history::Entry;
 use crate::naive::{self, Stop};
+use crate::probe::{Probe, ProbeSet};
 
 /// A directory as [`naive::decode`] reads it, copied out of the disk.
 #[derive(Clone, Debug, Default)]
 pub struct Image {
     /// Highest sequence in any file that a recovery reads, behind holes too.
     pub highest_sequence: u64,
-    /// Whether the newest log with any bytes ends in something else than a whole record.
-    pub has_torn_log: bool,
-    /// Whether more than one log holds entries.
-    pub has_several_logs: bool,
-    /// Whether a record stands behind something damaged.
-    pub has_record_behind_hole: bool,
+    /// What there is to be met: torn ends, holes, several logs, deep tables.
+    pub probes: ProbeSet,
+    /// Whether a log or the MANIFEST ends in something else than a whole record.
+    pub is_torn: bool,
+    /// What is wrong with the tables and their levels, if anything is.
+    pub structure_defect: Option<String>,
+    /// The names of logs of which everything has come into tables.
+    pub old_logs: Vec<String>,
     /// What can be recovered; `None` if there is no database, or none that can be read.
     pub recoverable: Option<Recoverable>,
 }
@@ -73,11 +77,24 @@ impl Image {
         let highest_sequence = database.highest_sequence;
         let with_entries = |log: &&naive::Log<'_>| log.batches.iter().any(|batch| batch.count > 0);
         let last = database.logs.iter().flat_map(|log| &log.batches).map(naive::Batch::end).max();
+        let has_torn_log = database.logs.iter().any(|log| log.stop != Stop::End);
+        let mut probes = ProbeSet::default();
+        for (probe, is_hit) in [
+            (Probe::TornLog, has_torn_log),
+            (Probe::SeveralLogs, database.logs.iter().filter(with_entries).count() > 1),
+            (Probe::RecordBehindHole, last.is_some_and(|end| highest_sequence >= end)),
+            (Probe::CompactedDeep, database.manifest.files.iter().any(|file| file.level > 2)),
+        ] {
+            if is_hit {
+                probes.hit(probe);
+            }
+        }
         Image {
             highest_sequence,
-            has_torn_log: database.logs.iter().any(|log| log.stop != Stop::End),
-            has_several_logs: database.logs.iter().filter(with_entries).count() > 1,
-            has_record_behind_hole: last.is_some_and(|end| highest_sequence >= end),
+            probes,
+            is_torn: has_torn_log || database.manifest.bad.is_some(),
+            structure_defect: defect_of(&database),
+            old_logs: database.old_logs,
             recoverable: Some(found),
         }
     }

@@ -13,6 +13,7 @@ mod liveness;
 mod reads;
 mod recovery;
 mod sequence;
+mod structure;
 
 pub use atomicity::Atomicity;
 pub use contents::Contents;
@@ -23,6 +24,7 @@ pub use liveness::Liveness;
 pub use reads::Reads;
 pub use recovery::Recovery;
 pub use sequence::Sequence;
+pub use structure::Structure;
 
 use std::fmt;
 
@@ -104,6 +106,8 @@ pub struct AfterEnd<'a> {
     pub commits: &'a [Commit],
     /// How it ended.
     pub ending: &'a Ending,
+    /// Files that were there behind a clean close though the MANIFEST does not need them.
+    pub left_over: &'a [String],
     /// Faults delivered to this incarnation.
     pub faults: u64,
     /// Scheduling point of the end.
@@ -143,6 +147,7 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(Errors),
         Box::new(Liveness),
         Box::new(Recovery),
+        Box::new(Structure::default()),
     ]
 }
 

@@ -26,6 +26,14 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
         return Ok(Exit::Nothing);
     }
     let scratch = Scratch::prepare()?;
+    // All of them before the first is built, which takes long.
+    let stale: Vec<String> = (mutants.iter())
+        .filter_map(|mutant| scratch.patch(mutant, &["--dry-run"]).err())
+        .map(|failed| failed.words)
+        .collect();
+    if !stale.is_empty() {
+        return Err(Failed { exit: Exit::Broken, words: stale.join("\n") });
+    }
     let mut missed = 0;
     if args.format == Format::Human {
         say(format!(

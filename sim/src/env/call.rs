@@ -115,12 +115,7 @@ pub(super) fn call<B, T>(
                 kernel.crash();
             }
             let begun = begin(world, fault);
-            if op == FileOp::Create
-                && target.role == FileRole::Log
-                && world.phase.get() == Phase::Run
-            {
-                world.hit(Probe::LogSwitched);
-            }
+            world.note_place(kernel, op, target.role);
             if let Some(Moment::Inside(points)) = moment {
                 if op == FileOp::Append && target.role == FileRole::Log {
                     world.hit(Probe::CrashInsideLogAppend);
@@ -149,6 +144,11 @@ pub(super) fn call<B, T>(
             result
         })
     })
+}
+
+/// Whether the caller is the engine's thread for compactions.
+fn is_compacting(kernel: &Kernel) -> bool {
+    kernel.thread_name(kernel.current()).starts_with("compaction")
 }
 
 fn note_result(
@@ -231,6 +231,25 @@ impl World {
         })?;
         kernel.with_trace(|trace| trace.note(Tag::Fault, fault.word()));
         Some(inject(fault))
+    }
+
+    /// Notes where a call of clients or of background work has brought the run.
+    fn note_place(&self, kernel: &Kernel, op: FileOp, role: FileRole) {
+        if self.phase.get() != Phase::Run {
+            return;
+        }
+        match (op, role) {
+            (FileOp::Create, FileRole::Log) => self.hit(Probe::LogSwitched),
+            (FileOp::Create, FileRole::Manifest) => self.hit(Probe::ManifestReplaced),
+            (FileOp::Create, FileRole::Table) if is_compacting(kernel) => {
+                self.hit(Probe::Compacted);
+                self.is_compacting.set(true);
+            }
+            (FileOp::Append, FileRole::Manifest) if is_compacting(kernel) => {
+                self.is_compacting.set(false);
+            }
+            _ => {}
+        }
     }
 
     /// Notes a failure after which the engine must stop all writes. What `resume` writes and closes

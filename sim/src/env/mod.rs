@@ -18,8 +18,11 @@ use std::sync::Arc;
 use faultline::env::{Env, FileLock, RandomAccessFile, SequentialFile, WritableFile};
 use faultline::{Error, FileOp, Result};
 
+use crate::arena::Outside;
 use crate::disk::Errno;
-use crate::kernel::{SimClock, SimThreads};
+use crate::fault::FileRole;
+use crate::kernel::{Kernel, SimClock, SimThreads, with_kernel};
+use crate::world::with_world;
 
 use call::{Target, call, simple};
 use files::{SimAppend, SimFile, SimLock};
@@ -71,6 +74,11 @@ impl Env for SimEnv {
 
     fn create(&self, path: &Path) -> Result<Box<dyn WritableFile>> {
         let target = Target::of(path);
+        if matches!(target.role, FileRole::Log | FileRole::Table) {
+            let _outside = Outside::enter();
+            let point = with_kernel(Kernel::points);
+            with_world(|world| world.note_create(target.name, point));
+        }
         let fd = simple(FileOp::Create, &target, |disk| disk.create(target.name))
             .map_err(|errno| error(errno, path, FileOp::Create))?;
         Ok(Box::new(SimAppend::new(fd, path)))
@@ -117,6 +125,16 @@ impl Env for SimEnv {
 
     fn remove(&self, path: &Path) -> Result<()> {
         let target = Target::of(path);
+        if matches!(target.role, FileRole::Log | FileRole::Table) {
+            let _outside = Outside::enter();
+            let point = with_kernel(Kernel::points);
+            with_world(|world| {
+                world.note_remove(target.name, point);
+                if target.role == FileRole::Log {
+                    world.note_old_log(target.name);
+                }
+            });
+        }
         simple(FileOp::Remove, &target, |disk| disk.remove(target.name))
             .map_err(|errno| error(errno, path, FileOp::Remove))
     }

@@ -27,7 +27,7 @@ impl Kernel {
         self.core.borrow_mut().schedule.take().unwrap_or_default()
     }
 
-    /// See [`Policy::drift`].
+    /// See [`crate::policy::Policy::drift`].
     pub fn drift(&self) -> u64 {
         self.core.borrow().policy.drift()
     }

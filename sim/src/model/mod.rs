@@ -6,7 +6,8 @@
 
 mod settle;
 
-pub use settle::{Settlement, settle};
+pub(crate) use settle::Placed;
+pub use settle::{Settlement, settle, settle_log};
 
 use crate::history::{History, Status, ValueDigest};
 use crate::workload::{Plan, value_bytes};

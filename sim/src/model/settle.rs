@@ -1,14 +1,16 @@
 //! Explains what an open showed by the batches that were written.
 //!
-//! A batch with a place is looked for there. Any other entry belongs to a batch without an answer,
-//! which is told by its contents; where several would do, a choice may turn out wrong many entries
-//! later, and is taken back.
+//! A batch with a place is looked for there; an entry of it may be missing if a compaction could
+//! drop it, see [`Omissions`]. Any other entry belongs to a batch without an answer, which is told
+//! by its contents; where several would do, a choice may turn out wrong many entries later, and is
+//! taken back.
 //!
 //! Invariant: if some choice of batches explains every entry, the result has no stranger, no part
 //! and no hole, unless that takes more than [`TURNS_MAX`] choices to find.
 
 use super::{Commit, commits};
 use crate::history::{Entry, History, Opened, Status};
+use crate::omissions::Omissions;
 use crate::workload::Plan;
 
 /// Choices that are taken back before the best explanation so far must do.
@@ -21,7 +23,7 @@ const TURNS_MAX: u32 = 1000;
 /// What an open showed, against the commits that were known before it.
 #[derive(Clone, Debug, Default)]
 pub struct Settlement {
-    /// Batches shown whole, in commit order.
+    /// Batches that are there whole, in commit order: shown, but for what a compaction may drop.
     pub present: Vec<Commit>,
     /// Batches without an answer that are among them.
     pub settled: Vec<Commit>,
@@ -33,27 +35,76 @@ pub struct Settlement {
     pub holes: Vec<Commit>,
     /// Acknowledged batches behind everything that was shown.
     pub lost: Vec<Commit>,
-    /// Highest sequence shown.
+    /// Highest sequence that is there.
     pub last: u64,
 }
 
 /// Explains the entries of an open: with the fewest holes, parts and strangers, and among such
 /// explanations with the longest batches first.
 pub fn settle(plan: &Plan, history: &History, opened: &Opened) -> Settlement {
-    let mut entries: Vec<&Entry> = opened.entries.iter().collect();
+    let mut placed = answered(plan, history);
+    let known = placed.len();
+    for batch in unanswered(plan, history) {
+        // Of one that is in no log any more, the log has told where it stands.
+        let Some(sequence) = history.batches[batch as usize].written_at else { continue };
+        let count = plan.batches[batch as usize].ops.len() as u64;
+        let commit = Commit { sequence, count, batch };
+        let is_free = |other: &Placed| {
+            other.commit.end() <= sequence || commit.end() <= other.commit.sequence
+        };
+        if placed[..known].iter().all(is_free) {
+            placed.push(Placed { commit, is_answered: false });
+        }
+    }
+    placed.sort_unstable_by_key(|placed| (placed.commit.sequence, placed.commit.batch));
+    let omissions = Omissions::new(plan, &placed, &opened.entries, history.flushed_sequence);
+    explain(plan, history, &placed, &opened.entries, &omissions)
+}
+
+/// The batches without an answer that `entries` of a log hold whole, with their places.
+pub fn settle_log(plan: &Plan, history: &History, entries: &[Entry]) -> Vec<Commit> {
+    explain(plan, history, &answered(plan, history), entries, &Omissions::default()).settled
+}
+
+/// A batch whose place is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed {
+    pub(crate) commit: Commit,
+    /// Whether its call was answered with Ok, or an open has shown it.
+    pub(crate) is_answered: bool,
+}
+
+fn answered(plan: &Plan, history: &History) -> Vec<Placed> {
+    let known = commits(plan, history).into_iter();
+    known.map(|commit| Placed { commit, is_answered: true }).collect()
+}
+
+fn unanswered(plan: &Plan, history: &History) -> impl Iterator<Item = u32> {
+    let states = history.batches.iter().enumerate();
+    states
+        .filter(|(_, state)| matches!(state.status, Status::InFlight | Status::Failed))
+        .map(|(batch, _)| batch as u32)
+        .filter(|&batch| !plan.batches[batch as usize].ops.is_empty())
+}
+
+fn explain(
+    plan: &Plan,
+    history: &History,
+    placed: &[Placed],
+    entries: &[Entry],
+    omissions: &Omissions,
+) -> Settlement {
+    let mut entries: Vec<&Entry> = entries.iter().collect();
     entries.sort_unstable_by(|a, b| a.by_sequence(b));
-    let is_unanswered = |batch: &u32| {
-        let status = history.batches[*batch as usize].status;
-        let is_empty = plan.batches[*batch as usize].ops.is_empty();
-        matches!(status, Status::InFlight | Status::Failed) && !is_empty
-    };
+    let is_placed = |batch: &u32| placed.iter().any(|placed| placed.commit.batch == *batch);
     let mut walk = Walk {
         plan,
         entries: &entries,
-        known: &commits(plan, history),
-        unanswered: (0..history.batches.len() as u32).filter(is_unanswered).collect(),
+        placed,
+        omissions,
+        unanswered: unanswered(plan, history).filter(|batch| !is_placed(batch)).collect(),
         at: 0,
-        next_known: 0,
+        next_placed: 0,
         defects: 0,
         pieces: Vec::new(),
         turns: Vec::new(),
@@ -66,10 +117,10 @@ pub fn settle(plan: &Plan, history: &History, opened: &Opened) -> Settlement {
 #[derive(Clone, Copy, Debug)]
 enum Piece {
     /// A batch that has its place.
-    Known(Commit),
+    Placed(Placed),
     /// A batch without an answer.
     Unanswered(Commit),
-    /// The first so many operations of a batch; whether it had no answer.
+    /// The first so many operations of a batch; whether it had no place.
     Part(Commit, u64, bool),
     /// The entry with this index has no explanation.
     Stranger(usize),
@@ -80,23 +131,24 @@ enum Piece {
 /// A place where more than one batch would do.
 struct Turn {
     at: usize,
-    next_known: usize,
+    next_placed: usize,
     defects: u32,
     pieces: usize,
-    /// Those not tried yet, shortest first.
-    others: Vec<Commit>,
+    /// Those not tried yet, shortest first, with how many entries each explains.
+    others: Vec<(Commit, usize)>,
 }
 
 /// A walk over the entries, in commit order.
 struct Walk<'a> {
     plan: &'a Plan,
     entries: &'a [&'a Entry],
-    known: &'a [Commit],
-    /// Batches without an answer that explain nothing yet.
+    placed: &'a [Placed],
+    omissions: &'a Omissions,
+    /// Batches without an answer or a place that explain nothing yet.
     unanswered: Vec<u32>,
     /// The entry to explain next.
     at: usize,
-    next_known: usize,
+    next_placed: usize,
     /// Pieces that explain nothing whole.
     defects: u32,
     pieces: Vec<Piece>,
@@ -108,8 +160,8 @@ struct Walk<'a> {
 struct Explanation {
     defects: u32,
     pieces: Vec<Piece>,
-    /// The first commit behind all entries.
-    next_known: usize,
+    /// The first placed batch behind all entries.
+    next_placed: usize,
 }
 
 impl Walk<'_> {
@@ -121,8 +173,8 @@ impl Walk<'_> {
                 self.explain_next();
             }
             if self.defects < bound {
-                let (defects, next_known) = (self.defects, self.next_known);
-                best = Some(Explanation { defects, pieces: self.pieces.clone(), next_known });
+                let (defects, next_placed) = (self.defects, self.next_placed);
+                best = Some(Explanation { defects, pieces: self.pieces.clone(), next_placed });
             }
             if best.as_ref().is_some_and(|best| best.defects == 0) || !self.turn_back() {
                 break;
@@ -133,42 +185,54 @@ impl Walk<'_> {
 
     fn explain_next(&mut self) {
         let sequence = self.entries[self.at].sequence;
-        while let Some(missing) = self.known.get(self.next_known).filter(|c| c.end() <= sequence) {
-            self.defect(Piece::Hole(*missing));
-            self.next_known += 1;
+        while let Some(passed) = self.placed.get(self.next_placed)
+            && passed.commit.end() <= sequence
+        {
+            if self.omissions.hide(self.plan, &passed.commit) {
+                self.pieces.push(Piece::Placed(*passed));
+            } else if passed.is_answered {
+                self.defect(Piece::Hole(passed.commit));
+            }
+            self.next_placed += 1;
         }
-        let expected = self.known.get(self.next_known).filter(|c| c.sequence == sequence).copied();
-        if let Some(commit) = expected {
-            self.next_known += 1;
-            match self.matching(&commit) {
+        let expected = self.placed.get(self.next_placed);
+        if let Some(&placed) = expected.filter(|placed| placed.commit.sequence <= sequence) {
+            self.next_placed += 1;
+            let matched = self.matching(&placed.commit);
+            match matched.entries {
                 0 => self.stranger(),
-                matched if matched < commit.count => self.part(commit, matched, false),
-                _ => self.take(Piece::Known(commit), commit.count),
+                _ if matched.operations < placed.commit.count => {
+                    self.part(placed.commit, matched, false);
+                }
+                entries => self.take(Piece::Placed(placed), entries),
             }
             return;
         }
-        let (mut whole, mut part) = (Vec::<Commit>::new(), None);
+        let (mut whole, mut part) = (Vec::<(Commit, usize)>::new(), None::<(Commit, Matched)>);
         for index in 0..self.unanswered.len() {
             let batch = self.unanswered[index];
             let count = self.plan.batches[batch as usize].ops.len() as u64;
             let commit = Commit { sequence, count, batch };
             let matched = self.matching(&commit);
-            if matched == count {
+            if matched.entries == 0 {
+                continue;
+            }
+            if matched.operations == count {
                 // Two of one length hold the same: either will do, here and anywhere.
-                if !whole.iter().any(|other| other.count == count) {
-                    whole.push(commit);
+                if !whole.iter().any(|other| (other.0.count, other.1) == (count, matched.entries)) {
+                    whole.push((commit, matched.entries));
                 }
-            } else if matched > part.map_or(0, |(_, most)| most) {
+            } else if part.is_none_or(|(_, most)| matched.operations > most.operations) {
                 part = Some((commit, matched));
             }
         }
-        whole.sort_unstable_by_key(|commit| commit.count);
+        whole.sort_unstable_by_key(|(commit, entries)| (commit.count, *entries));
         match (whole.pop(), part) {
             (Some(longest), _) => {
                 if !whole.is_empty() {
                     self.turns.push(Turn {
                         at: self.at,
-                        next_known: self.next_known,
+                        next_placed: self.next_placed,
                         defects: self.defects,
                         pieces: self.pieces.len(),
                         others: whole,
@@ -192,7 +256,7 @@ impl Walk<'_> {
                 self.unanswered.push(commit.batch);
             }
         }
-        (self.at, self.next_known, self.defects) = (turn.at, turn.next_known, turn.defects);
+        (self.at, self.next_placed, self.defects) = (turn.at, turn.next_placed, turn.defects);
         let next = turn.others.pop();
         if !turn.others.is_empty() {
             self.turns.push(turn);
@@ -201,14 +265,14 @@ impl Walk<'_> {
         true
     }
 
-    fn take_unanswered(&mut self, commit: Commit) {
+    fn take_unanswered(&mut self, (commit, entries): (Commit, usize)) {
         self.unanswered.retain(|batch| *batch != commit.batch);
-        self.take(Piece::Unanswered(commit), commit.count);
+        self.take(Piece::Unanswered(commit), entries);
     }
 
-    fn part(&mut self, commit: Commit, matched: u64, was_unanswered: bool) {
-        self.defect(Piece::Part(commit, matched, was_unanswered));
-        self.at += matched as usize;
+    fn part(&mut self, commit: Commit, matched: Matched, had_no_place: bool) {
+        self.defect(Piece::Part(commit, matched.operations, had_no_place));
+        self.at += matched.entries;
     }
 
     fn stranger(&mut self) {
@@ -216,9 +280,9 @@ impl Walk<'_> {
         self.at += 1;
     }
 
-    fn take(&mut self, piece: Piece, entries: u64) {
+    fn take(&mut self, piece: Piece, entries: usize) {
         self.pieces.push(piece);
-        self.at += entries as usize;
+        self.at += entries;
     }
 
     fn defect(&mut self, piece: Piece) {
@@ -226,38 +290,71 @@ impl Walk<'_> {
         self.defects += 1;
     }
 
-    /// How many of the first operations of `commit` stand where the walk is.
-    fn matching(&mut self, commit: &Commit) -> u64 {
+    /// How much of `commit` stands where the walk is.
+    fn matching(&mut self, commit: &Commit) -> Matched {
+        let mut matched = Matched { operations: 0, entries: 0 };
+        let entries = &self.entries[self.at..];
         let ops = self.plan.batches[commit.batch as usize].ops.clone();
-        let (plan, scratch) = (self.plan, &mut self.scratch);
-        let stands = |(op, (entry, offset)): (u32, (&&Entry, u64))| {
-            entry.sequence == commit.sequence + offset
-                && plan.op_matches(op, &entry.key, entry.value.as_deref(), scratch)
-        };
-        let pairs = ops.zip(self.entries[self.at..].iter().zip(0u64..));
-        pairs.map(stands).take_while(|stands| *stands).count() as u64
+        for (op, sequence) in ops.zip(commit.sequence..) {
+            let (plan, scratch) = (self.plan, &mut self.scratch);
+            match entries.get(matched.entries).filter(|entry| entry.sequence == sequence) {
+                Some(entry) if plan.op_matches(op, &entry.key, entry.value.as_deref(), scratch) => {
+                    matched.entries += 1;
+                }
+                None if self.omissions.allow(plan, op, sequence) => {}
+                _ => break,
+            }
+            matched.operations += 1;
+        }
+        matched
     }
+}
+
+/// How much of a batch stands at the front of some entries.
+#[derive(Clone, Copy, Debug)]
+struct Matched {
+    /// How many of its first operations are there, or may be missing.
+    operations: u64,
+    /// How many entries they take.
+    entries: usize,
 }
 
 impl Explanation {
     fn settlement(self, walk: &Walk<'_>) -> Settlement {
         let mut found = Settlement {
             last: walk.entries.last().map_or(0, |entry| entry.sequence),
-            lost: walk.known[self.next_known..].to_vec(),
             ..Settlement::default()
         };
         for piece in self.pieces {
             match piece {
-                Piece::Known(commit) => found.present.push(commit),
+                Piece::Placed(placed) => found.add_whole(placed),
                 Piece::Unanswered(commit) => {
-                    found.present.push(commit);
-                    found.settled.push(commit);
+                    found.add_whole(Placed { commit, is_answered: false });
                 }
                 Piece::Part(commit, matched, _) => found.partial.push((commit, matched)),
                 Piece::Stranger(index) => found.strangers.push(walk.entries[index].clone()),
                 Piece::Hole(commit) => found.holes.push(commit),
             }
         }
+        // Behind everything that was shown: what a compaction dropped, and then what was lost.
+        let rest = &walk.placed[self.next_placed..];
+        let is_hidden = |placed: &&Placed| walk.omissions.hide(walk.plan, &placed.commit);
+        let hidden = rest.iter().take_while(is_hidden).count();
+        for placed in &rest[..hidden] {
+            found.add_whole(*placed);
+            found.last = found.last.max(placed.commit.end() - 1);
+        }
+        let lost = rest[hidden..].iter().filter(|placed| placed.is_answered);
+        found.lost.extend(lost.map(|placed| placed.commit));
         found
+    }
+}
+
+impl Settlement {
+    fn add_whole(&mut self, batch: Placed) {
+        self.present.push(batch.commit);
+        if !batch.is_answered {
+            self.settled.push(batch.commit);
+        }
     }
 }

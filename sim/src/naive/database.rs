@@ -19,6 +19,8 @@ pub struct Database<'bytes> {
     pub tables: Vec<TableFile<'bytes>>,
     /// The logs that a recovery replays, in order.
     pub logs: Vec<Log<'bytes>>,
+    /// The names of the logs that are there and not needed any more.
+    pub old_logs: Vec<String>,
     /// Highest sequence number in the MANIFEST, the tables and the logs, with all that the bytes
     /// behind a hole show: any record, or first part of one, with a right checksum.
     pub highest_sequence: u64,
@@ -67,15 +69,13 @@ pub fn decode<'bytes>(
     names: &[&str],
     read: &dyn Fn(&str) -> Option<&'bytes [u8]>,
 ) -> Result<Database<'bytes>, Defect> {
-    let manifest_name = current(read)?;
-    let defect = |what| Defect { file: manifest_name.clone(), what };
-    let bytes = read(&manifest_name).ok_or_else(|| defect("missing"))?;
-    let manifest = Manifest::decode(bytes).map_err(defect)?;
+    let (manifest_name, manifest) = manifest(read)?;
     let last_sequence = manifest.last_sequence.unwrap_or(0);
     let mut database = Database {
         manifest_name,
         tables: manifest.files.iter().map(|file| read_table(file, read)).collect(),
         logs: Vec::new(),
+        old_logs: Vec::new(),
         manifest,
         highest_sequence: last_sequence,
         highest_sequence_by_blocks: last_sequence,
@@ -89,13 +89,19 @@ pub fn decode<'bytes>(
     numbers.sort_unstable();
     let mut expected = None;
     for (number, name) in numbers {
-        if database.manifest.needs_log(number)
-            && let Some(bytes) = read(name)
-        {
+        if !database.manifest.needs_log(number) {
+            database.old_logs.push(name.to_owned());
+        } else if let Some(bytes) = read(name) {
             database.add_log(number, bytes, &mut expected);
         }
     }
     Ok(database)
+}
+
+/// The batches of one log, up to the first thing that is wrong.
+pub fn decode_log(bytes: &[u8]) -> Vec<Batch<'_>> {
+    let decoded = scan(bytes).records.into_iter();
+    decoded.map_while(|record| Batch::decode(record.place, record.payload).ok()).collect()
 }
 
 /// The first sequence number that a log holds which a recovery would replay: what is below it is in
@@ -108,10 +114,7 @@ pub fn first_in_logs<'bytes>(
     names: &[&str],
     read: &dyn Fn(&str) -> Option<&'bytes [u8]>,
 ) -> Result<Option<u64>, Defect> {
-    let manifest_name = current(read)?;
-    let defect = |what| Defect { file: manifest_name.clone(), what };
-    let bytes = read(&manifest_name).ok_or_else(|| defect("missing"))?;
-    let manifest = Manifest::decode(bytes).map_err(defect)?;
+    let (_, manifest) = manifest(read)?;
     let live = names.iter().filter(|name| log_number(name).is_some_and(|n| manifest.needs_log(n)));
     let first_of = |bytes| {
         let batches = scan(bytes).records.into_iter();
@@ -120,6 +123,61 @@ pub fn first_in_logs<'bytes>(
         batches.find(|batch| batch.count != 0).map(|batch| batch.sequence)
     };
     Ok(live.filter_map(|name| read(name)).filter_map(first_of).min())
+}
+
+/// Whether the database needs the table or log `name`. Takes what [`decode`] takes.
+///
+/// # Errors
+///
+/// As for [`decode`].
+pub fn needs<'bytes>(
+    name: &str,
+    read: &dyn Fn(&str) -> Option<&'bytes [u8]>,
+) -> Result<bool, Defect> {
+    let (_, manifest) = manifest(read)?;
+    Ok(match (log_number(name), table_number(name)) {
+        (Some(number), _) => manifest.needs_log(number),
+        (_, Some(number)) => manifest.files.iter().any(|file| file.number == number),
+        (None, None) => false,
+    })
+}
+
+/// The files among `names` that belong to a database and that it does not need. Takes what
+/// [`decode`] takes.
+///
+/// # Errors
+///
+/// As for [`decode`].
+pub fn left_over<'bytes>(
+    names: &[&str],
+    read: &dyn Fn(&str) -> Option<&'bytes [u8]>,
+) -> Result<Vec<String>, Defect> {
+    let (manifest_name, _) = manifest(read)?;
+    let mut left_over = Vec::new();
+    for &name in names {
+        let is_useless = if log_number(name).is_some() || table_number(name).is_some() {
+            !needs(name, read)?
+        } else {
+            let is_manifest = name.starts_with("MANIFEST-") && name != manifest_name;
+            is_manifest || numbered(name, ".dbtmp").is_some()
+        };
+        if is_useless {
+            left_over.push(name.to_owned());
+        }
+    }
+    left_over.sort_unstable();
+    Ok(left_over)
+}
+
+/// The MANIFEST that CURRENT names, and its name.
+fn manifest<'bytes>(
+    read: &dyn Fn(&str) -> Option<&'bytes [u8]>,
+) -> Result<(String, Manifest), Defect> {
+    let name = current(read)?;
+    let defect = |what| Defect { file: name.clone(), what };
+    let bytes = read(&name).ok_or_else(|| defect("missing"))?;
+    let manifest = Manifest::decode(bytes).map_err(defect)?;
+    Ok((name, manifest))
 }
 
 /// The name that CURRENT holds.
@@ -133,7 +191,16 @@ fn current<'bytes>(read: &dyn Fn(&str) -> Option<&'bytes [u8]>) -> Result<String
 
 /// The number of a file called `NNNNNN.log`.
 fn log_number(name: &str) -> Option<u64> {
-    let digits = name.strip_suffix(".log")?;
+    numbered(name, ".log")
+}
+
+/// The number of a table.
+fn table_number(name: &str) -> Option<u64> {
+    numbered(name, ".ldb").or_else(|| numbered(name, ".sst"))
+}
+
+fn numbered(name: &str, ending: &str) -> Option<u64> {
+    let digits = name.strip_suffix(ending)?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
     digits.parse().ok()
 }

@@ -22,7 +22,7 @@ mod table;
 mod tests;
 
 pub use batch::{Batch, Operation};
-pub use database::{Database, Log, TableFile, decode, first_in_logs};
+pub use database::{Database, Log, TableFile, decode, decode_log, first_in_logs, left_over, needs};
 pub use framing::Stop;
 pub use manifest::{Manifest, NewFile};
 pub use table::Entry;

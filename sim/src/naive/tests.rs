@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bytes::{Rest, masked_crc};
 use super::framing::{Scan, resync, scan, search};
-use super::{Database, Defect, Stop, decode, first_in_logs};
+use super::{Database, Defect, Stop, decode, first_in_logs, table};
 
 /// After Put foo=bar; Put foo=baz and Delete box in one batch; an empty batch.
 const LOG: &str = "
@@ -128,6 +128,49 @@ fn a_log_is_read_batch_by_batch() {
     let operations: Vec<_> = log.batches[1].operations().map(|op| (op.key, op.value)).collect();
     assert_eq!(operations, [(&b"foo"[..], Some(&b"baz"[..])), (b"box", None)]);
     assert_eq!((found.highest_sequence, found.highest_sequence_by_blocks), (3, 3));
+}
+
+/// The table of [`database`] with this as its data block, behind which everything moves.
+fn table_with(data: &[u8], compression: u8) -> Vec<u8> {
+    let mut table = Vec::new();
+    let mut put = |contents: &[u8], compression| {
+        let start = table.len();
+        table.extend_from_slice(contents);
+        table.push(compression);
+        let crc = masked_crc(&table[start..]);
+        table.extend(crc.to_le_bytes());
+        [start as u8, contents.len() as u8]
+    };
+    let data = put(data, compression);
+    // Where a filter block would be: nothing leads there.
+    put(b"any bytes", 0);
+    let metaindex = put(&[0, 0, 0, 0, 1, 0, 0, 0], 0);
+    let mut index = b"\0\x09\x02g\x01\xff\xff\xff\xff\xff\xff\xff".to_vec();
+    index.extend(data);
+    index.extend([0, 0, 0, 0, 1, 0, 0, 0]);
+    let index = put(&index, 0);
+    let start = table.len();
+    table.extend(metaindex);
+    table.extend(index);
+    table.resize(start + 40, 0);
+    table.extend(0xdb47_7524_8b80_fb57_u64.to_le_bytes());
+    table
+}
+
+#[test]
+fn a_compressed_table_has_the_same_entries() {
+    let files = database();
+    let plain = &files["000005.ldb"][..52];
+    let expected = table::decode(&table_with(plain, 0)).expect("a good table").len();
+    assert_eq!(expected, 3);
+    let snappy = snap::raw::Encoder::new().compress_vec(plain).expect("small");
+    let (plain_table, snappy_table) = (table_with(plain, 0), table_with(&snappy, 1));
+    assert_eq!(table::decode(&snappy_table), table::decode(&plain_table));
+    // One byte of Snappy, and a size that these bytes cannot come to.
+    assert_eq!(table::decode(&table_with(&snappy[..1], 1)), Err("a block that is no Snappy"));
+    let giant = [0xff, 0xff, 0xff, 0xff, 0x0f, 0];
+    assert_eq!(table::decode(&table_with(&giant, 1)), Err("a block that is no Snappy"));
+    assert_eq!(table::decode(&table_with(plain, 2)), Err("a block of unknown compression"));
 }
 
 #[test]

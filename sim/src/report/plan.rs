@@ -40,9 +40,15 @@ fn clients(plan: &Plan) -> String {
 
 fn machine(plan: &Plan) -> String {
     let full = plan.capacity.map_or_else(String::new, |bytes| format!(" of {bytes} bytes"));
+    let tables = match (plan.engine.snappy, plan.engine.filter) {
+        (false, false) => "plain tables",
+        (true, false) => "tables with Snappy",
+        (false, true) => "tables with filters",
+        (true, true) => "tables with Snappy and filters",
+    };
     format!(
-        "disk {}{full}, memtable of {} bytes, threads scheduled by {}",
-        plan.profile.name, plan.write_buffer_size, plan.policy
+        "disk {}{full}, memtable of {} bytes, {tables}, threads scheduled by {}",
+        plan.profile.name, plan.engine.write_buffer_size, plan.policy
     )
 }
 

@@ -13,6 +13,7 @@ macro_rules! scenarios {
 
 scenarios!(
     "block_edges",
+    "compaction_under_writes",
     "crash_mid_add_record",
     "disk_full",
     "explicit_syncs",
@@ -21,9 +22,12 @@ scenarios!(
     "giant_batches",
     "holes_in_the_log",
     "io_errors",
+    "iterators_across_compaction",
+    "manifest_faults",
     "power_loss_at_log_switch",
     "process_kill",
     "readers_and_snapshots",
+    "snapshot_against_compaction",
     "stalled_leader",
     "steady_writers",
     "torn_tail_then_crash_again",

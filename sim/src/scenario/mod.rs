@@ -86,12 +86,16 @@ pub struct Workload {
     pub hot: f64,
     /// Share of batches after which the writer asks for a memtable switch.
     pub flushes: f64,
+    /// Share of batches after which the writer compacts a range of keys, unless it flushed.
+    pub compactions: f64,
     /// Share of batches after which the writer syncs all that was acknowledged.
     pub syncs: f64,
     /// Concurrent readers.
     pub readers: Count,
     /// Rounds of each reader: a snapshot, a few gets, sometimes a scan.
     pub reads: Count,
+    /// Share of rounds that sleep between two steps, with a snapshot or a cursor in hand.
+    pub holds: f64,
     /// Share of runs whose writers call `resume` after a background error.
     pub resume: f64,
 }
@@ -110,9 +114,11 @@ impl Default for Workload {
             keys: Count::Between([8, 200]),
             hot: 0.3,
             flushes: 0.0,
+            compactions: 0.0,
             syncs: 0.0,
             readers: Count::Exactly(0),
             reads: Count::Exactly(0),
+            holds: 0.0,
             resume: 0.0,
         }
     }
@@ -124,11 +130,31 @@ impl Default for Workload {
 pub struct Engine {
     /// Bytes of a memtable before it is switched.
     pub write_buffer_size: Count,
+    /// Share of runs whose tables are compressed with Snappy.
+    pub snappy: f64,
+    /// Share of runs whose tables have bloom filters.
+    pub filter: f64,
+    /// Bytes at which a table that a compaction writes is ended.
+    pub max_file_size: Count,
+    /// Bytes at level 1 beyond which it is compacted.
+    pub level1_size_max: Count,
+    /// Number of tables at level 0 at which they are compacted.
+    pub level0_compaction_trigger: Count,
+    /// Bytes after which a MANIFEST may be replaced.
+    pub manifest_size_max: Count,
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Engine { write_buffer_size: Count::Exactly(4 << 20) }
+        Engine {
+            write_buffer_size: Count::Exactly(4 << 20),
+            snappy: 0.5,
+            filter: 0.5,
+            max_file_size: Count::Exactly(2 << 20),
+            level1_size_max: Count::Exactly(10 << 20),
+            level0_compaction_trigger: Count::Exactly(4),
+            manifest_size_max: Count::Exactly(64 << 20),
+        }
     }
 }
 
@@ -292,7 +318,7 @@ impl Spec {
     }
 
     fn check(&self) -> Result<(), String> {
-        let w = &self.workload;
+        let (w, engine) = (&self.workload, &self.engine);
         for (field, count, low, high) in [
             ("workload.writers", w.writers, 1, 64),
             ("workload.batches", w.batches, 0, 100_000),
@@ -301,7 +327,11 @@ impl Spec {
             ("workload.keys", w.keys, 1, 1_000_000),
             ("workload.readers", w.readers, 0, 64),
             ("workload.reads", w.reads, 0, 100_000),
-            ("engine.write_buffer_size", self.engine.write_buffer_size, 4096, 1 << 30),
+            ("engine.write_buffer_size", engine.write_buffer_size, 4096, 1 << 30),
+            ("engine.max_file_size", engine.max_file_size, 1024, 1 << 30),
+            ("engine.level1_size_max", engine.level1_size_max, 1, u32::MAX),
+            ("engine.level0_compaction_trigger", engine.level0_compaction_trigger, 1, 1000),
+            ("engine.manifest_size_max", engine.manifest_size_max, 4096, u32::MAX),
             ("crash.count", self.crash.count, 0, 100),
             ("disk.capacity", self.disk.capacity.unwrap_or(Count::Exactly(1)), 1, u32::MAX),
         ] {
@@ -322,8 +352,12 @@ impl Spec {
             ("workload.large", w.large),
             ("workload.hot", w.hot),
             ("workload.flushes", w.flushes),
+            ("workload.compactions", w.compactions),
             ("workload.syncs", w.syncs),
+            ("workload.holds", w.holds),
             ("workload.resume", w.resume),
+            ("engine.snappy", self.engine.snappy),
+            ("engine.filter", self.engine.filter),
             ("crash.in_recovery", self.crash.in_recovery),
             ("crash.in_close", self.crash.in_close),
         ] {

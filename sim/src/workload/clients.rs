@@ -2,13 +2,16 @@
 //!
 //! They run on the engine's side of the arena and take notes on the harness's side.
 
+use std::time::Duration;
+
+use faultline::env::Threads as _;
 use faultline::{Db, DbIterator, ReadOptions, Result, WriteBatch, WriteOptions};
 
 use super::{After, Plan, key_bytes, value_bytes};
 use crate::arena::Outside;
 use crate::env::SimEnv;
 use crate::history::{Call, Flushed, Outcome, Read, Status, ValueDigest};
-use crate::kernel::with_kernel;
+use crate::kernel::{SimThreads, with_kernel};
 use crate::naive;
 use crate::probe::Probe;
 use crate::process::DATABASE;
@@ -91,6 +94,15 @@ pub fn writer(db: &Db<SimEnv>, writer: u32) {
                     synced_up_to(acknowledged);
                     flushed_up_to(acknowledged);
                 }
+            }
+            After::Compact(between) => {
+                let [first, last] = between.map(|number| {
+                    let mut key = Vec::new();
+                    key_bytes(number, &mut key);
+                    key
+                });
+                // Its outcome is noted; there is nothing else to do about an error.
+                noted(Call::Compact, || db.compact_range(Some(&first), Some(&last))).ok();
             }
             After::Sync => {
                 let acknowledged = note(|world| world.history.borrow().acknowledged_sequence);
@@ -244,7 +256,7 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
             let number = draw / 4 % keys.min(8);
             key.clear();
             key_bytes(number, &mut key);
-            let Ok(found) = db.get(&key) else { continue };
+            let Some(found) = asked(db.get(&key)) else { continue };
             let read = Read {
                 reader,
                 sequence: None,
@@ -270,27 +282,48 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
         };
         if draw % 8 == 1 {
             // A cursor without a snapshot shows a moment too, and says which.
-            let Ok(cursor) = db.iter() else { return };
+            let Some(cursor) = asked(db.iter()) else { return };
             let at = at(cursor.sequence());
-            scan(cursor, &at);
+            scan(cursor, &at, draw);
             continue;
         }
-        let Ok(snapshot) = db.snapshot() else { return };
+        let Some(snapshot) = asked(db.snapshot()) else { return };
         let at = at(snapshot.sequence());
         let options = ReadOptions { snapshot: Some(snapshot), ..ReadOptions::default() };
         if draw % 8 == 5 {
-            let Ok(cursor) = db.iter_with(&options) else { continue };
-            scan(cursor, &at);
+            let Some(cursor) = asked(db.iter_with(&options)) else { continue };
+            scan(cursor, &at, draw);
             continue;
         }
+        hold(draw);
         for step in 0..3 {
+            if step == 1 {
+                hold(draw);
+            }
             let number = (draw / 4).wrapping_mul(step * 7 + 1) % keys;
             key.clear();
             key_bytes(number, &mut key);
-            let Ok(found) = db.get_with(&key, &options) else { break };
+            let Some(found) = asked(db.get_with(&key, &options)) else { break };
             let found = found.map(|value| ValueDigest::of(&value));
             noted_read(Read { key: number, found, ..at.clone() });
         }
+    }
+}
+
+/// What a read found. One that failed is noted.
+fn asked<T>(result: Result<T>) -> Option<T> {
+    match result {
+        Ok(found) => Some(found),
+        Err(error) => noted(Call::Read, || Err(error)).ok(),
+    }
+}
+
+/// Sleeps, in a share of the rounds: what the reader has in hand grows old meanwhile.
+fn hold(draw: u32) {
+    let holds = with_world(|world| world.plan.holds);
+    if f64::from(draw >> 8 & 0xffff) < holds * 65536.0 {
+        let micros = 200 << (draw >> 4 & 7);
+        SimThreads::sleep(Duration::from_micros(micros));
     }
 }
 
@@ -307,9 +340,10 @@ fn noted_read(read: Read) {
     });
 }
 
-fn scan(mut cursor: DbIterator, at: &Read) {
+fn scan(mut cursor: DbIterator, at: &Read, draw: u32) {
     let keys = with_world(|world| world.plan.keys);
     let mut found = note(|_| vec![None; keys as usize]);
+    hold(draw);
     // Every other scan goes backwards, and turns round once on its way.
     let is_backward = at.invoked % 2 == 1;
     if is_backward {
@@ -324,13 +358,14 @@ fn scan(mut cursor: DbIterator, at: &Read) {
         }
         seen += 1;
         if seen == 3 {
+            hold(draw);
             turn_round(&mut cursor, is_backward);
         }
         if cursor.valid() {
             step(&mut cursor, is_backward);
         }
     }
-    if cursor.status().is_err() {
+    if asked(cursor.status()).is_none() {
         return;
     }
     note(|world| {

@@ -1,10 +1,12 @@
 //! From a scenario and a seed to a plan.
 
-use super::{After, Calls, Moment, Plan, PlannedBatch, PlannedCrash, PlannedOp, Trigger};
+use super::{
+    After, Calls, Moment, Plan, PlannedBatch, PlannedCrash, PlannedEngine, PlannedOp, Trigger,
+};
 use crate::disk::Profile;
 use crate::fault::Phase;
 use crate::rng::{Purpose, Stream};
-use crate::scenario::{CrashKind, CrashSite, Scenario, Spec, Workload};
+use crate::scenario::{CrashKind, CrashSite, Engine, Scenario, Spec, Workload};
 
 /// Bytes of a batch at most.
 const BATCH_BYTES_MAX: u32 = 8 << 20;
@@ -27,16 +29,19 @@ impl Plan {
             profile: Profile::named(profile).expect("checked when the scenario was read"),
             capacity: spec.disk.capacity.map(|bytes| u64::from(bytes.draw(&mut stream))),
             swallow_syncs: spec.disk.swallow_syncs,
-            write_buffer_size: spec.engine.write_buffer_size.draw(&mut stream) as usize,
+            engine: draw_engine(&spec.engine, &mut stream),
             resume: stream.chance(spec.workload.resume),
             batches: Vec::new(),
             ops: Vec::new(),
             writers: Vec::new(),
             readers: Vec::new(),
+            holds: spec.workload.holds,
             keys: spec.workload.keys.draw(&mut stream),
             crashes: Vec::new(),
         };
         plan.draw_crashes(spec, &mut stream);
+        plan.engine.snappy = stream.chance(spec.engine.snappy);
+        plan.engine.filter = stream.chance(spec.engine.filter);
         plan.draw_clients(&spec.workload, seed);
         plan
     }
@@ -74,6 +79,8 @@ impl Plan {
         }
         let after = if stream.chance(workload.flushes) {
             After::Flush
+        } else if workload.compactions > 0.0 && stream.chance(workload.compactions) {
+            After::Compact([(); 2].map(|()| stream.below(self.keys)))
         } else if stream.chance(workload.syncs) {
             After::Sync
         } else {
@@ -99,6 +106,18 @@ impl Plan {
             };
             self.crashes.push(PlannedCrash { kind, trigger, phase });
         }
+    }
+}
+
+fn draw_engine(engine: &Engine, stream: &mut Stream) -> PlannedEngine {
+    PlannedEngine {
+        write_buffer_size: engine.write_buffer_size.draw(stream) as usize,
+        max_file_size: u64::from(engine.max_file_size.draw(stream)),
+        level1_size_max: u64::from(engine.level1_size_max.draw(stream)),
+        level0_compaction_trigger: engine.level0_compaction_trigger.draw(stream) as usize,
+        manifest_size_max: u64::from(engine.manifest_size_max.draw(stream)),
+        snappy: false,
+        filter: false,
     }
 }
 

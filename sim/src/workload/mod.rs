@@ -27,8 +27,8 @@ pub struct Plan {
     pub capacity: Option<u64>,
     /// Whether syncs return Ok and do nothing.
     pub swallow_syncs: bool,
-    /// The engine's memtable size, in bytes.
-    pub write_buffer_size: usize,
+    /// The engine's sizes, and how it writes tables.
+    pub engine: PlannedEngine,
     /// Whether writers call `resume` after a background error.
     pub resume: bool,
     /// The batches of all writers; those of one writer stand together.
@@ -39,10 +39,28 @@ pub struct Plan {
     pub writers: Vec<Range<u32>>,
     /// Rounds of each reader.
     pub readers: Vec<u32>,
+    /// Share of those that sleep between two steps.
+    pub holds: f64,
     /// Different keys.
     pub keys: u32,
     /// The crashes, in order.
     pub crashes: Vec<PlannedCrash>,
+}
+
+/// The options of the engine that a plan decides; see the fields of [`faultline::Options`] of the
+/// same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the engine's options of these names")]
+pub struct PlannedEngine {
+    pub write_buffer_size: usize,
+    pub max_file_size: u64,
+    pub level1_size_max: u64,
+    pub level0_compaction_trigger: usize,
+    pub manifest_size_max: u64,
+    /// Whether tables are compressed.
+    pub snappy: bool,
+    /// Whether tables have bloom filters.
+    pub filter: bool,
 }
 
 /// One batch, by its place in [`Plan::batches`].
@@ -67,6 +85,8 @@ pub enum After {
     Flush,
     /// Syncs everything acknowledged.
     Sync,
+    /// Compacts the keys between two, whose numbers these are.
+    Compact([u32; 2]),
 }
 
 /// One operation of a batch.

@@ -31,7 +31,8 @@ fn there_is_one_checker_of_each_name() {
             "reads",
             "errors",
             "liveness",
-            "recovery"
+            "recovery",
+            "structure"
         ]
     );
 }

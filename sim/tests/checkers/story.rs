@@ -7,7 +7,9 @@ use faultline_sim::kernel::End;
 use faultline_sim::model::{commits, settle};
 use faultline_sim::policy::PolicyName;
 use faultline_sim::scenario::CrashKind;
-use faultline_sim::workload::{After, Plan, PlannedBatch, PlannedOp, key_bytes, value_bytes};
+use faultline_sim::workload::{
+    After, Plan, PlannedBatch, PlannedEngine, PlannedOp, key_bytes, value_bytes,
+};
 
 pub(crate) const KILLED: Ending = Ending::Crashed(CrashKind::Kill);
 pub(crate) const POWERLESS: Ending = Ending::Crashed(CrashKind::PowerLoss);
@@ -35,6 +37,7 @@ pub(crate) struct Story {
     pub(crate) ending: Ending,
     pub(crate) excused: bool,
     pub(crate) faults: u64,
+    pub(crate) left_over: Vec<String>,
 }
 
 fn plan() -> Plan {
@@ -52,8 +55,17 @@ fn plan() -> Plan {
         policy: PolicyName::Random,
         profile: &POSIX_WEAK,
         capacity: None,
-        write_buffer_size: 4096,
         swallow_syncs: false,
+        engine: PlannedEngine {
+            write_buffer_size: 4096,
+            max_file_size: 1 << 20,
+            level1_size_max: 1 << 20,
+            level0_compaction_trigger: 4,
+            manifest_size_max: 1 << 20,
+            snappy: false,
+            filter: false,
+        },
+        holds: 0.0,
         resume: true,
         batches,
         ops,
@@ -78,6 +90,7 @@ impl Story {
             ending: CLOSED,
             excused: false,
             faults: 0,
+            left_over: Vec::new(),
         }
     }
 
@@ -227,6 +240,7 @@ impl Story {
             history: &self.history,
             commits: &commits(&self.plan, &self.history),
             ending: &self.ending,
+            left_over: &self.left_over,
             faults: self.faults,
             point: 90,
         })

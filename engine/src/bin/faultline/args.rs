@@ -41,8 +41,12 @@ pub(crate) enum Command {
     /// Write the keys and values that `scan` printed, from standard input; creates the database if
     /// there is none
     Load(LoadArgs),
-    /// Print what a file holds, record by record: a log or a MANIFEST; damage is shown
+    /// Print what the database consists of; changes nothing
+    Stats(StatsArgs),
+    /// Print what a file holds, piece by piece: a log, a MANIFEST or a table; damage is shown
     Dump(DumpArgs),
+    /// Check every checksum and every rule of the format; changes nothing
+    Verify(VerifyArgs),
 }
 
 /// How a database is opened.
@@ -208,6 +212,20 @@ pub(crate) struct LoadArgs {
     pub(crate) bytes: BytesArgs,
 }
 
+/// `stats`.
+#[derive(Args, Debug)]
+pub(crate) struct StatsArgs {
+    /// The directory of the database
+    pub(crate) dir: PathBuf,
+}
+
+/// `verify`.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// The directory of the database
+    pub(crate) dir: PathBuf,
+}
+
 /// `dump`.
 #[derive(Args, Debug)]
 pub(crate) struct DumpArgs {
@@ -227,4 +245,6 @@ pub(crate) enum Kind {
     Log,
     /// A list of changes of the file set
     Manifest,
+    /// A sorted table
+    Table,
 }

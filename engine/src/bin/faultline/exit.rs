@@ -81,7 +81,7 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let hint = match error.root() {
-            Error::Corruption(_) => "; `faultline dump` shows what is left of a log or MANIFEST",
+            Error::Corruption(_) => "; `faultline verify` tells all that is wrong",
             Error::Locked { .. } => "; close it in the other process first",
             Error::NoSpace { .. } => "; make room and try again",
             _ => "",

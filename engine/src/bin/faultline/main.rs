@@ -4,6 +4,7 @@
 //! standard error.
 
 mod args;
+mod check;
 mod dump;
 mod entries;
 mod exit;
@@ -26,7 +27,9 @@ fn main() -> ExitCode {
         Command::Delete(args) => keys::delete(&args),
         Command::Scan(args) => entries::scan(&args),
         Command::Load(args) => entries::load(&args),
+        Command::Stats(args) => check::stats(&args),
         Command::Dump(args) => dump::dump(&args),
+        Command::Verify(args) => check::verify(&args),
     };
     let exit = result.unwrap_or_else(|failure| match failure {
         // Whoever read it has gone, as `head` does.

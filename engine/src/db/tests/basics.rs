@@ -1,10 +1,7 @@
 //! Reading what was written: LevelDB's db_test by the same names.
 
-use core::time::Duration;
-
-use super::{R, SYNC, TestDb, file_names, options};
+use super::{SYNC, TestDb, file_names, options};
 use crate::batch::WriteBatch;
-use crate::env::Threads;
 use crate::error::Error;
 use crate::key::ValueType;
 use crate::options::{Options, WriteOptions};
@@ -158,32 +155,6 @@ fn flushing_nothing_makes_no_table() {
     let test = TestDb::new();
     test.db().flush().unwrap();
     assert_eq!(test.file_names(), ["000003.log", "CURRENT", "LOCK", "MANIFEST-000002"]);
-}
-
-#[test]
-fn slowdown_and_stop_are_options() {
-    // One write is delayed and then goes on: there is nothing to wait for but time.
-    let slow = TestDb::with(Options { level0_slowdown_writes_trigger: Some(1), ..options() });
-    for i in 0..5 {
-        slow.put("k", &i.to_string());
-        slow.db().flush().unwrap();
-    }
-    assert_eq!(slow.get("k"), "4");
-
-    // A stop holds a switch up, and with it all writes, until the database is closed: nothing takes
-    // tables off level 0.
-    let mut stop = TestDb::with(Options { level0_stop_writes_trigger: Some(2), ..options() });
-    for i in 0..2 {
-        stop.put("k", &i.to_string());
-        stop.db().flush().unwrap();
-    }
-    stop.put("k", "2");
-    assert_eq!((stop.get("k").as_str(), stop.level0_tables()), ("2", 2));
-    let db = stop.db().clone();
-    let stopped = R::spawn("stopped", move || db.flush());
-    R::sleep(Duration::from_millis(20));
-    stop.close();
-    assert_eq!(R::join(stopped).unwrap(), Err(Error::Closed));
 }
 
 #[test]

@@ -2,12 +2,16 @@
 //! that differ from it. What crashes and faults leave is the simulator's business.
 
 mod basics;
+mod compacted;
+mod compaction;
 mod concurrency;
 mod creation;
 mod faults;
 mod faulty_env;
+mod filtered;
 mod golden;
 mod iterators;
+mod metrics;
 mod randomized;
 mod ranges;
 mod recovery;
@@ -42,8 +46,11 @@ pub(super) fn options() -> Options {
         write_buffer_size: 100_000,
         max_open_files: 100,
         manifest_size_max: 1 << 20,
-        level0_slowdown_writes_trigger: None,
-        level0_stop_writes_trigger: None,
+        max_file_size: 2 << 20,
+        level1_size_max: 10 << 20,
+        level0_compaction_trigger: 4,
+        level0_slowdown_writes_trigger: Some(8),
+        level0_stop_writes_trigger: Some(12),
         ..Options::default()
     }
 }

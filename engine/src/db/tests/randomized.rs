@@ -1,5 +1,5 @@
 //! LevelDB's Randomized: thousands of random steps against a sorted map, with snapshots, flushes,
-//! batches, reopens and walks in both directions.
+//! compactions, batches, reopens and walks in both directions.
 
 use std::collections::BTreeMap;
 
@@ -102,11 +102,24 @@ fn write(test: &TestDb, model: &mut Model, random: &mut Random) {
 
 fn run(seed: u64, steps: u32) {
     let mut random = Random(seed);
-    let mut test = TestDb::with(Options { write_buffer_size: 8 << 10, ..options() });
+    // So small that entries go down several levels.
+    let mut test = TestDb::with(Options {
+        write_buffer_size: 8 << 10,
+        max_file_size: 4 << 10,
+        level1_size_max: 16 << 10,
+        level0_compaction_trigger: 2,
+        ..options()
+    });
     let mut model = Model::new();
     let mut saved: Option<(Model, Snapshot)> = None;
+    let mut deepest = 0;
     for step in 0..steps {
         write(&test, &mut model, &mut random);
+        if step % 10 == 0 {
+            let levels = test.db().metrics().unwrap().levels;
+            let used = levels.iter().rposition(|level| level.files > 0).unwrap_or(0);
+            deepest = deepest.max(used);
+        }
         let key = random.key();
         assert_eq!(test.db().get(&key).unwrap().map(Vec::from), model.get(&key).cloned());
         match step % 100 {
@@ -118,11 +131,18 @@ fn run(seed: u64, steps: u32) {
                     check_at(&test, model, snapshot, &mut random);
                 }
             }
+            50 if random.below(3) == 0 => {
+                let (begin, end) = (random.key(), random.key());
+                test.db().compact_range(Some(&begin), Some(&end)).unwrap();
+            }
             90 => test.reopen_keeping(&mut saved),
             _ => {}
         }
     }
     check(&model, test.db().iter().unwrap(), &mut random);
+    test.db().compact_range(None, None).unwrap();
+    check(&model, test.db().iter().unwrap(), &mut random);
+    assert!(deepest >= 2, "level {deepest} is the deepest that was met");
 }
 
 impl TestDb {

@@ -64,7 +64,7 @@ fn blocks(file: &MemFile) -> Blocks {
     let footer = source.read_footer().expect("whole");
     let metaindex = Block::parse(read(footer.metaindex), path.into(), 0, true).expect("whole");
     let filter = metaindex.find_name(b"filter.leveldb.BuiltinBloomFilter2").expect("whole");
-    let filter = BlockHandle::decode(&mut Decoder::new(filter.expect("there is one")));
+    let filter = BlockHandle::decode(&mut Decoder::new(&filter.expect("there is one")));
     let filter = filter.expect("whole");
     assert_eq!(stored_type(filter), 0);
 

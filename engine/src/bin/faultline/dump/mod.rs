@@ -2,6 +2,7 @@
 
 mod log;
 mod manifest;
+mod table;
 
 use std::path::Path;
 
@@ -34,6 +35,10 @@ pub(crate) fn dump(args: &DumpArgs) -> Result {
             output.line(format!("MANIFEST, {}", counted(size, "byte")))?;
             manifest::dump(args.bytes, path, &mut output)?;
         }
+        Kind::Table => {
+            output.line(format!("table, {}", counted(size, "byte")))?;
+            table::dump(args.bytes, path, size, &mut output)?;
+        }
     }
     output.finish()?;
     Ok(Exit::Done)
@@ -44,6 +49,7 @@ fn kind_by_name(path: &Path) -> Result<Kind> {
     match path.file_name().and_then(parse_file_name) {
         Some(FileKind::Log(_)) => Ok(Kind::Log),
         Some(FileKind::Manifest(_)) => Ok(Kind::Manifest),
+        Some(FileKind::Table(_) | FileKind::LegacyTable(_)) => Ok(Kind::Table),
         Some(FileKind::Current) => {
             Err(Failure::usage(format!("{path_shown}: holds the name of the MANIFEST; dump that")))
         }
