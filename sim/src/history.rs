@@ -3,7 +3,6 @@
 //! Written by simulated threads through [`crate::world`], read by the model and the checkers. All
 //! of it is the harness's memory: it outlives every crash.
 
-use std::cmp::Ordering;
 use std::fmt;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -96,11 +95,13 @@ pub struct Entry {
     pub value: Option<Box<[u8]>>,
 }
 
-impl Entry {
-    /// Order of commit.
-    pub fn by_sequence(&self, other: &Entry) -> Ordering {
-        self.sequence.cmp(&other.sequence).then_with(|| self.key.cmp(&other.key))
-    }
+/// `entries` in order of commit.
+pub fn in_commit_order<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<&'a Entry> {
+    // The sequence is copied beside the reference: a sort looks at little else.
+    let keyed = entries.into_iter().map(|entry| (entry.sequence, entry));
+    let mut keyed: Vec<(u64, &Entry)> = keyed.collect();
+    keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.key.cmp(&b.1.key)));
+    keyed.into_iter().map(|(_, entry)| entry).collect()
 }
 
 /// What one `open` showed.

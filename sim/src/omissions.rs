@@ -10,6 +10,7 @@
 //! No other entry may be missing. What was only ever in a log that an open still reads, no
 //! compaction has seen.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::history::Entry;
@@ -17,63 +18,81 @@ use crate::model::{Commit, Placed};
 use crate::workload::{Plan, key_bytes};
 
 /// What may be missing from what an open shows.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Omissions {
-    /// By number of the key: the highest sequence shown.
-    shown: BTreeMap<u32, u64>,
-    /// By number of the key: the highest sequence of a delete that came into tables.
-    deleted: BTreeMap<u32, u64>,
+#[derive(Debug)]
+pub(crate) struct Omissions<'a> {
+    plan: &'a Plan,
+    placed: &'a [Placed],
+    entries: &'a [Entry],
     /// Everything up to this sequence had come into tables.
     flushed: u64,
+    /// Made when the first entry is missing: most opens show everything.
+    by_key: OnceCell<ByKey>,
 }
 
-impl Omissions {
-    /// Looks at the entries that are shown, and at the batches whose places are known.
-    pub(crate) fn new(plan: &Plan, placed: &[Placed], entries: &[Entry], flushed: u64) -> Self {
-        let mut omissions = Omissions { flushed, ..Omissions::default() };
-        if flushed == 0 {
-            return omissions;
-        }
-        let mut by_key: BTreeMap<&[u8], u64> = BTreeMap::new();
-        for entry in entries {
-            let highest = by_key.entry(&entry.key).or_default();
-            *highest = entry.sequence.max(*highest);
-        }
-        let mut key = Vec::new();
-        for number in 0..plan.keys {
-            key.clear();
-            key_bytes(number, &mut key);
-            if let Some(&highest) = by_key.get(&key[..]) {
-                omissions.shown.insert(number, highest);
-            }
-        }
-        for placed in placed {
-            for (op, sequence) in operations(plan, &placed.commit) {
-                let planned = plan.ops[op as usize];
-                if planned.value.is_none() && sequence <= flushed {
-                    let last = omissions.deleted.entry(planned.key).or_default();
-                    *last = sequence.max(*last);
-                }
-            }
-        }
-        omissions
+/// The newest entries, by number of the key.
+#[derive(Debug, Default)]
+struct ByKey {
+    /// The highest sequence shown.
+    shown: BTreeMap<u32, u64>,
+    /// The highest sequence of a delete that came into tables.
+    deleted: BTreeMap<u32, u64>,
+}
+
+impl<'a> Omissions<'a> {
+    /// What may be missing from `entries`, which are shown. `placed` are the batches whose places
+    /// are known; everything up to sequence `flushed` had come into tables.
+    pub(crate) fn new(
+        plan: &'a Plan,
+        placed: &'a [Placed],
+        entries: &'a [Entry],
+        flushed: u64,
+    ) -> Self {
+        Omissions { plan, placed, entries, flushed, by_key: OnceCell::new() }
     }
 
     /// Whether operation `op`, which has this sequence and is not shown, may be missing.
-    pub(crate) fn allow(&self, plan: &Plan, op: u32, sequence: u64) -> bool {
+    pub(crate) fn allow(&self, op: u32, sequence: u64) -> bool {
         if sequence > self.flushed {
             return false;
         }
-        let key = plan.ops[op as usize].key;
-        match self.shown.get(&key) {
+        let by_key = self.by_key.get_or_init(|| self.look());
+        let key = self.plan.ops[op as usize].key;
+        match by_key.shown.get(&key) {
             Some(&newest) => newest > sequence,
-            None => self.deleted.get(&key).is_some_and(|&deleted| deleted >= sequence),
+            None => by_key.deleted.get(&key).is_some_and(|&deleted| deleted >= sequence),
         }
     }
 
     /// Whether all of a batch, of which nothing is shown, may be missing.
-    pub(crate) fn hide(&self, plan: &Plan, commit: &Commit) -> bool {
-        operations(plan, commit).all(|(op, sequence)| self.allow(plan, op, sequence))
+    pub(crate) fn hide(&self, commit: &Commit) -> bool {
+        operations(self.plan, commit).all(|(op, sequence)| self.allow(op, sequence))
+    }
+
+    fn look(&self) -> ByKey {
+        let mut newest: BTreeMap<&[u8], u64> = BTreeMap::new();
+        for entry in self.entries {
+            let highest = newest.entry(&entry.key).or_default();
+            *highest = entry.sequence.max(*highest);
+        }
+        let mut by_key = ByKey::default();
+        let mut key = Vec::new();
+        for number in 0..self.plan.keys {
+            key.clear();
+            key_bytes(number, &mut key);
+            if let Some(&highest) = newest.get(&key[..]) {
+                by_key.shown.insert(number, highest);
+            }
+        }
+        for placed in self.placed {
+            for (op, sequence) in operations(self.plan, &placed.commit) {
+                let planned = self.plan.ops[op as usize];
+                if planned.value.is_none() && sequence <= self.flushed {
+                    let last = by_key.deleted.entry(planned.key).or_default();
+                    *last = sequence.max(*last);
+                }
+            }
+        }
+        by_key
     }
 }
 

@@ -184,16 +184,22 @@ impl World {
     pub fn note_old_log(&self, name: &str) {
         let disk = self.disk.borrow();
         let Ok(bytes) = disk.bytes(name) else { return };
+        let mut history = self.history.borrow_mut();
+        let placed = model::commits(&self.plan, &history);
+        let has_place = |sequence| {
+            let next = placed.partition_point(|commit| commit.end() <= sequence);
+            placed.get(next).is_some_and(|commit| commit.sequence <= sequence)
+        };
         let mut entries = Vec::new();
         for batch in naive::decode_log(bytes) {
             for (operation, sequence) in batch.operations().zip(batch.sequence..) {
-                let value = operation.value.map(Into::into);
-                entries.push(Entry { key: operation.key.into(), sequence, value });
+                history.flushed_sequence = history.flushed_sequence.max(sequence);
+                if !has_place(sequence) {
+                    let value = operation.value.map(Into::into);
+                    entries.push(Entry { key: operation.key.into(), sequence, value });
+                }
             }
         }
-        let mut history = self.history.borrow_mut();
-        let last = entries.iter().map(|entry| entry.sequence).max().unwrap_or(0);
-        history.flushed_sequence = history.flushed_sequence.max(last);
         for commit in model::settle_log(&self.plan, &history, &entries) {
             history.batches[commit.batch as usize].written_at = Some(commit.sequence);
         }

@@ -4,7 +4,7 @@
 //! it finds is the longest prefix that can be recovered; the engine must find the same.
 
 use super::{AfterOpen, Checker, Violation};
-use crate::history::Entry;
+use crate::history::{Entry, in_commit_order};
 
 /// Compares the entries that an open shows with those that were written and those on the disk.
 #[derive(Debug)]
@@ -35,20 +35,17 @@ impl Checker for Contents {
                 "Ok".to_owned(),
             );
         }
-        let replayed: Vec<&Entry> = opened.replayed.iter().map(|(_, entry)| entry).collect();
-        if let Some((expected, got)) = first_difference(&image.log_entries, &replayed) {
+        let expected = in_commit_order(&image.log_entries);
+        let replayed = in_commit_order(opened.replayed.iter().map(|(_, entry)| entry));
+        if let Some((expected, got)) = difference(&expected, &replayed) {
             return violation(
                 "replay puts the longest valid prefix of the logs into memtables, entry for entry",
                 expected,
                 got,
             );
         }
-        let mut on_disk: Vec<&Entry> =
-            image.table_entries.iter().chain(&image.log_entries).collect();
-        on_disk.sort_by(|a, b| a.by_sequence(b));
-        let mut shown: Vec<&Entry> = opened.entries.iter().collect();
-        shown.sort_by(|a, b| a.by_sequence(b));
-        match difference(&on_disk, &shown) {
+        let expected = in_commit_order(image.table_entries.iter().chain(&image.log_entries));
+        match difference(&expected, &in_commit_order(&opened.entries)) {
             None => Ok(()),
             Some((expected, got)) => violation(
                 "an open shows the tables and the replayed logs, entry for entry",
@@ -59,15 +56,7 @@ impl Checker for Contents {
     }
 }
 
-/// Both in order of commit: replay within one log is in that order, but equal sets are enough.
-fn first_difference(expected: &[Entry], got: &[&Entry]) -> Option<(String, String)> {
-    let mut expected: Vec<&Entry> = expected.iter().collect();
-    let mut got = got.to_vec();
-    expected.sort_by(|a, b| a.by_sequence(b));
-    got.sort_by(|a, b| a.by_sequence(b));
-    difference(&expected, &got)
-}
-
+/// The first place where two lists differ, if they do.
 fn difference(expected: &[&Entry], got: &[&Entry]) -> Option<(String, String)> {
     let at = (0..expected.len().max(got.len())).find(|&at| expected.get(at) != got.get(at))?;
     let words = |entry: Option<&&Entry>| entry.map_or("nothing more".to_owned(), |e| describe(e));

@@ -67,22 +67,19 @@ pub(super) fn defect_of(database: &Database<'_>) -> Option<String> {
         levels.entry(table.file.level).or_default().push(table);
     }
     let mut found = database.tables.iter().find_map(edges);
-    // By user key: the lowest sequence above.
-    let mut above: BTreeMap<&[u8], u64> = BTreeMap::new();
+    // What may hide what, from the top: each table of level 0, newest first, then whole levels.
+    let mut layers: Vec<&[&TableFile<'_>]> = Vec::new();
     for (&level, tables) in &mut levels {
         if level == 0 {
             tables.sort_by_key(|table| std::cmp::Reverse(table.file.number));
-            for table in tables {
-                found = found.or_else(|| add_below(&mut above, &[table]));
-            }
+            layers.extend(tables.chunks(1));
         } else {
             tables.sort_by(|a, b| order(&a.file.smallest, &b.file.smallest));
-            found = found
-                .or_else(|| tables.windows(2).find_map(|pair| overlap(pair[0], pair[1])))
-                .or_else(|| add_below(&mut above, tables));
+            found = found.or_else(|| tables.windows(2).find_map(|pair| overlap(pair[0], pair[1])));
+            layers.push(tables);
         }
     }
-    found
+    found.or_else(|| buried(&layers))
 }
 
 /// Order of internal keys: user keys ascend, of one user key the newest entry comes first.
@@ -119,30 +116,28 @@ fn overlap(left: &TableFile<'_>, right: &TableFile<'_>) -> Option<String> {
     })
 }
 
-/// Looks for an entry that is newer than one of its key above, and adds these to what is above.
-fn add_below<'a>(
-    above: &mut BTreeMap<&'a [u8], u64>,
-    tables: &[&'a TableFile<'_>],
-) -> Option<String> {
-    let entries = || {
-        let tables = tables.iter();
-        tables.flat_map(|table| {
+/// Looks for an entry that is newer than one of its key in a layer above.
+fn buried(layers: &[&[&TableFile<'_>]]) -> Option<String> {
+    let entries_of = |layer: usize| {
+        layers[layer].iter().flat_map(|table| {
             table.entries.iter().flatten().map(|entry| (table.file.number, entry))
         })
     };
-    let buried = entries().find(|(_, entry)| {
-        above.get(&entry.key[..]).is_some_and(|&lowest| lowest <= entry.sequence)
-    });
-    if let Some((number, entry)) = buried {
-        return Some(format!(
-            "sequence {} of a key, in table {number}, stands below sequence {} of it",
-            entry.sequence,
-            above[&entry.key[..]]
-        ));
-    }
-    for (_, entry) in entries() {
-        let lowest = above.entry(&entry.key).or_insert(entry.sequence);
-        *lowest = entry.sequence.min(*lowest);
+    // By user key: the lowest sequence above.
+    let mut above: BTreeMap<&[u8], u64> = BTreeMap::new();
+    for layer in 1..layers.len() {
+        for (_, entry) in entries_of(layer - 1) {
+            let lowest = above.entry(&entry.key).or_insert(entry.sequence);
+            *lowest = entry.sequence.min(*lowest);
+        }
+        for (number, entry) in entries_of(layer) {
+            if let Some(lowest) = above.get(&entry.key[..]).filter(|low| **low <= entry.sequence) {
+                return Some(format!(
+                    "sequence {} of a key, in table {number}, stands below sequence {lowest} of it",
+                    entry.sequence,
+                ));
+            }
+        }
     }
     None
 }

@@ -9,7 +9,7 @@
 //! and no hole, unless that takes more than [`TURNS_MAX`] choices to find.
 
 use super::{Commit, commits};
-use crate::history::{Entry, History, Opened, Status};
+use crate::history::{Entry, History, Opened, Status, in_commit_order};
 use crate::omissions::Omissions;
 use crate::workload::Plan;
 
@@ -61,9 +61,10 @@ pub fn settle(plan: &Plan, history: &History, opened: &Opened) -> Settlement {
     explain(plan, history, &placed, &opened.entries, &omissions)
 }
 
-/// The batches without an answer that `entries` of a log hold whole, with their places.
+/// The batches without an answer that `entries` of a log hold whole, with their places. `entries`
+/// are those that no batch with a place explains.
 pub fn settle_log(plan: &Plan, history: &History, entries: &[Entry]) -> Vec<Commit> {
-    explain(plan, history, &answered(plan, history), entries, &Omissions::default()).settled
+    explain(plan, history, &[], entries, &Omissions::new(plan, &[], entries, 0)).settled
 }
 
 /// A batch whose place is known.
@@ -92,10 +93,9 @@ fn explain(
     history: &History,
     placed: &[Placed],
     entries: &[Entry],
-    omissions: &Omissions,
+    omissions: &Omissions<'_>,
 ) -> Settlement {
-    let mut entries: Vec<&Entry> = entries.iter().collect();
-    entries.sort_unstable_by(|a, b| a.by_sequence(b));
+    let entries = in_commit_order(entries);
     let is_placed = |batch: &u32| placed.iter().any(|placed| placed.commit.batch == *batch);
     let mut walk = Walk {
         plan,
@@ -143,7 +143,7 @@ struct Walk<'a> {
     plan: &'a Plan,
     entries: &'a [&'a Entry],
     placed: &'a [Placed],
-    omissions: &'a Omissions,
+    omissions: &'a Omissions<'a>,
     /// Batches without an answer or a place that explain nothing yet.
     unanswered: Vec<u32>,
     /// The entry to explain next.
@@ -188,7 +188,7 @@ impl Walk<'_> {
         while let Some(passed) = self.placed.get(self.next_placed)
             && passed.commit.end() <= sequence
         {
-            if self.omissions.hide(self.plan, &passed.commit) {
+            if self.omissions.hide(&passed.commit) {
                 self.pieces.push(Piece::Placed(*passed));
             } else if passed.is_answered {
                 self.defect(Piece::Hole(passed.commit));
@@ -301,7 +301,7 @@ impl Walk<'_> {
                 Some(entry) if plan.op_matches(op, &entry.key, entry.value.as_deref(), scratch) => {
                     matched.entries += 1;
                 }
-                None if self.omissions.allow(plan, op, sequence) => {}
+                None if self.omissions.allow(op, sequence) => {}
                 _ => break,
             }
             matched.operations += 1;
@@ -338,7 +338,7 @@ impl Explanation {
         }
         // Behind everything that was shown: what a compaction dropped, and then what was lost.
         let rest = &walk.placed[self.next_placed..];
-        let is_hidden = |placed: &&Placed| walk.omissions.hide(walk.plan, &placed.commit);
+        let is_hidden = |placed: &&Placed| walk.omissions.hide(&placed.commit);
         let hidden = rest.iter().take_while(is_hidden).count();
         for placed in &rest[..hidden] {
             found.add_whole(*placed);
