@@ -84,7 +84,7 @@ impl Checker for NoMoneyMade {
     fn after_open(&mut self, open: &AfterOpen<'_>) -> Result<(), Violation> {
         let mut newest = [None; ACCOUNTS as usize];
         for entry in &open.history.opened.entries {
-            let (&[account], Some(value)) = (&*entry.key, &entry.value) else { continue };
+            let (&[account], Some(value)) = (entry.key(), entry.value()) else { continue };
             let balance = u64::from_le_bytes(value[..].try_into().expect("eight bytes"));
             let newest: &mut Option<(u64, u64)> = &mut newest[account as usize];
             if newest.is_none_or(|(sequence, _)| sequence < entry.sequence) {

@@ -87,12 +87,33 @@ pub struct Read {
 /// An entry of the engine: one operation of one batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The key.
-    pub key: Box<[u8]>,
     /// The sequence.
     pub sequence: u64,
+    /// Key and value in one piece: an open shows thousands of entries.
+    bytes: Box<[u8]>,
+    key_size: usize,
+    is_delete: bool,
+}
+
+impl Entry {
+    /// A put, or a delete if there is no value.
+    pub fn new(key: &[u8], sequence: u64, value: Option<&[u8]>) -> Self {
+        let mut bytes = Vec::with_capacity(key.len() + value.map_or(0, <[u8]>::len));
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(value.unwrap_or_default());
+        let (key_size, is_delete) = (key.len(), value.is_none());
+        Entry { sequence, bytes: bytes.into_boxed_slice(), key_size, is_delete }
+    }
+
+    /// The key.
+    pub fn key(&self) -> &[u8] {
+        &self.bytes[..self.key_size]
+    }
+
     /// The value; `None` for a delete.
-    pub value: Option<Box<[u8]>>,
+    pub fn value(&self) -> Option<&[u8]> {
+        (!self.is_delete).then(|| &self.bytes[self.key_size..])
+    }
 }
 
 /// `entries` in order of commit.
@@ -100,7 +121,7 @@ pub fn in_commit_order<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<
     // The sequence is copied beside the reference: a sort looks at little else.
     let keyed = entries.into_iter().map(|entry| (entry.sequence, entry));
     let mut keyed: Vec<(u64, &Entry)> = keyed.collect();
-    keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.key.cmp(&b.1.key)));
+    keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.key().cmp(b.1.key())));
     keyed.into_iter().map(|(_, entry)| entry).collect()
 }
 

@@ -71,7 +71,7 @@ impl<'a> Omissions<'a> {
     fn look(&self) -> ByKey {
         let mut newest: BTreeMap<&[u8], u64> = BTreeMap::new();
         for entry in self.entries {
-            let highest = newest.entry(&entry.key).or_default();
+            let highest = newest.entry(entry.key()).or_default();
             *highest = entry.sequence.max(*highest);
         }
         let mut by_key = ByKey::default();

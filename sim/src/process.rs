@@ -69,8 +69,7 @@ impl Observer for Onlooker {
 }
 
 fn entry(key: &[u8], sequence: u64, value_type: ValueType, value: &[u8]) -> Entry {
-    let value = (value_type == ValueType::Value).then(|| value.into());
-    Entry { key: key.into(), sequence, value }
+    Entry::new(key, sequence, (value_type == ValueType::Value).then_some(value))
 }
 
 fn options() -> Options {

@@ -195,8 +195,7 @@ impl World {
             for (operation, sequence) in batch.operations().zip(batch.sequence..) {
                 history.flushed_sequence = history.flushed_sequence.max(sequence);
                 if !has_place(sequence) {
-                    let value = operation.value.map(Into::into);
-                    entries.push(Entry { key: operation.key.into(), sequence, value });
+                    entries.push(Entry::new(operation.key, sequence, operation.value));
                 }
             }
         }

@@ -144,8 +144,7 @@ fn entries(plan: &Plan, commit: &Commit) -> Vec<Entry> {
         let (mut key, mut value) = (Vec::new(), Vec::new());
         key_bytes(planned.key, &mut key);
         value_bytes(op, planned.value.unwrap_or(0), &mut value);
-        let value = planned.value.map(|_| value.into());
-        Entry { key: key.into(), sequence, value }
+        Entry::new(&key, sequence, planned.value.map(|_| &value[..]))
     };
     ops.zip(commit.sequence..).map(entry).collect()
 }
@@ -166,7 +165,7 @@ impl World {
             shown.iter().flat_map(|commit| entries(&self.plan, commit)).collect();
         change(&mut all);
         // In no particular order.
-        all.sort_by(|a, b| (&a.key, b.sequence).cmp(&(&b.key, a.sequence)));
+        all.sort_by(|a, b| (&a.key(), b.sequence).cmp(&(&b.key(), a.sequence)));
         settle(&self.plan, &self.history, &Opened { entries: all, ..Opened::default() })
     }
 }
@@ -238,11 +237,14 @@ proptest! {
         let found = world.settled(&world.placed[..count], |entries| {
             let at = at.index(entries.len());
             let entry = &mut entries[at];
-            match (way, &mut entry.value) {
-                (0, Some(value)) if !value.is_empty() => value[0] ^= 0x80,
-                (1, value) => *value = Some(vec![7; 41].into()),
-                _ => entry.key = b"nobody's".as_slice().into(),
-            }
+            let (key, sequence) = (entry.key(), entry.sequence);
+            *entry = match (way, entry.value()) {
+                (0, Some([first, rest @ ..])) => {
+                    Entry::new(key, sequence, Some(&[&[first ^ 0x80], rest].concat()))
+                }
+                (1, _) => Entry::new(key, sequence, Some(&[7; 41])),
+                (_, value) => Entry::new(b"nobody's", sequence, value),
+            };
             foreign = Some(entry.clone());
         });
         let foreign = foreign.expect("some entry");
@@ -297,9 +299,9 @@ proptest! {
         for key in 0..KEYS {
             let mut bytes = Vec::new();
             key_bytes(key, &mut bytes);
-            let of_key = || all.iter().filter(|entry| *entry.key == *bytes);
+            let of_key = || all.iter().filter(|entry| *entry.key() == *bytes);
             let newest = of_key().rfind(|entry| entry.sequence <= at);
-            let expected = newest.and_then(|entry| entry.value.as_deref());
+            let expected = newest.and_then(|entry| entry.value());
             let seen = visible(&world.plan, versions.at(key, at), &mut scratch);
             prop_assert_eq!(seen, expected.map(faultline_sim::history::ValueDigest::of));
             let later = of_key().filter(|entry| entry.sequence > at && entry.sequence <= at + 9);

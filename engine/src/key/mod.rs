@@ -122,7 +122,25 @@ fn compare_bytes(mut a: &[u8], mut b: &[u8]) -> Ordering {
         }
         (a, b) = (a_rest, b_rest);
     }
-    a.iter().cmp(b)
+    // One has fewer than eight bytes left. If it is equal with zeros behind it, it is a prefix of
+    // the other, or the other is one of it.
+    first_eight(a).cmp(&first_eight(b)).then_with(|| a.len().cmp(&b.len()))
+}
+
+/// The first eight bytes as a number in their order, with zeros for those that are not there.
+#[inline]
+fn first_eight(bytes: &[u8]) -> u64 {
+    if let Some(eight) = bytes.first_chunk::<8>() {
+        return u64::from_le_bytes(*eight).swap_bytes();
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        // The last four overlap the first by 8 less the length: what is shared is shifted out.
+        let last = u64::from(u32::from_le_bytes(*last).swap_bytes()) << (8 * (8 - bytes.len()));
+        return u64::from(u32::from_le_bytes(*first).swap_bytes()) << 32
+            | last & u64::from(u32::MAX);
+    }
+    let byte = |at: usize| bytes.get(at).map_or(0, |byte| u64::from(*byte));
+    byte(0) << 56 | byte(1) << 48 | byte(2) << 40
 }
 
 /// An internal key taken apart.

@@ -143,6 +143,22 @@ fn newest_entry_of_a_user_key_comes_first() {
     }
 }
 
+#[test]
+fn short_keys_are_in_byte_order() {
+    let order = InternalKeyComparator::bytewise();
+    let mut ends: Vec<Vec<u8>> = vec![Vec::new()];
+    for at in 0..31 {
+        let longer = [0, 255].map(|byte| [&ends[at][..], &[byte]].concat());
+        ends.extend(longer);
+    }
+    for shared in 0..10 {
+        for (a, b) in ends.iter().flat_map(|a| ends.iter().map(move |b| (a, b))) {
+            let [a, b] = [a, b].map(|end| [&vec![b'x'; shared][..], end].concat());
+            assert_eq!(order.compare_user(&a, &b), a.cmp(&b), "{a:?} {b:?}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn short_and_long_keys_are_in_byte_order(

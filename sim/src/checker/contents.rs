@@ -64,8 +64,8 @@ fn difference(expected: &[&Entry], got: &[&Entry]) -> Option<(String, String)> {
 }
 
 fn describe(entry: &Entry) -> String {
-    let key: String = String::from_utf8_lossy(&entry.key).chars().take(24).collect();
-    match &entry.value {
+    let key: String = String::from_utf8_lossy(entry.key()).chars().take(24).collect();
+    match entry.value() {
         None => format!("delete {key:?} at sequence {}", entry.sequence),
         Some(value) => format!("put {key:?} ({} B) at sequence {}", value.len(), entry.sequence),
     }

@@ -51,9 +51,8 @@ impl Image {
         for table in &database.tables {
             // A table that cannot be read fails the reads that need it, not the open.
             for entry in table.entries.iter().flatten() {
-                let value = entry.value.as_deref().map(Into::into);
-                let key = entry.key.as_slice().into();
-                found.table_entries.push(Entry { key, sequence: entry.sequence, value });
+                let value = entry.value.as_deref();
+                found.table_entries.push(Entry::new(&entry.key, entry.sequence, value));
             }
         }
         let newest = database.logs.iter().rposition(|log| log.size > 0);
@@ -68,9 +67,7 @@ impl Image {
             }
             for batch in &log.batches {
                 for (operation, sequence) in batch.operations().zip(batch.sequence..) {
-                    let value = operation.value.map(Into::into);
-                    let key = operation.key.into();
-                    found.log_entries.push(Entry { key, sequence, value });
+                    found.log_entries.push(Entry::new(operation.key, sequence, operation.value));
                 }
             }
         }

@@ -298,7 +298,7 @@ impl Walk<'_> {
         for (op, sequence) in ops.zip(commit.sequence..) {
             let (plan, scratch) = (self.plan, &mut self.scratch);
             match entries.get(matched.entries).filter(|entry| entry.sequence == sequence) {
-                Some(entry) if plan.op_matches(op, &entry.key, entry.value.as_deref(), scratch) => {
+                Some(entry) if plan.op_matches(op, entry.key(), entry.value(), scratch) => {
                     matched.entries += 1;
                 }
                 None if self.omissions.allow(op, sequence) => {}

@@ -82,7 +82,7 @@ fn is_right(story: &Story) {
 }
 
 fn entry(key: &str, sequence: u64, value: Option<&[u8]>) -> Entry {
-    Entry { key: key.as_bytes().into(), sequence, value: value.map(Into::into) }
+    Entry::new(key.as_bytes(), sequence, value)
 }
 
 fn showing(mut story: Story, entry: Entry) -> Story {
@@ -100,8 +100,10 @@ fn nothing_comes_out_that_nobody_put_in() {
     is_foreign(&story.clone().shows(1, 7), "put \"k00002\" (11 B) at sequence 7");
     // A value that differs in one byte, or is another operation's.
     let mut flipped = story.clone().shows(0, 1).shows(1, 3);
-    let value = flipped.history.opened.entries[2].value.as_mut().expect("a put");
+    let entry = &mut flipped.history.opened.entries[2];
+    let mut value = entry.value().expect("a put").to_vec();
     value[10] ^= 1;
+    *entry = Entry::new(entry.key(), entry.sequence, Some(&value));
     is_foreign(&flipped, written);
     is_foreign(&story.clone().shows(0, 1).shows(3, 3), written);
     // The same batch twice: at its own sequence, and later.

@@ -205,8 +205,8 @@ impl Story {
             let planned = self.plan.ops[op as usize];
             let mut key = Vec::new();
             key_bytes(planned.key, &mut key);
-            let value = planned.value.map(|len| value(op, len).into());
-            Entry { key: key.into(), sequence, value }
+            let value = planned.value.map(|len| value(op, len));
+            Entry::new(&key, sequence, value.as_deref())
         };
         ops.zip(sequence..).map(entry).collect()
     }
@@ -218,7 +218,7 @@ impl Story {
 
     /// The value that operation `nth` of a batch writes.
     pub(crate) fn value_at(&self, number: u32, nth: usize) -> Option<ValueDigest> {
-        self.entries(number, 1)[nth].value.as_deref().map(ValueDigest::of)
+        self.entries(number, 1)[nth].value().map(ValueDigest::of)
     }
 
     /// What `checker` says of the open.
