@@ -125,6 +125,7 @@ fn run_finished(selection: &Selection, totals: &Totals, missing: &[(String, Stri
         "stopped_at_failure": totals.stopped_at_failure,
         "trace_hash": format!("{:016x}", totals.trace_hash),
         "wall_millis": totals.elapsed.as_millis() as u64,
+        "resident_kib": totals.resident_when_done.map(|bytes| bytes / 1024),
     })
 }
 

@@ -23,8 +23,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::arena;
 use crate::run::{Mode, Runner, Verdict};
 use crate::scenario::Scenario;
 
@@ -155,9 +157,8 @@ impl Sweep {
             reports: Mutex::new(Vec::new()),
         });
         let (sender, receiver) = channel();
-        for worker in 0..jobs {
-            start_worker(worker, &shared, &sender);
-        }
+        let threads = (0..jobs).map(|worker| (worker, start_worker(worker, &shared, &sender)));
+        let threads = threads.collect();
         let mut supervisor = Supervisor {
             shared,
             sender,
@@ -166,12 +167,17 @@ impl Sweep {
             next: 0,
             alive: jobs,
             next_worker: jobs,
+            threads,
         };
         supervisor.watch(&receiver, started, progress);
         supervisor.take_reports();
+        for thread in std::mem::take(&mut supervisor.threads).into_values() {
+            thread.join().ok();
+        }
         let mut totals = supervisor.totals;
         totals.complete = totals.runs + hangs(&totals) == wanted;
         totals.elapsed = started.elapsed();
+        totals.resident_when_done = arena::resident_when_idle();
         totals
     }
 }
@@ -205,6 +211,8 @@ struct Supervisor {
     next: u64,
     alive: usize,
     next_worker: usize,
+    /// By worker: the threads that will end.
+    threads: BTreeMap<usize, JoinHandle<()>>,
 }
 
 impl Supervisor {
@@ -275,6 +283,7 @@ impl Supervisor {
             let hung: Vec<_> = hung.map(|(worker, at)| (*worker, *at)).collect();
             for (worker, _) in &hung {
                 at.remove(worker);
+                self.threads.remove(worker);
             }
             hung
         };
@@ -286,13 +295,14 @@ impl Supervisor {
     }
 
     fn replace(&mut self) {
-        start_worker(self.next_worker, &self.shared, &self.sender);
+        let thread = start_worker(self.next_worker, &self.shared, &self.sender);
+        self.threads.insert(self.next_worker, thread);
         self.next_worker += 1;
         self.alive += 1;
     }
 }
 
-fn start_worker(worker: usize, shared: &Arc<Shared>, sender: &Sender<Message>) {
+fn start_worker(worker: usize, shared: &Arc<Shared>, sender: &Sender<Message>) -> JoinHandle<()> {
     let (shared, sender) = (Arc::clone(shared), sender.clone());
     let body = move || {
         let used_up = match work(worker, &shared, &sender) {
@@ -306,7 +316,7 @@ fn start_worker(worker: usize, shared: &Arc<Shared>, sender: &Sender<Message>) {
     std::thread::Builder::new()
         .name(format!("worker-{worker}"))
         .spawn(body)
-        .expect("a thread for a worker");
+        .expect("a thread for a worker")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

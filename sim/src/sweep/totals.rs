@@ -56,6 +56,9 @@ pub struct Totals {
     pub ops: u64,
     /// Bytes of acknowledged values.
     pub bytes: u64,
+    /// Resident bytes of the process when all workers have ended and freed memory has been given
+    /// back, if the system says: what a sweep leaks, it shows.
+    pub resident_when_done: Option<u64>,
     /// Faults delivered.
     pub faults: FaultCounts,
     /// Runs that hit each probe.
