@@ -55,11 +55,20 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failed> {
         run_timeout: RUN_TIMEOUT,
         out: args.out.clone(),
     };
-    let totals = sweep.run(&mut |totals| meter.show(totals));
+    // Told as they come: a long sweep may be ended before it is done.
+    let mut told = 0;
+    let mut tell_more = |meter: &Meter, failures: &[Failure]| {
+        for failure in failures.iter().skip(told) {
+            meter.aside(|| tell_failure(args, &selection, failure));
+        }
+        told = failures.len();
+    };
+    let totals = sweep.run(&mut |totals| {
+        tell_more(&meter, &totals.failures);
+        meter.show(totals)
+    });
     meter.finish();
-    for failure in &totals.failures {
-        tell_failure(args, &selection, failure);
-    }
+    tell_more(&meter, &totals.failures);
     summary::finish(args.format, &selection, &totals, wanted)
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use faultline_sim::token::Token;
 use serde_json::Value;
 
-use crate::Folder;
+use crate::{Folder, LYING};
 
 /// A sweep that ends by itself only in years, killed when it is dropped.
 struct Sweep(Child);
@@ -57,6 +57,22 @@ fn a_signal_ends_a_sweep_with_its_summary() {
         sweep.0.stderr.take().expect("a pipe").read_to_string(&mut words).expect("text");
         assert!(words.contains(&format!("ended by signal {}", code - 128)), "{words}");
     }
+}
+
+#[test]
+fn failures_are_told_while_the_sweep_goes_on() {
+    let folder = Folder::new("told").with("lying.toml", LYING);
+    let sweep = ["run", "--scenario", "lying.toml", "--seeds", "0..99999999999", "--keep-going"];
+    let mut command = folder.command(&[&sweep[..], &["--format", "json"]].concat());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("starts");
+    let mut sweep = Sweep(child);
+    let mut lines = BufReader::new(sweep.0.stdout.take().expect("a pipe")).lines();
+    // Would wait for years if they were told at the end.
+    let failed = lines.find(|line| line.as_ref().expect("reads").contains("seed_failed"));
+    assert!(failed.is_some());
+    sweep.signal("TERM");
+    let last = lines.map(|line| line.expect("reads")).last().expect("a summary");
+    assert!(last.contains(r#""complete":false"#) && last.contains("run_finished"), "{last}");
 }
 
 /// The first line of a file, once there is one.
