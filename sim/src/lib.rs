@@ -28,7 +28,6 @@ pub mod kernel;
 pub mod model;
 pub mod mutant;
 pub mod naive;
-mod omissions;
 pub mod policy;
 pub mod probe;
 mod process;

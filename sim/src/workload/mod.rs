@@ -10,7 +10,7 @@ pub use custom::{Custom, FaultHook, FaultQuery, Workload, outside};
 
 use std::ops::Range;
 
-use crate::disk::Profile;
+use crate::disk::{POSIX_WEAK, Profile};
 use crate::policy::PolicyName;
 use crate::scenario::CrashKind;
 
@@ -188,6 +188,34 @@ pub fn value_bytes(op: u32, len: u32, out: &mut Vec<u8>) {
 }
 
 impl Plan {
+    /// A plan in which nothing happens, with small sizes: what a test fills in.
+    pub fn idle() -> Plan {
+        Plan {
+            seed: 0,
+            policy: PolicyName::Random,
+            profile: &POSIX_WEAK,
+            capacity: None,
+            swallow_syncs: false,
+            engine: PlannedEngine {
+                write_buffer_size: 4096,
+                max_file_size: 1 << 20,
+                level1_size_max: 1 << 20,
+                level0_compaction_trigger: 4,
+                manifest_size_max: 1 << 20,
+                snappy: false,
+                filter: false,
+            },
+            resume: false,
+            batches: Vec::new(),
+            ops: Vec::new(),
+            writers: Vec::new(),
+            readers: Vec::new(),
+            holds: 0.0,
+            keys: 1,
+            crashes: Vec::new(),
+        }
+    }
+
     /// Whether an entry is what operation `op` wrote.
     pub fn op_matches(
         &self,
