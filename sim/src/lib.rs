@@ -17,6 +17,7 @@ pub mod arena;
 pub mod checker;
 pub mod cli;
 pub mod corpus;
+mod damage;
 pub mod disk;
 mod engine_events;
 pub mod env;

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use crate::disk::{POSIX_WEAK, Profile};
 use crate::policy::PolicyName;
-use crate::scenario::CrashKind;
+use crate::scenario::{CrashKind, Damage};
 
 /// Everything that a seed decides before a run starts. Printable, and replayable by itself.
 #[derive(Clone, Debug)]
@@ -45,6 +45,10 @@ pub struct Plan {
     pub keys: u32,
     /// The crashes, in order.
     pub crashes: Vec<PlannedCrash>,
+    /// Damage to files between processes.
+    pub damages: Vec<Damage>,
+    /// Whether the writers follow a script, all of which is carried out.
+    pub is_scripted: bool,
 }
 
 /// The options of the engine that a plan decides; see the fields of [`faultline::Options`] of the
@@ -87,6 +91,10 @@ pub enum After {
     Sync,
     /// Compacts the keys between two, whose numbers these are.
     Compact([u32; 2]),
+    /// Leaves the rest to the next process.
+    Close,
+    /// Dies, whatever the write returned.
+    Crash(CrashKind),
 }
 
 /// One operation of a batch.
@@ -213,6 +221,8 @@ impl Plan {
             holds: 0.0,
             keys: 1,
             crashes: Vec::new(),
+            damages: Vec::new(),
+            is_scripted: false,
         }
     }
 

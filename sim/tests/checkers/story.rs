@@ -34,6 +34,7 @@ pub(crate) struct Story {
     pub(crate) excused: bool,
     pub(crate) faults: u64,
     pub(crate) left_over: Vec<String>,
+    pub(crate) damaged: Vec<String>,
 }
 
 fn plan() -> Plan {
@@ -72,6 +73,7 @@ impl Story {
             excused: false,
             faults: 0,
             left_over: Vec::new(),
+            damaged: Vec::new(),
         }
     }
 
@@ -222,6 +224,7 @@ impl Story {
             commits: &commits(&self.plan, &self.history),
             ending: &self.ending,
             left_over: &self.left_over,
+            damaged: &self.damaged,
             faults: self.faults,
             point: 90,
         })
