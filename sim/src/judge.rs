@@ -102,6 +102,7 @@ impl Judge {
         ending: Ending,
         faults_so_far: u64,
         left_over: &[String],
+        damaged: &[String],
         point: u64,
     ) {
         if self.violations.is_empty() {
@@ -112,6 +113,7 @@ impl Judge {
                 commits: &commits,
                 ending: &ending,
                 left_over,
+                damaged,
                 faults: faults_so_far - self.faults_before,
                 point,
             };

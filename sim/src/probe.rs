@@ -58,6 +58,8 @@ probes! {
     CrashInCompaction "crash_in_compaction",
     /// The MANIFEST was replaced while clients were at work.
     ManifestReplaced "manifest_replaced",
+    /// A file was damaged before an open.
+    Damaged "damaged",
 }
 
 /// The probes that one run hit.

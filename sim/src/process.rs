@@ -147,7 +147,8 @@ fn show(db: &Db<SimEnv>) -> bool {
             }
             let mut probes = world.probes.get();
             let mut judge = world.judge.borrow_mut();
-            let kept = judge.after_open(&world.plan, &mut history, &mut probes, false);
+            let kept =
+                judge.after_open(&world.plan, &mut history, &mut probes, world.excused.get());
             world.probes.set(probes);
             drop(judge);
             drop(history);

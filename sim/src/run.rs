@@ -9,6 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use crate::checker::{Checker, Ending, Image};
+use crate::damage::Damaged;
 use crate::disk::{Disk, POSIX_WEAK};
 use crate::engine_events;
 use crate::fault::{FaultCounts, FaultPlan, Phase};
@@ -21,7 +22,7 @@ use crate::process;
 use crate::scenario::{CrashKind, Scenario};
 use crate::trace::{Lane, Tag, Trace};
 pub use crate::verdict::{DiskAtDeath, Verdict};
-use crate::workload::{Custom, Plan};
+use crate::workload::{After, Custom, Plan, PlannedBatch};
 use crate::world::{self, World};
 
 /// Switches of stacks between two returns to the node's own executor.
@@ -164,7 +165,9 @@ const SPARE_INCARNATIONS: u32 = 6;
 impl Run {
     async fn incarnations(mut self) -> (Verdict, Disk) {
         let planned = self.world.plan.crashes.clone();
-        let most = planned.len() as u32 + SPARE_INCARNATIONS;
+        let ends = |batch: &&PlannedBatch| matches!(batch.after, After::Close | After::Crash(_));
+        let scripted = self.world.plan.batches.iter().filter(ends).count();
+        let most = (planned.len() + scripted) as u32 + SPARE_INCARNATIONS;
         let mut clean_closes = 0;
         for number in 0..most {
             self.keep_image();
@@ -174,7 +177,9 @@ impl Run {
             if number + 3 >= most || clean_closes > 0 {
                 world.heal();
             }
-            let ending = self.incarnation().await;
+            let damaged = self.damage(number + 1);
+            let ending = self.incarnation(&damaged).await;
+            let damaged = self.repair(&damaged);
             let world = &self.world;
             let closed = matches!(ending, Ending::Returned { closed: true, .. });
             world.judge.borrow_mut().after_end(
@@ -183,11 +188,12 @@ impl Run {
                 ending,
                 world.provocations(),
                 &self.left_over,
+                &damaged,
                 self.kernel.points(),
             );
             self.count_acknowledged();
             let judged = !self.world.judge.borrow().violations().is_empty();
-            clean_closes += u32::from(closed);
+            clean_closes += u32::from(closed && !self.world.goes_on());
             if judged || clean_closes == 2 || self.verdict.harness_error.is_some() {
                 break;
             }
@@ -202,16 +208,49 @@ impl Run {
         }
     }
 
-    /// Runs one process to its end.
-    async fn incarnation(&mut self) -> Ending {
+    /// Does to the files what is planned before this process.
+    fn damage(&self, process: u32) -> Vec<Damaged> {
         let world = &self.world;
-        let image = Image::read(&world.disk.borrow(), process::DATABASE);
+        let due = world.plan.damages.iter().filter(|damage| damage.process == process);
+        let mut disk = world.disk.borrow_mut();
+        due.filter_map(|damage| {
+            let damaged = Damaged::strike(&mut disk, process::DATABASE, damage)?;
+            self.kernel.tell(Lane::Fault, || format!("DAMAGE: {damaged}"));
+            world.hit(Probe::Damaged);
+            if !damaged.is_refused() {
+                world.excused.set(true);
+            }
+            Some(damaged)
+        })
+        .collect()
+    }
+
+    /// Puts back what an open had to refuse. The names of all that was damaged.
+    fn repair(&self, damaged: &[Damaged]) -> Vec<String> {
+        let world = &self.world;
+        for damaged in damaged.iter().filter(|damaged| damaged.is_refused()) {
+            damaged.repair(&mut world.disk.borrow_mut());
+        }
+        if world.judge.borrow().shown().is_some() {
+            world.excused.set(false);
+        }
+        damaged.iter().map(|damaged| damaged.name().to_owned()).collect()
+    }
+
+    /// Runs one process to its end.
+    async fn incarnation(&mut self, damaged: &[Damaged]) -> Ending {
+        let world = &self.world;
+        let mut image = Image::read(&world.disk.borrow(), process::DATABASE);
+        for damaged in damaged.iter().filter(|damaged| damaged.is_refused()) {
+            image.demand_refusal(damaged.to_string());
+        }
         let faults = world.provocations();
         world.hit_all(image.probes);
         for log in &image.old_logs {
             world.note_old_log(&format!("{}/{log}", process::DATABASE));
         }
         world.judge.borrow_mut().begin_incarnation(image, faults);
+        world.found_damaged.set(world.found_damaged.get() + damaged.len() as u64);
         self.kernel.start_process(Limits::NONE, process::main);
         process::enter_phase(&self.kernel, world, Phase::Recovery);
         let end = loop {

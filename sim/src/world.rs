@@ -58,6 +58,10 @@ pub struct World {
     pub found_full: Cell<u64>,
     /// Faults that the hook decided.
     pub found_hooked: Cell<u64>,
+    /// Files that were damaged between processes.
+    pub found_damaged: Cell<u64>,
+    /// Whether such damage excuses the loss of synced bytes, for the first open that shows it.
+    pub excused: Cell<bool>,
     /// Places that this run has been at.
     pub probes: Cell<ProbeSet>,
     /// What a crash leaves.
@@ -97,6 +101,8 @@ impl World {
             failed_before_resume: RefCell::default(),
             is_looking: Cell::new(false),
             found_hooked: Cell::new(0),
+            found_damaged: Cell::new(0),
+            excused: Cell::new(false),
             probes: Cell::new(ProbeSet::default()),
             found_full: Cell::new(0),
             chance: RefCell::new(Stream::new(plan.seed, Purpose::Disk)),
@@ -127,6 +133,13 @@ impl World {
         self.disk.borrow_mut().set_capacity(None);
     }
 
+    /// Whether a script has steps left.
+    pub fn goes_on(&self) -> bool {
+        let history = self.history.borrow();
+        let mut writers = self.plan.writers.iter().zip(&history.next_batch);
+        self.plan.is_scripted && writers.any(|(batches, next)| *next < batches.end)
+    }
+
     /// Notes that this run has been at a place.
     pub fn hit(&self, probe: Probe) {
         let mut probes = self.probes.get();
@@ -144,6 +157,7 @@ impl World {
         u64::from(self.faults.borrow().errors_delivered())
             + self.found_full.get()
             + self.found_hooked.get()
+            + self.found_damaged.get()
     }
 
     /// Notes a file that is created over another: its number has been given before.

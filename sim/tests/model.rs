@@ -6,13 +6,9 @@
 
 #![cfg(test)]
 
-use faultline_sim::disk::POSIX_WEAK;
 use faultline_sim::history::{BatchState, Entry, History, Opened, Status};
 use faultline_sim::model::{Commit, Settlement, Versions, commits, settle, visible};
-use faultline_sim::policy::PolicyName;
-use faultline_sim::workload::{
-    After, Plan, PlannedBatch, PlannedEngine, PlannedOp, key_bytes, value_bytes,
-};
+use faultline_sim::workload::{After, Plan, PlannedBatch, PlannedOp, key_bytes, value_bytes};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -80,7 +76,7 @@ fn world() -> impl Strategy<Value = World> {
 }
 
 fn build(batches: &[Batch], numbers: &[usize]) -> World {
-    let mut plan = empty_plan();
+    let mut plan = Plan { keys: KEYS, ..Plan::idle() };
     let mut by_number: Vec<(usize, &Batch)> = numbers.iter().copied().zip(batches).collect();
     by_number.sort_by_key(|(number, _)| *number);
     for (_, batch) in by_number {
@@ -108,33 +104,6 @@ fn build(batches: &[Batch], numbers: &[usize]) -> World {
         }
     }
     World { plan, history, placed }
-}
-
-fn empty_plan() -> Plan {
-    Plan {
-        seed: 0,
-        policy: PolicyName::Random,
-        profile: &POSIX_WEAK,
-        capacity: None,
-        swallow_syncs: false,
-        engine: PlannedEngine {
-            write_buffer_size: 4096,
-            max_file_size: 1 << 20,
-            level1_size_max: 1 << 20,
-            level0_compaction_trigger: 4,
-            manifest_size_max: 1 << 20,
-            snappy: false,
-            filter: false,
-        },
-        holds: 0.0,
-        resume: false,
-        batches: Vec::new(),
-        ops: Vec::new(),
-        writers: Vec::new(),
-        readers: Vec::new(),
-        keys: KEYS,
-        crashes: Vec::new(),
-    }
 }
 
 fn entries(plan: &Plan, commit: &Commit) -> Vec<Entry> {

@@ -36,6 +36,12 @@ pub struct Recoverable {
 }
 
 impl Image {
+    /// Notes damage that an open must refuse though a crash might have left it, as far as the bytes
+    /// tell.
+    pub(crate) fn demand_refusal(&mut self, damage: String) {
+        self.recoverable.get_or_insert_default().must_refuse.get_or_insert(damage);
+    }
+
     /// Reads directory `dir` of `disk`.
     pub fn read(disk: &Disk, dir: &str) -> Self {
         let mut names = Vec::new();

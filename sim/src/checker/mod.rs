@@ -108,6 +108,8 @@ pub struct AfterEnd<'a> {
     pub ending: &'a Ending,
     /// Files that were there behind a clean close though the MANIFEST does not need them.
     pub left_over: &'a [String],
+    /// Names of files that were damaged before this incarnation.
+    pub damaged: &'a [String],
     /// Faults delivered to this incarnation.
     pub faults: u64,
     /// Scheduling point of the end.

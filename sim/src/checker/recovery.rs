@@ -23,6 +23,21 @@ impl Checker for Recovery {
                 point: opened.point,
             });
         }
+        // Nothing else stood in the way of an open.
+        let is_damage_alone = !end.damaged.is_empty() && end.faults == end.damaged.len() as u64;
+        let nameless = end.history.outcomes.iter().filter(|o| o.call == Call::Open).find(|open| {
+            let names = |error: &String| end.damaged.iter().any(|name| error.contains(name));
+            is_damage_alone && open.error.as_ref().is_some_and(|error| !names(error))
+        });
+        if let Some(outcome) = nameless {
+            return Err(Violation {
+                checker: self.name(),
+                promise: "an open that refuses damage names the file",
+                expected: format!("an error about {}", end.damaged.join(", ")),
+                got: outcome.error.clone().unwrap_or_default(),
+                point: outcome.returned,
+            });
+        }
         let refused = end.history.outcomes.iter().find(|outcome| {
             outcome.call == Call::Open && outcome.error.is_some() && end.faults == 0
         });

@@ -11,6 +11,9 @@ pub(super) fn scenario(command: &ScenarioCommand) -> Result<Exit, Failed> {
         ScenarioCommand::List => {
             for scenario in select(&[], &[], None)?.scenarios {
                 say(format!("{:<36} {}", scenario.token(), scenario.spec.about));
+                if let Some(leveldb) = &scenario.spec.leveldb {
+                    say(format!("{:<36} LevelDB: {leveldb}", ""));
+                }
             }
             Ok(Exit::Clean)
         }

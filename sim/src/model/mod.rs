@@ -4,6 +4,7 @@
 //! no answer, or an error, has no place until an open shows it; the model then finds it by its
 //! contents.
 
+mod omissions;
 mod settle;
 
 pub(crate) use settle::Placed;

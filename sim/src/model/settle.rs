@@ -8,9 +8,9 @@
 //! Invariant: if some choice of batches explains every entry, the result has no stranger, no part
 //! and no hole, unless that takes more than [`TURNS_MAX`] choices to find.
 
+use super::omissions::Omissions;
 use super::{Commit, commits};
 use crate::history::{Entry, History, Opened, Status, in_commit_order};
-use crate::omissions::Omissions;
 use crate::workload::Plan;
 
 /// Choices that are taken back before the best explanation so far must do.

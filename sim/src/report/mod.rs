@@ -34,6 +34,9 @@ pub fn failure(scenario: &Scenario, seed: u64, verdict: &Verdict, flags: &str) -
     if !others.is_empty() {
         lines.push(format!("  also       {}", others.join(", ")));
     }
+    if let Some(leveldb) = &scenario.spec.leveldb {
+        lines.push(format!("  LevelDB    {leveldb}"));
+    }
     lines.push(String::new());
     lines.extend(plan::lines(&plan));
     lines.push(String::new());

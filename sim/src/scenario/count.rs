@@ -26,6 +26,13 @@ impl Count {
         }
     }
 
+    /// The most that is drawn.
+    pub(super) fn last(self) -> u32 {
+        match self {
+            Count::Exactly(last) | Count::Between([_, last]) => last,
+        }
+    }
+
     pub(super) fn is_ordered(self) -> bool {
         !matches!(self, Count::Between([low, high]) if low > high)
     }

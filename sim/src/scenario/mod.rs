@@ -6,9 +6,11 @@
 
 mod count;
 mod embedded;
+mod script;
 
 pub use count::Count;
 pub use embedded::{EMBEDDED, embedded};
+pub use script::{Damage, Harm, Script, Step, Then};
 
 use std::fmt;
 
@@ -37,6 +39,9 @@ pub struct Scenario {
 pub struct Spec {
     /// One sentence: what this scenario is for.
     pub about: String,
+    /// What LevelDB 1.23 does instead, if the scenario is about that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leveldb: Option<String>,
     /// What clients do.
     #[serde(default)]
     pub workload: Workload,
@@ -52,6 +57,12 @@ pub struct Spec {
     /// Faults; see [`FaultConfig`].
     #[serde(default)]
     pub faults: FaultConfig,
+    /// Writers that do what is written here, in place of those that the workload draws.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub script: Vec<Script>,
+    /// What happens to files between two processes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<Damage>,
     /// The scheduling policy; `portfolio` unless given.
     #[serde(default)]
     pub policy: Option<String>,
@@ -384,6 +395,7 @@ impl Spec {
         if let Some(name) = self.expect.faults.iter().find(|name| !known(name)) {
             return Err(format!("expect.faults: there is no fault `{name}`"));
         }
+        script::check(&self.script, &self.damage)?;
         if let Some(policy) = &self.policy {
             policy.parse::<PolicyName>().map_err(|e| format!("policy: {e}"))?;
         }

@@ -7,15 +7,17 @@ use std::time::Duration;
 use faultline::env::Threads as _;
 use faultline::{Db, DbIterator, ReadOptions, Result, WriteBatch, WriteOptions};
 
-use super::{After, Plan, key_bytes, value_bytes};
+use super::{After, Plan, PlannedCrash, Trigger, key_bytes, value_bytes};
 use crate::arena::Outside;
 use crate::env::SimEnv;
+use crate::fault::Phase;
 use crate::history::{Call, Flushed, Outcome, Read, Status, ValueDigest};
 use crate::kernel::{SimThreads, with_kernel};
 use crate::naive;
 use crate::probe::Probe;
 use crate::process::DATABASE;
 use crate::report::counted;
+use crate::scenario::CrashKind;
 use crate::trace::{Lane, Tag};
 use crate::world::{World, with_world};
 
@@ -75,6 +77,12 @@ pub fn writer(db: &Db<SimEnv>, writer: u32) {
         let options = WriteOptions { sync };
         let result = noted(Call::Write { batch: number }, || db.write(&batch, &options));
         end_batch(number, sync, result.as_ref().ok().copied(), &result);
+        let after = with_world(|world| world.plan.batches[number as usize].after);
+        match after {
+            After::Close => return,
+            After::Crash(kind) => with_world(|world| die(world, kind)),
+            _ => {}
+        }
         if result.is_err() {
             errors += 1;
             let may_resume = with_world(|world| world.plan.resume);
@@ -86,8 +94,8 @@ pub fn writer(db: &Db<SimEnv>, writer: u32) {
             }
             continue;
         }
-        match with_world(|world| world.plan.batches[number as usize].after) {
-            After::Nothing => {}
+        match after {
+            After::Nothing | After::Close | After::Crash(_) => {}
             After::Flush => {
                 let acknowledged = note(|world| world.history.borrow().acknowledged_sequence);
                 if noted(Call::Flush, || db.flush()).is_ok() {
@@ -112,6 +120,12 @@ pub fn writer(db: &Db<SimEnv>, writer: u32) {
             }
         }
     }
+}
+
+/// Ends the process, or the machine, here.
+fn die(world: &World, kind: CrashKind) -> ! {
+    world.crash.set(Some(PlannedCrash { kind, trigger: Trigger::Point(0), phase: Phase::Run }));
+    with_kernel(|kernel| kernel.crash())
 }
 
 fn synced_up_to(sequence: u64) {

@@ -6,7 +6,7 @@ use super::{
 use crate::disk::Profile;
 use crate::fault::Phase;
 use crate::rng::{Purpose, Stream};
-use crate::scenario::{CrashKind, CrashSite, Engine, Scenario, Spec, Workload};
+use crate::scenario::{CrashKind, CrashSite, Engine, Scenario, Script, Spec, Then, Workload};
 
 /// Bytes of a batch at most.
 const BATCH_BYTES_MAX: u32 = 8 << 20;
@@ -38,25 +38,57 @@ impl Plan {
             holds: spec.workload.holds,
             keys: spec.workload.keys.draw(&mut stream),
             crashes: Vec::new(),
+            damages: spec.damage.clone(),
+            is_scripted: !spec.script.is_empty(),
         };
         plan.draw_crashes(spec, &mut stream);
         plan.engine.snappy = stream.chance(spec.engine.snappy);
         plan.engine.filter = stream.chance(spec.engine.filter);
-        plan.draw_clients(&spec.workload, seed);
+        plan.draw_clients(spec, seed);
         plan
     }
 
-    fn draw_clients(&mut self, workload: &Workload, seed: u64) {
+    fn draw_clients(&mut self, spec: &Spec, seed: u64) {
+        let workload = &spec.workload;
         let mut stream = Stream::new(seed, Purpose::Workload);
-        for writer in 0..workload.writers.draw(&mut stream) {
-            let first = self.batches.len() as u32;
-            for _ in 0..workload.batches.draw(&mut stream) {
-                self.draw_batch(workload, writer, &mut stream);
+        if self.is_scripted {
+            self.follow(&spec.script, &mut stream);
+        } else {
+            for writer in 0..workload.writers.draw(&mut stream) {
+                let first = self.batches.len() as u32;
+                for _ in 0..workload.batches.draw(&mut stream) {
+                    self.draw_batch(workload, writer, &mut stream);
+                }
+                self.writers.push(first..self.batches.len() as u32);
             }
-            self.writers.push(first..self.batches.len() as u32);
         }
         for _ in 0..workload.readers.draw(&mut stream) {
             self.readers.push(workload.reads.draw(&mut stream));
+        }
+    }
+
+    /// Takes the writers from scripts; only sizes are drawn.
+    fn follow(&mut self, scripts: &[Script], stream: &mut Stream) {
+        let keys = scripts.iter().flat_map(|script| &script.steps).map(|step| step.key + 1);
+        self.keys = keys.max().unwrap_or(1);
+        for (writer, script) in (0..).zip(scripts) {
+            let first = self.batches.len() as u32;
+            for step in &script.steps {
+                let op = self.ops.len() as u32;
+                let value = step.value.map(|bytes| bytes.draw(stream));
+                self.ops.push(PlannedOp { key: step.key, value });
+                let after = match step.then {
+                    Then::Continue => After::Nothing,
+                    Then::Flush => After::Flush,
+                    Then::Sync => After::Sync,
+                    Then::Compact => After::Compact([0, self.keys - 1]),
+                    Then::Close => After::Close,
+                    Then::Kill => After::Crash(CrashKind::Kill),
+                    Then::PowerLoss => After::Crash(CrashKind::PowerLoss),
+                };
+                self.batches.push(PlannedBatch { writer, ops: op..op + 1, sync: step.sync, after });
+            }
+            self.writers.push(first..self.batches.len() as u32);
         }
     }
 

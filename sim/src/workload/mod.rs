@@ -10,9 +10,9 @@ pub use custom::{Custom, FaultHook, FaultQuery, Workload, outside};
 
 use std::ops::Range;
 
-use crate::disk::Profile;
+use crate::disk::{POSIX_WEAK, Profile};
 use crate::policy::PolicyName;
-use crate::scenario::CrashKind;
+use crate::scenario::{CrashKind, Damage};
 
 /// Everything that a seed decides before a run starts. Printable, and replayable by itself.
 #[derive(Clone, Debug)]
@@ -45,6 +45,10 @@ pub struct Plan {
     pub keys: u32,
     /// The crashes, in order.
     pub crashes: Vec<PlannedCrash>,
+    /// Damage to files between processes.
+    pub damages: Vec<Damage>,
+    /// Whether the writers follow a script, all of which is carried out.
+    pub is_scripted: bool,
 }
 
 /// The options of the engine that a plan decides; see the fields of [`faultline::Options`] of the
@@ -87,6 +91,10 @@ pub enum After {
     Sync,
     /// Compacts the keys between two, whose numbers these are.
     Compact([u32; 2]),
+    /// Leaves the rest to the next process.
+    Close,
+    /// Dies, whatever the write returned.
+    Crash(CrashKind),
 }
 
 /// One operation of a batch.
@@ -188,6 +196,36 @@ pub fn value_bytes(op: u32, len: u32, out: &mut Vec<u8>) {
 }
 
 impl Plan {
+    /// A plan in which nothing happens, with small sizes: what a test fills in.
+    pub fn idle() -> Plan {
+        Plan {
+            seed: 0,
+            policy: PolicyName::Random,
+            profile: &POSIX_WEAK,
+            capacity: None,
+            swallow_syncs: false,
+            engine: PlannedEngine {
+                write_buffer_size: 4096,
+                max_file_size: 1 << 20,
+                level1_size_max: 1 << 20,
+                level0_compaction_trigger: 4,
+                manifest_size_max: 1 << 20,
+                snappy: false,
+                filter: false,
+            },
+            resume: false,
+            batches: Vec::new(),
+            ops: Vec::new(),
+            writers: Vec::new(),
+            readers: Vec::new(),
+            holds: 0.0,
+            keys: 1,
+            crashes: Vec::new(),
+            damages: Vec::new(),
+            is_scripted: false,
+        }
+    }
+
     /// Whether an entry is what operation `op` wrote.
     pub fn op_matches(
         &self,

@@ -1,15 +1,11 @@
 //! What clients were told and what an open showed, put together step by step.
 
 use faultline_sim::checker::{AfterEnd, AfterOpen, Checker, Ending, Image, Recoverable, Violation};
-use faultline_sim::disk::POSIX_WEAK;
 use faultline_sim::history::{Call, Entry, History, Outcome, Read, Status, ValueDigest};
 use faultline_sim::kernel::End;
 use faultline_sim::model::{commits, settle};
-use faultline_sim::policy::PolicyName;
 use faultline_sim::scenario::CrashKind;
-use faultline_sim::workload::{
-    After, Plan, PlannedBatch, PlannedEngine, PlannedOp, key_bytes, value_bytes,
-};
+use faultline_sim::workload::{After, Plan, PlannedBatch, PlannedOp, key_bytes, value_bytes};
 
 pub(crate) const KILLED: Ending = Ending::Crashed(CrashKind::Kill);
 pub(crate) const POWERLESS: Ending = Ending::Crashed(CrashKind::PowerLoss);
@@ -38,6 +34,7 @@ pub(crate) struct Story {
     pub(crate) excused: bool,
     pub(crate) faults: u64,
     pub(crate) left_over: Vec<String>,
+    pub(crate) damaged: Vec<String>,
 }
 
 fn plan() -> Plan {
@@ -51,28 +48,13 @@ fn plan() -> Plan {
         batches.push(PlannedBatch { writer, ops, sync: number == 0, after });
     }
     Plan {
-        seed: 0,
-        policy: PolicyName::Random,
-        profile: &POSIX_WEAK,
-        capacity: None,
-        swallow_syncs: false,
-        engine: PlannedEngine {
-            write_buffer_size: 4096,
-            max_file_size: 1 << 20,
-            level1_size_max: 1 << 20,
-            level0_compaction_trigger: 4,
-            manifest_size_max: 1 << 20,
-            snappy: false,
-            filter: false,
-        },
-        holds: 0.0,
         resume: true,
         batches,
         ops,
         writers: vec![0..3, 3..6],
         readers: vec![9, 9],
         keys: 8,
-        crashes: Vec::new(),
+        ..Plan::idle()
     }
 }
 
@@ -91,6 +73,7 @@ impl Story {
             excused: false,
             faults: 0,
             left_over: Vec::new(),
+            damaged: Vec::new(),
         }
     }
 
@@ -241,6 +224,7 @@ impl Story {
             commits: &commits(&self.plan, &self.history),
             ending: &self.ending,
             left_over: &self.left_over,
+            damaged: &self.damaged,
             faults: self.faults,
             point: 90,
         })

@@ -13,13 +13,13 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
+use super::{Commit, Placed};
 use crate::history::Entry;
-use crate::model::{Commit, Placed};
 use crate::workload::{Plan, key_bytes};
 
 /// What may be missing from what an open shows.
 #[derive(Debug)]
-pub(crate) struct Omissions<'a> {
+pub(super) struct Omissions<'a> {
     plan: &'a Plan,
     placed: &'a [Placed],
     entries: &'a [Entry],
@@ -41,7 +41,7 @@ struct ByKey {
 impl<'a> Omissions<'a> {
     /// What may be missing from `entries`, which are shown. `placed` are the batches whose places
     /// are known; everything up to sequence `flushed` had come into tables.
-    pub(crate) fn new(
+    pub(super) fn new(
         plan: &'a Plan,
         placed: &'a [Placed],
         entries: &'a [Entry],
@@ -51,7 +51,7 @@ impl<'a> Omissions<'a> {
     }
 
     /// Whether operation `op`, which has this sequence and is not shown, may be missing.
-    pub(crate) fn allow(&self, op: u32, sequence: u64) -> bool {
+    pub(super) fn allow(&self, op: u32, sequence: u64) -> bool {
         if sequence > self.flushed {
             return false;
         }
@@ -64,7 +64,7 @@ impl<'a> Omissions<'a> {
     }
 
     /// Whether all of a batch, of which nothing is shown, may be missing.
-    pub(crate) fn hide(&self, commit: &Commit) -> bool {
+    pub(super) fn hide(&self, commit: &Commit) -> bool {
         operations(self.plan, commit).all(|(op, sequence)| self.allow(op, sequence))
     }
 
