@@ -75,7 +75,12 @@ pub struct Options {
     /// memtable exceeds it by at most one group of batches. LevelDB's least is 64 KiB; the smaller
     /// one lets a simulator reach many switches cheaply.
     pub write_buffer_size: usize,
-    /// Most files kept open: 74 to 50000, default 1000.
+    /// Most files open at once: 74 to 50000, default 1000. Ten of them are for LOCK, logs,
+    /// MANIFESTs, tables being written and directories, the others for tables to read. Neither the
+    /// number of tables nor that of cursors counts: a file that others have pushed out is opened
+    /// again when it is needed. Only a thread that is inside a read when that happens keeps its
+    /// file open to the end of the read, beyond the limit. So many tables, less ten, also keep
+    /// their indexes in memory.
     pub max_open_files: usize,
     /// Where data blocks that were read are kept, if not in a cache of this database's own: clones
     /// of one cache serve several databases. Default: its own.
