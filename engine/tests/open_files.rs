@@ -11,6 +11,7 @@ use std::thread;
 
 use faultline::env::posix::{PosixEnv, PosixThreads};
 use faultline::env::{Env, FileLock, Mutex, RandomAccessFile, SequentialFile, WritableFile};
+use faultline::table::Compression;
 use faultline::{Db, Options, Result};
 
 /// How many files are open, and how many were at most.
@@ -170,7 +171,7 @@ impl WritableFile for Counted<Box<dyn WritableFile>> {
 
 impl FileLock for Counted<Box<dyn FileLock>> {}
 
-const KEYS: usize = 12_000;
+const KEYS: usize = 18_000;
 const MAX_OPEN_FILES: usize = 74;
 
 fn key(number: usize) -> Vec<u8> {
@@ -190,6 +191,7 @@ fn options(level0_max: usize) -> Options {
         max_file_size: 3 << 10,
         level1_size_max: 32 << 10,
         block_size: 1 << 10,
+        compression: Compression::None,
         block_cache_capacity: 16 << 10,
         level0_compaction_trigger: level0_max,
         level0_slowdown_writes_trigger: None,
@@ -200,9 +202,7 @@ fn options(level0_max: usize) -> Options {
 
 fn fill(db: &Db<CountingEnv>, keys: impl Iterator<Item = usize>) {
     for number in keys {
-        // Compression makes nothing of them.
-        let value: Vec<u8> = (0..90).map(|at| (number * 31 + at * at * 7) as u8).collect();
-        db.put(&key(number), &value).expect("writes");
+        db.put(&key(number), &[b'v'; 90]).expect("writes");
     }
 }
 
