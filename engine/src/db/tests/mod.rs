@@ -6,6 +6,7 @@ mod basics;
 mod compacted;
 mod compaction;
 mod concurrency;
+mod corruption;
 mod creation;
 mod faults;
 mod faulty_env;
