@@ -3,7 +3,9 @@
 //!
 //! Source: LevelDB `include/leveldb/iterator.h`.
 
-use crate::error::Result;
+use std::path::Path;
+
+use crate::error::{Defect, Error, Result};
 
 /// A cursor over entries in internal-key order, forwards and backwards.
 ///
@@ -29,4 +31,16 @@ pub trait InternalIterator: Send {
     fn value(&self) -> &[u8];
     /// `Ok`, or the first error met.
     fn status(&self) -> Result<()>;
+
+    /// The file that the entry here is in and its offset there, for messages. The empty path is
+    /// memory, which holds no entry that a message could be about.
+    fn place(&self) -> (&Path, u64) {
+        (Path::new(""), 0)
+    }
+}
+
+/// The error for a cursor that stands on a key which is no internal key.
+pub(crate) fn corrupted_key(entries: &dyn InternalIterator) -> Error {
+    let (file, offset) = entries.place();
+    Error::corruption(file, offset, Defect::Other("corrupted internal key".into()))
 }

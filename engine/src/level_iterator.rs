@@ -6,6 +6,7 @@
 //! unreadable table ends the walk instead of being passed over.
 
 use core::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::env::Env;
@@ -143,6 +144,9 @@ impl<E: Env> InternalIterator for LevelIterator<E> {
 
     fn status(&self) -> Result<()> {
         self.failed.clone().map_or(Ok(()), Err)
+    }
+    fn place(&self) -> (&Path, u64) {
+        self.entry().map_or((Path::new(""), 0), InternalIterator::place)
     }
 }
 

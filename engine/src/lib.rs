@@ -16,6 +16,7 @@ mod level_iterator;
 mod lru;
 pub mod memtable;
 mod merging;
+mod open_files;
 pub mod options;
 pub mod record;
 pub mod table;

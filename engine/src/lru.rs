@@ -111,7 +111,13 @@ impl<K: LruKey, V> Lru<K, V> {
     /// Forgets the value that has not been used for the longest, and returns it, if there is more
     /// here than there should be.
     pub(crate) fn pop_excess(&mut self) -> Option<V> {
-        if self.charge <= self.capacity {
+        self.pop_to_fit(0)
+    }
+
+    /// Forgets the value that has not been used for the longest, and returns it, if there is no
+    /// room for `more` beside what is here.
+    pub(crate) fn pop_to_fit(&mut self, more: usize) -> Option<V> {
+        if self.charge.saturating_add(more) <= self.capacity {
             return None;
         }
         let oldest = self.slots.get(self.oldest)?.key;

@@ -12,6 +12,7 @@
 
 use core::cmp::Ordering;
 use core::fmt;
+use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::iterator::InternalIterator;
@@ -208,6 +209,9 @@ impl InternalIterator for MergingIterator {
 
     fn status(&self) -> Result<()> {
         self.failed.clone().map_or(Ok(()), Err)
+    }
+    fn place(&self) -> (&Path, u64) {
+        self.current().map_or((Path::new(""), 0), InternalIterator::place)
     }
 }
 

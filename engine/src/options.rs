@@ -62,6 +62,26 @@ pub trait Observer: Send + Sync + fmt::Debug {
 }
 
 /// How a database is opened and run.
+///
+/// # Memory
+/// Whatever the size of its logs and tables, while it is opened too, a database holds no more than
+/// the sum of
+/// - two memtables, each of `write_buffer_size` and one group of writes: 1 MiB, or the largest
+///   batch if that is larger;
+/// - the record of a group, twice while it grows;
+/// - the block cache: `block_cache_capacity`, and about 200 bytes for each block;
+/// - of `max_open_files` - 10 tables the index, which is a key and at most 40 bytes for each data
+///   block, and the filter;
+/// - for each cursor, and for the running compaction, two blocks for each table of level 0 and for
+///   each deeper level: one as it is stored and one unpacked;
+/// - for each table that is being written, by a flush or a compaction, the same two blocks, its
+///   index and its filter;
+/// - for each table of each version that somebody reads, its two bounds and about 400 bytes;
+/// - 1 MiB for everything else.
+///
+/// A block is of `block_size`, or of its one entry if that is larger. Values, snapshots and batches
+/// are their callers'. [`crate::Db::open_read_only`] is the exception: it keeps all that the logs
+/// hold in one memtable.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The order of user keys. It must be the one that the database was created with.
@@ -75,7 +95,12 @@ pub struct Options {
     /// memtable exceeds it by at most one group of batches. LevelDB's least is 64 KiB; the smaller
     /// one lets a simulator reach many switches cheaply.
     pub write_buffer_size: usize,
-    /// Most files kept open: 74 to 50000, default 1000.
+    /// Most files open at once: 74 to 50000, default 1000. Ten of them are for LOCK, logs,
+    /// MANIFESTs, tables being written and directories, the others for tables to read. Neither the
+    /// number of tables nor that of cursors counts: a file that others have pushed out is opened
+    /// again when it is needed. Only a thread that is inside a read when that happens keeps its
+    /// file open to the end of the read, beyond the limit. So many tables, less ten, also keep
+    /// their indexes in memory.
     pub max_open_files: usize,
     /// Where data blocks that were read are kept, if not in a cache of this database's own: clones
     /// of one cache serve several databases. Default: its own.

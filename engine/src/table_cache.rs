@@ -1,8 +1,9 @@
-//! [`TableCache`]: the tables that are open, by file number.
+//! [`TableCache`]: the tables that are open, by file number: their indexes and filters. Their files
+//! are kept by [`OpenFiles`].
 //!
-//! Opening and closing are done without the lock, so two threads may open the same table at once;
-//! the one that comes last is kept. A table that someone uses may leave the cache; its file is
-//! closed when its last user lets go. An error is never kept: a file that was repaired heals.
+//! Opening is done without the lock, so two threads may open the same table at once; the one that
+//! comes last is kept. A table that someone uses may leave the cache, and stays good for its users.
+//! An error is never kept: a file that was repaired heals.
 //!
 //! Source: LevelDB `db/table_cache.cc`. Differs: a file that is missing is `Corruption`, never an
 //! absent key.
@@ -13,16 +14,18 @@ use std::sync::Arc;
 
 use crate::env::{Env, Mutex};
 use crate::error::{Defect, Error, Result};
-use crate::filename::{FileNumber, legacy_table_file_name, table_file_name};
+use crate::filename::FileNumber;
 use crate::iterator::InternalIterator;
 use crate::key::InternalKeyComparator;
 use crate::lru::Lru;
+use crate::open_files::{FileOfTable, OpenFiles};
 use crate::options::Options;
 use crate::table::{BlockCache, BlockCacheStats, BlockReads, Table, TableContext, TableIter};
 use crate::value::Found;
 use crate::version::edit::FileMetaData;
 
-/// Files that a database needs beside its tables: log, MANIFEST, LOCK and a few in passing.
+/// Files that a database needs beside its tables: LOCK, log and MANIFEST; where one of these takes
+/// over from another, both; what a flush and a compaction write; a directory that is synced.
 const OTHER_FILES: usize = 10;
 
 #[derive(Debug)]
@@ -35,8 +38,7 @@ struct Tables {
 
 /// The open tables of one database.
 pub(crate) struct TableCache<E: Env> {
-    env: E,
-    dir: PathBuf,
+    files: Arc<OpenFiles<E>>,
     context: TableContext,
     tables: Mutex<E::Threads, Tables>,
 }
@@ -44,7 +46,7 @@ pub(crate) struct TableCache<E: Env> {
 /// How many tables are open, and how often one was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TableCacheStats {
-    /// Tables that are open and known; those that only an iterator holds do not count.
+    /// Tables whose indexes are in memory; those that only an iterator holds do not count.
     pub open: usize,
     /// How often a table that was asked for was open, since the database was opened.
     pub hits: u64,
@@ -66,11 +68,10 @@ impl<E: Env> TableCache<E> {
         let own = (capacity > 0).then(|| BlockCache::new(&env, capacity));
         let block_cache = options.block_cache.clone().or(own);
         let filter_policy = options.filter_policy.clone();
-        let open = Lru::new(options.max_open_files.saturating_sub(OTHER_FILES));
-        let tables = Tables { open, hits: 0, misses: 0, unusable_filters: 0 };
+        let most = options.max_open_files.saturating_sub(OTHER_FILES);
+        let tables = Tables { open: Lru::new(most), hits: 0, misses: 0, unusable_filters: 0 };
         TableCache {
-            env,
-            dir,
+            files: Arc::new(OpenFiles::new(env, dir, most)),
             context: TableContext { order, filter_policy, block_cache },
             tables: Mutex::new("table cache", tables),
         }
@@ -86,24 +87,20 @@ impl<E: Env> TableCache<E> {
             tracing::warn!(target: "faultline", number = file.number, %error, "filter not used");
         }
         let forgotten = self.tables.lock().insert(file.number, &table);
-        // Closing files is I/O: not under the lock.
+        // What they hold is freed without the lock.
         drop(forgotten);
         Ok(table)
     }
 
     fn open(&self, file: &FileMetaData) -> Result<Table> {
-        let path = table_file_name(&self.dir, file.number);
-        let (path, opened) = match self.env.open_random_access(&path) {
-            Err(Error::NotFound { .. }) => {
-                let legacy = legacy_table_file_name(&self.dir, file.number);
-                match self.env.open_random_access(&legacy) {
-                    Err(Error::NotFound { .. }) => return Err(missing(&path)),
-                    opened => (legacy, opened),
-                }
-            }
-            opened => (path, opened),
-        };
-        Table::open(opened?, file.size, &path, &self.context)
+        let number = file.number;
+        let path = self.files.get(number)?.path.clone();
+        let source = Box::new(FileOfTable { files: Arc::clone(&self.files), number });
+        let table = Table::open(source, file.size, &path, &self.context);
+        if table.is_err() {
+            self.files.forget(number);
+        }
+        table
     }
 
     /// Looks `lookup` (see [`crate::version::lookup_key`]) up in table `file`.
@@ -143,8 +140,8 @@ impl<E: Env> TableCache<E> {
     /// Forgets a table whose file is being removed.
     pub(crate) fn evict(&self, number: FileNumber) {
         let evicted = self.tables.lock().open.remove(number);
-        // As in `table`.
         drop(evicted);
+        self.files.forget(number);
     }
 
     pub(crate) fn stats(&self) -> TableCacheStats {
@@ -177,16 +174,12 @@ impl Tables {
     }
 }
 
-fn missing(path: &Path) -> Error {
-    other(path, "missing file")
-}
-
 fn other(path: &Path, words: &str) -> Error {
     Error::corruption(path, 0, Defect::Other(words.into()))
 }
 
 impl<E: Env> fmt::Debug for TableCache<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TableCache").field("dir", &self.dir).finish_non_exhaustive()
+        f.debug_struct("TableCache").field("files", &self.files).finish_non_exhaustive()
     }
 }

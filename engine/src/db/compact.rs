@@ -19,9 +19,9 @@ use super::flush::OpenTable;
 use super::state::{Inner, Phase, State};
 use crate::compaction::{self, Compaction, DropRule, Limits};
 use crate::env::{Atomic, Env};
-use crate::error::{Defect, Error};
+use crate::error::Error;
 use crate::filename::FileNumber;
-use crate::iterator::InternalIterator;
+use crate::iterator::{InternalIterator, corrupted_key};
 use crate::key::{ParsedInternalKey, SequenceNumber};
 use crate::merging::MergingIterator;
 use crate::options::Options;
@@ -231,8 +231,7 @@ impl<E: Env> Inner<E> {
                 outputs.finished.push(maker.finish(table)?);
             }
             let Some(parsed) = ParsedInternalKey::parse(key) else {
-                let defect = Defect::Other("corrupted key".into());
-                return Err(Error::corruption(&self.dir, 0, defect).into());
+                return Err(corrupted_key(&entries).into());
             };
             if !rule.drops(&parsed) {
                 let mut table = match outputs.open.take() {

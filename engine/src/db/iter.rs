@@ -12,8 +12,8 @@ use core::fmt;
 use std::sync::Arc;
 
 use crate::env::Env;
-use crate::error::{Defect, Error, Result};
-use crate::iterator::InternalIterator;
+use crate::error::{Error, Result};
+use crate::iterator::{InternalIterator, corrupted_key};
 use crate::key::{
     InternalKeyComparator, MAX_SEQUENCE, ParsedInternalKey, SequenceNumber, ValueType, user_key,
 };
@@ -228,7 +228,7 @@ impl DbIterator {
         self.is_valid = false;
         while self.entries.valid() {
             let Some(here) = ParsedInternalKey::parse(self.entries.key()) else {
-                self.fail(corrupted_key());
+                self.fail(corrupted_key(&self.entries));
                 return;
             };
             if let Some(end) = &self.range.end
@@ -262,7 +262,7 @@ impl DbIterator {
         let mut newest = ValueType::Deletion;
         while self.entries.valid() {
             let Some(here) = ParsedInternalKey::parse(self.entries.key()) else {
-                self.fail(corrupted_key());
+                self.fail(corrupted_key(&self.entries));
                 return;
             };
             if let Some(start) = &self.range.start
@@ -301,10 +301,6 @@ impl DbIterator {
         self.is_valid = false;
         self.failed.get_or_insert(error);
     }
-}
-
-fn corrupted_key() -> Error {
-    Error::corruption("", 0, Defect::Other("corrupted internal key".into()))
 }
 
 impl IntoIterator for DbIterator {

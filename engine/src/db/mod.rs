@@ -338,7 +338,8 @@ impl<E: Env> Db<E> {
     /// Closes the database, for all clones of this handle: makes everything acknowledged durable,
     /// waits for running background work, and releases LOCK last.
     ///
-    /// Iterators and snapshots stay readable; every other call returns `Closed` from now on.
+    /// Iterators and snapshots stay readable, as long as nobody who opens the database afterwards
+    /// removes their tables; every other call returns `Closed` from now on.
     ///
     /// # Errors
     /// What stopped writes before; that of syncing or closing the log; `Closed` if a clone was

@@ -9,8 +9,8 @@ use super::pins::ViewPin;
 use super::snapshot::Snapshot;
 use super::state::{Inner, View};
 use crate::env::Env;
-use crate::error::{Defect, Error, Result};
-use crate::iterator::InternalIterator;
+use crate::error::Result;
+use crate::iterator::{InternalIterator, corrupted_key};
 use crate::key::{ParsedInternalKey, SequenceNumber, ValueType};
 use crate::level_iterator::LevelIterator;
 use crate::merging::MergingIterator;
@@ -92,8 +92,7 @@ impl<E: Env> Inner<E> {
         entries.seek_to_first();
         while entries.valid() {
             let Some(key) = ParsedInternalKey::parse(entries.key()) else {
-                let defect = Defect::Other("corrupted key".into());
-                return Err(Error::corruption(&self.dir, 0, defect));
+                return Err(corrupted_key(&entries));
             };
             // What is in the memtable and not published is a group on its way.
             if key.sequence <= view.sequence() {

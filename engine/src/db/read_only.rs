@@ -12,6 +12,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::create::{ensure_directory, is_new_database};
 use super::open::{Listing, Recovery};
 use super::report::RecoveryReport;
 use super::state::Inner;
@@ -25,10 +26,10 @@ use crate::options::Options;
 pub(super) fn open_read_only<E: Env>(env: E, dir: PathBuf, options: Options) -> Result<Inner<E>> {
     let options = Options { create_if_missing: false, error_if_exists: false, ..options }.clipped();
     let order = InternalKeyComparator::new(options.comparator.clone());
-    super::create::ensure_directory(&env, &dir, &options)?;
+    ensure_directory(&env, &dir, &options)?;
     let lock = lock_if_there(&env, &dir)?;
     let listing = Listing::read(&env, &dir)?;
-    super::create::is_new_database(&env, &dir, &options, &listing)?;
+    is_new_database(&env, &dir, &options, &listing)?;
     let mut report = RecoveryReport::default();
     Recovery { env, dir, options, order, listing }.look(lock, &mut report)
 }

@@ -412,6 +412,9 @@ impl InternalIterator for BlockIter {
     fn status(&self) -> Result<()> {
         self.failed.clone().map_or(Ok(()), Err)
     }
+    fn place(&self) -> (&Path, u64) {
+        (&self.block.path, self.file_offset())
+    }
 }
 
 impl fmt::Debug for BlockIter {

@@ -402,6 +402,9 @@ impl InternalIterator for TableIter {
     fn status(&self) -> Result<()> {
         self.failed.clone().map_or(Ok(()), Err)
     }
+    fn place(&self) -> (&Path, u64) {
+        self.entry().map_or((&self.table.path, 0), InternalIterator::place)
+    }
 }
 
 impl fmt::Debug for TableIter {

@@ -119,6 +119,9 @@ fn an_open_database_is_left_alone() {
     let words =
         "error: db/LOCK: the database is already open; close it in the other process first\n";
     assert_eq!(refused.err, words);
+    for args in [&["get", "db", "k", "--read-only"][..], &["destroy", "db", "--yes"]] {
+        assert_eq!(folder.run(args).ended(4).err, words);
+    }
     drop(pipe);
     assert!(load.wait().expect("ends").success());
     folder.run(&["get", "db", "key019999"]).ended(0);

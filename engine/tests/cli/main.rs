@@ -11,6 +11,7 @@ mod dump;
 mod entries;
 mod keys;
 mod texts;
+mod whole;
 
 use std::fs;
 use std::io::Write as _;

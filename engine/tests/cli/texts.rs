@@ -8,7 +8,9 @@ use crate::Folder;
 fn help() {
     let folder = Folder::new();
     insta::assert_snapshot!("help", folder.run(&["--help"]).ended(0).text());
-    for command in ["get", "put", "delete", "scan", "load", "stats", "dump", "verify"] {
+    let commands =
+        ["get", "put", "delete", "scan", "load", "compact", "destroy", "stats", "dump", "verify"];
+    for command in commands {
         let shown = folder.run(&[command, "--help"]).ended(0);
         insta::assert_snapshot!(format!("help-{command}"), shown.text());
     }
@@ -42,6 +44,12 @@ fn errors() {
     show(2, &["put", "nowhere/db", "k", "v"]);
     show(2, &["stats", "empty"]);
     show(2, &["verify", "nowhere"]);
+    show(2, &["compact", "empty"]);
+    show(2, &["compact", "db", "--hex", "--from", "xyz"]);
+    show(2, &["get", "nowhere", "k", "--read-only"]);
+    show(2, &["destroy", "nowhere", "--yes"]);
+    show(2, &["destroy", "empty", "--yes"]);
+    show(2, &["destroy", "db"]);
     show(2, &["dump", "nowhere"]);
     show(2, &["dump", "file"]);
     show(2, &["dump", "db/CURRENT"]);

@@ -41,7 +41,11 @@ pub(crate) enum Command {
     /// Write the keys and values that `scan` printed, from standard input; creates the database if
     /// there is none
     Load(LoadArgs),
-    /// Print what the database consists of; changes nothing
+    /// Rewrite the tables without what was overwritten or deleted
+    Compact(CompactArgs),
+    /// Remove the database and all that is in it
+    Destroy(DestroyArgs),
+    /// Print levels, logs, sizes and the last sequence number, as the files say; changes nothing
     Stats(StatsArgs),
     /// Print what a file holds, piece by piece: a log, a MANIFEST or a table; damage is shown
     Dump(DumpArgs),
@@ -57,6 +61,16 @@ pub(crate) struct OpenArgs {
     /// What to do with a damaged log: what is dropped is kept in the directory `lost`
     #[arg(long, value_name = "POLICY", default_value = "tolerate-tail")]
     pub(crate) recovery: Recovery,
+}
+
+/// How a database is opened by a command that only reads.
+#[derive(Args, Debug)]
+pub(crate) struct ReadArgs {
+    #[command(flatten)]
+    pub(crate) open: OpenArgs,
+    /// Write nothing at all: no log is replayed into tables, nothing goes to `lost`
+    #[arg(long)]
+    pub(crate) read_only: bool,
 }
 
 /// [`RecoveryPolicy`] on a command line.
@@ -121,6 +135,11 @@ impl BytesArgs {
             Failure::usage(format!("{what} {word}: not hexadecimal, which --hex asks for"))
         })
     }
+
+    /// As [`BytesArgs::bytes`], of an argument that may be left out.
+    pub(crate) fn optional(self, what: &str, word: Option<&OsString>) -> Result<Option<Vec<u8>>> {
+        word.map(|word| self.bytes(what, word)).transpose()
+    }
 }
 
 /// How entries are written.
@@ -136,7 +155,7 @@ pub(crate) enum Format {
 #[derive(Args, Debug)]
 pub(crate) struct GetArgs {
     #[command(flatten)]
-    pub(crate) open: OpenArgs,
+    pub(crate) read: ReadArgs,
     /// The key
     pub(crate) key: OsString,
     #[command(flatten)]
@@ -174,7 +193,7 @@ pub(crate) struct DeleteArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ScanArgs {
     #[command(flatten)]
-    pub(crate) open: OpenArgs,
+    pub(crate) read: ReadArgs,
     /// Leave out keys before this one
     #[arg(long, value_name = "KEY")]
     pub(crate) from: Option<OsString>,
@@ -210,6 +229,31 @@ pub(crate) struct LoadArgs {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) bytes: BytesArgs,
+}
+
+/// `compact`.
+#[derive(Args, Debug)]
+pub(crate) struct CompactArgs {
+    #[command(flatten)]
+    pub(crate) open: OpenArgs,
+    /// The first key to compact [default: that of the database]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) from: Option<OsString>,
+    /// The last key to compact [default: that of the database]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) to: Option<OsString>,
+    #[command(flatten)]
+    pub(crate) bytes: BytesArgs,
+}
+
+/// `destroy`.
+#[derive(Args, Debug)]
+pub(crate) struct DestroyArgs {
+    /// The directory of the database; removed too if nothing else is in it
+    pub(crate) dir: PathBuf,
+    /// Do it; without this, only say what would be removed
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// `stats`.

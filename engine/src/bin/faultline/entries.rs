@@ -1,6 +1,5 @@
 //! `scan` and `load`: many entries, in the same two forms.
 
-use std::ffi::OsString;
 use std::io::{self, BufRead as _};
 
 use base64::Engine as _;
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::{BytesArgs, Format, LoadArgs, ScanArgs};
 use crate::exit::{Exit, Failure, Result};
-use crate::open::{open, open_or_create};
+use crate::open::{open_or_create, open_to_read};
 use crate::output::{Output, counted, remark};
 
 /// An entry as a line of JSON.
@@ -30,13 +29,11 @@ struct Range {
 
 impl Range {
     fn new(args: &ScanArgs) -> Result<Self> {
-        let bytes = |what, word: &Option<OsString>| {
-            word.as_ref().map(|word| args.bytes.bytes(what, word)).transpose()
-        };
+        let form = args.bytes;
         Ok(Range {
-            from: bytes("--from", &args.from)?,
-            to: bytes("--to", &args.to)?,
-            prefix: bytes("--prefix", &args.prefix)?.unwrap_or_default(),
+            from: form.optional("--from", args.from.as_ref())?,
+            to: form.optional("--to", args.to.as_ref())?,
+            prefix: form.optional("--prefix", args.prefix.as_ref())?.unwrap_or_default(),
         })
     }
 
@@ -64,7 +61,7 @@ impl Range {
 /// Prints entries in order.
 pub(crate) fn scan(args: &ScanArgs) -> Result {
     let range = Range::new(args)?;
-    let db = open(&args.open)?;
+    let db = open_to_read(&args.read)?;
     let mut iter = db.iter()?;
     let walked = walk(args, &range, &mut iter);
     // What the cursor needs it has; the database need not stay open for a slow reader.

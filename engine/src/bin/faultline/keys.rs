@@ -6,7 +6,7 @@ use faultline::WriteOptions;
 
 use crate::args::{DeleteArgs, GetArgs, PutArgs};
 use crate::exit::{Exit, Failure, Result};
-use crate::open::{open, open_or_create};
+use crate::open::{open, open_or_create, open_to_read};
 use crate::output::{Output, remark};
 
 /// One command, one write: it is durable when the command ends.
@@ -15,7 +15,7 @@ const DURABLE: WriteOptions = WriteOptions { sync: true };
 /// Prints a value as it is, or in hexadecimal.
 pub(crate) fn get(args: &GetArgs) -> Result {
     let key = args.bytes.bytes("key", &args.key)?;
-    let db = open(&args.open)?;
+    let db = open_to_read(&args.read)?;
     let value = db.get(&key)?;
     db.close()?;
     let Some(value) = value else {

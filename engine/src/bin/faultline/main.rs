@@ -11,7 +11,9 @@ mod exit;
 mod keys;
 mod open;
 mod output;
+mod stats;
 mod text;
+mod whole;
 
 use std::process::ExitCode;
 
@@ -27,7 +29,9 @@ fn main() -> ExitCode {
         Command::Delete(args) => keys::delete(&args),
         Command::Scan(args) => entries::scan(&args),
         Command::Load(args) => entries::load(&args),
-        Command::Stats(args) => check::stats(&args),
+        Command::Compact(args) => whole::compact(&args),
+        Command::Destroy(args) => whole::destroy(&args),
+        Command::Stats(args) => stats::stats(&args),
         Command::Dump(args) => dump::dump(&args),
         Command::Verify(args) => check::verify(&args),
     };

@@ -8,7 +8,7 @@ use faultline::env::posix::PosixEnv;
 use faultline::filename::{FileKind, current_file_name, parse_file_name};
 use faultline::{Db, Error, Options, RecoveryReport};
 
-use crate::args::OpenArgs;
+use crate::args::{OpenArgs, ReadArgs};
 use crate::exit::{Failure, Result, no_database};
 use crate::output::{counted, remark};
 
@@ -16,6 +16,19 @@ use crate::output::{counted, remark};
 pub(crate) fn open(args: &OpenArgs) -> Result<Db> {
     expect_database(&args.dir)?;
     open_with(args, Options::default())
+}
+
+/// Opens the database that is there for a command that only reads.
+pub(crate) fn open_to_read(args: &ReadArgs) -> Result<Db> {
+    if !args.read_only {
+        return open(&args.open);
+    }
+    let OpenArgs { dir, recovery } = &args.open;
+    expect_database(dir)?;
+    let options = Options { recovery_policy: (*recovery).into(), ..Options::default() };
+    let db = Db::open_read_only(PosixEnv::new(), dir, options)?;
+    tell_dropped(db.report());
+    Ok(db)
 }
 
 /// Opens the database, or makes one.
@@ -72,12 +85,15 @@ fn tell_dropped(report: &RecoveryReport) {
         };
         let size = counted(piece.bytes, "byte");
         let because = piece.defect.as_ref().map(|defect| format!(" ({defect})"));
-        let kept = piece.kept_in.as_ref().map(|path| format!("; kept in {}", path.display()));
+        let kept = match &piece.kept_in {
+            Some(path) => format!("; kept in {}", path.display()),
+            None => "; left where it is".to_owned(),
+        };
         remark(format!(
             "warning: {file}: dropped {size} at offset {}{}{}",
             piece.offset,
             because.unwrap_or_default(),
-            kept.unwrap_or_default(),
+            kept,
         ));
     }
 }

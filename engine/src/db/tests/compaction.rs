@@ -309,7 +309,7 @@ fn manual_compaction() {
     assert_eq!(test.files_per_level(), "0,0,1");
 }
 
-// U18, LevelDB issue 227: one call is enough, whatever was in the memtable.
+// LevelDB issue 227: one call is enough, whatever was in the memtable.
 #[test]
 fn manual_compaction_takes_the_memtable_along() {
     let test = TestDb::with(by_hand());

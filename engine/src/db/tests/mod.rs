@@ -1,10 +1,12 @@
 //! The database on the real file system: LevelDB's own tests, as far as they apply, and the rules
 //! that differ from it. What crashes and faults leave is the simulator's business.
 
+mod bad_key;
 mod basics;
 mod compacted;
 mod compaction;
 mod concurrency;
+mod corruption;
 mod creation;
 mod faults;
 mod faulty_env;

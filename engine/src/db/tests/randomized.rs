@@ -2,11 +2,13 @@
 //! compactions, batches, reopens and walks in both directions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{SYNC, TestDb, options};
 use crate::batch::WriteBatch;
 use crate::db::{DbIterator, Snapshot};
 use crate::options::{Options, ReadOptions, WriteOptions};
+use crate::table::{BloomFilter, Compression, FilterPolicy};
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -100,7 +102,7 @@ fn write(test: &TestDb, model: &mut Model, random: &mut Random) {
     test.db().write(&batch, &options).unwrap();
 }
 
-fn run(seed: u64, steps: u32) {
+fn run(seed: u64, steps: u32, options: Options) {
     let mut random = Random(seed);
     // So small that entries go down several levels.
     let mut test = TestDb::with(Options {
@@ -108,7 +110,7 @@ fn run(seed: u64, steps: u32) {
         max_file_size: 4 << 10,
         level1_size_max: 16 << 10,
         level0_compaction_trigger: 2,
-        ..options()
+        ..options
     });
     let mut model = Model::new();
     let mut saved: Option<(Model, Snapshot)> = None;
@@ -155,7 +157,8 @@ impl TestDb {
 
 #[test]
 fn randomized() {
-    for seed in [1, 301, 0x5eed] {
-        run(seed, 1500);
-    }
+    run(301, 10_000, options());
+    // LevelDB runs most of its tests with a filter and without compression too.
+    let filter_policy: Option<Arc<dyn FilterPolicy>> = Some(Arc::new(BloomFilter::new(10)));
+    run(1, 1500, Options { filter_policy, compression: Compression::None, ..options() });
 }

@@ -1,71 +1,42 @@
 //! Counterparts of LevelDB's tests that have no better place, with LevelDB's numbers.
 //!
-//! Source: LevelDB `db/corruption_test.cc`, `db/recovery_test.cc`, `db/db_test.cc`, `issues/`.
+//! Source: LevelDB `db/recovery_test.cc`, `db/db_test.cc`, `issues/`.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{TestDb, has_extension, options, read_file, write_file};
-use crate::db::Snapshot;
+use super::faulty_env::{Fault, FaultyEnv};
+use super::{TestDb, file_names, has_extension, options, read_file, write_file};
+use crate::db::{Db, Snapshot};
 use crate::env::Env as _;
 use crate::env::posix::PosixEnv;
+use crate::error::FileOp;
 use crate::key::Comparator;
-use crate::options::{Options, ReadOptions, RecoveryPolicy};
-use crate::record::BLOCK_SIZE;
+use crate::options::{Options, ReadOptions};
 
 /// A generator of numbers that are the same in every run: xorshift.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % n
     }
 
-    fn bytes(&mut self, size: usize) -> Vec<u8> {
+    pub(super) fn bytes(&mut self, size: usize) -> Vec<u8> {
         (0..size).map(|_| b' ' + u8::try_from(self.below(95)).unwrap()).collect()
     }
 }
 
 /// A path of the only file with this extension.
-fn only(test: &TestDb, extension: &str) -> std::path::PathBuf {
+pub(super) fn only(test: &TestDb, extension: &str) -> std::path::PathBuf {
     let names = test.file_names();
     let found: Vec<_> = names.iter().filter(|name| has_extension(name, extension)).collect();
     assert_eq!(found.len(), 1, "{names:?}");
     test.path().join(found[0])
-}
-
-/// `CorruptionTest.Recovery`: 100 values of 1000 bytes, damage in the first and the second block
-/// of the log. LevelDB passes over both blocks, and 36 are left; so does `SkipCorrupt`. The other
-/// policies do not make holes.
-#[test]
-fn corruption_recovery() {
-    let big = Options { write_buffer_size: 4 << 20, ..options() };
-    let mut test = TestDb::with(big);
-    let mut random = Random(301);
-    for number in 0..100 {
-        test.db().put(format!("{number:016}").as_bytes(), &random.bytes(1000)).unwrap();
-    }
-    test.close();
-    let path = only(&test, "log");
-    let mut bytes = read_file(&path);
-    for offset in [19, BLOCK_SIZE + 1000] {
-        bytes[offset] ^= 0x80;
-    }
-    write_file(&path, &bytes);
-    test.options.recovery_policy = RecoveryPolicy::Absolute;
-    assert!(test.try_open().unwrap_err().to_string().contains("checksum mismatch"));
-    test.options.recovery_policy = RecoveryPolicy::SkipCorrupt;
-    test.open();
-    let keys: Vec<_> =
-        test.db().iter().unwrap().into_iter().map(|entry| entry.unwrap().0).collect();
-    let expected: Vec<_> = (64..100).map(|number| format!("{number:016}").into_bytes()).collect();
-    assert_eq!(keys.len(), 36);
-    assert_eq!(keys, expected);
-    assert!(test.db().report().has_dropped());
 }
 
 /// `RecoveryTest.NoLogFiles`: without its log the database opens, and holds what tables hold.
@@ -80,6 +51,33 @@ fn no_log_files() {
         assert_eq!(test.get("foo"), "NOT_FOUND");
         test.close();
     }
+}
+
+/// `RecoveryTest.LargeManifestCompacted`: a MANIFEST of 3 MB, most of it zeros, gives way to one of
+/// less than 10 000 bytes.
+#[test]
+fn large_manifest_compacted() {
+    let mut test = TestDb::new();
+    test.put("foo", "bar");
+    test.close();
+    let manifest = |test: &TestDb| {
+        let names = test.file_names().into_iter();
+        let names: Vec<_> = names.filter(|name| name.starts_with("MANIFEST-")).collect();
+        let [name] = &names[..] else { panic!("{names:?}") };
+        test.path().join(name)
+    };
+    let old = manifest(&test);
+    let mut bytes = read_file(&old);
+    bytes.resize(3 << 20, 0);
+    write_file(&old, &bytes);
+    test.open();
+    // What was dropped of the old one is kept, and such an open removes nothing.
+    assert!(test.db().report().has_dropped());
+    test.reopen();
+    let new = manifest(&test);
+    assert_ne!(old, new);
+    assert!(PosixEnv::new().size(&new).unwrap() < 10_000);
+    assert_eq!(test.get("foo"), "bar");
 }
 
 /// `RecoveryTest.MultipleMemTables`: a log larger than the memtable of the next open becomes
@@ -104,6 +102,41 @@ fn multiple_mem_tables() {
         let text = format!("{number:050}");
         assert_eq!(test.get(&text), text);
     }
+}
+
+/// `DBTest.GetMemUsage`: one small entry takes some memory, and less than 5 MiB.
+#[test]
+fn get_mem_usage() {
+    let test = TestDb::with(Options { write_buffer_size: 4 << 20, ..options() });
+    test.put("foo", "v1");
+    let usage = test.db().property("leveldb.approximate-memory-usage").unwrap().unwrap();
+    let usage: u64 = usage.parse().unwrap();
+    assert!(usage > 0 && usage < 5 << 20, "{usage}");
+}
+
+/// `DBTest.NoSpace`: ten times a table cannot be written, and less than three files more are there.
+#[test]
+fn no_space() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("db");
+    let env = FaultyEnv::new();
+    let db = Db::open(env.clone(), &path, options()).unwrap();
+    db.put(b"foo", b"v1").unwrap();
+    db.compact_range(Some(b"a"), Some(b"z")).unwrap();
+    let before = file_names(&path).len();
+    db.put(b"foo", b"v2").unwrap();
+    env.fail(Fault::Each(FileOp::Append, ".ldb"), false);
+    for _ in 0..10 {
+        db.compact_range(None, None).unwrap_err();
+        // Writes the table anew.
+        db.resume().unwrap_err();
+    }
+    assert!(file_names(&path).len() < before + 3, "{:?}", file_names(&path));
+    env.heal().unwrap();
+    db.resume().unwrap();
+    assert!(file_names(&path).len() < before + 3, "{:?}", file_names(&path));
+    assert_eq!(db.get(b"foo").unwrap().as_deref(), Some(&b"v2"[..]));
+    db.close().unwrap();
 }
 
 /// `DBTest.Fflush_Issue474`: many small writes at random places.
