@@ -276,6 +276,7 @@ impl World {
             Calls::LogAppend => op == FileOp::Append && role == FileRole::Log,
             Calls::LogSync => op == FileOp::Sync && role == FileRole::Log,
             Calls::LogCreate => op == FileOp::Create && role == FileRole::Log,
+            Calls::Rename => op == FileOp::Rename,
             Calls::Mutating => mutates(op),
         };
         if !counts {

@@ -69,6 +69,7 @@ fn crash(crash: &PlannedCrash) -> String {
                 Calls::LogAppend => "log append",
                 Calls::LogSync => "log sync",
                 Calls::LogCreate => "log creation",
+                Calls::Rename => "rename",
                 Calls::Mutating => "change of the disk",
             };
             let moment = match moment {

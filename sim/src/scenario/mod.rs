@@ -244,6 +244,8 @@ pub enum CrashSite {
     LogSync,
     /// Near the creation of a log and the calls around it: the memtable switch.
     LogSwitch,
+    /// Before, inside or after one of the first renames, during an open too.
+    Rename,
     /// Before, inside or after any call that changes the disk.
     AnyCall,
 }

@@ -131,7 +131,11 @@ impl Plan {
                 given => given,
             };
             let (phase, trigger) = if stream.chance(spec.crash.in_recovery) {
-                (Phase::Recovery, any_call(stream, 24))
+                let trigger = match spec.crash.at {
+                    CrashSite::Rename => draw_trigger(CrashSite::Rename, stream),
+                    _ => any_call(stream, 24),
+                };
+                (Phase::Recovery, trigger)
             } else if stream.chance(spec.crash.in_close) {
                 (Phase::Close, any_call(stream, 4))
             } else {
@@ -188,6 +192,7 @@ fn draw_trigger(site: CrashSite, stream: &mut Stream) -> Trigger {
             0 => any_call(stream, 100),
             _ => call(Calls::LogCreate, stream.below(6), stream),
         },
+        CrashSite::Rename => call(Calls::Rename, stream.below(2), stream),
         CrashSite::AnyCall => any_call(stream, 150),
     }
 }

@@ -142,6 +142,8 @@ pub enum Calls {
     LogSync,
     /// Creations of logs.
     LogCreate,
+    /// Renames.
+    Rename,
     /// Whatever changes the disk.
     Mutating,
 }
