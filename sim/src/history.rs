@@ -132,6 +132,8 @@ pub struct Opened {
     pub replayed: Vec<(u64, Entry)>,
     /// Every live entry after the open, in no particular order.
     pub entries: Vec<Entry>,
+    /// What an open for reading alone had shown just before: each key with its value.
+    pub preview: Option<Vec<(Box<[u8]>, ValueDigest)>>,
     /// The engine's last sequence.
     pub last_sequence: u64,
     /// Scheduling point at which `open` returned.
@@ -187,6 +189,8 @@ pub struct FileBreach {
 #[expect(missing_docs, reason = "the engine's methods of these names")]
 pub enum Call {
     Open,
+    OpenReadOnly,
+    CloseReadOnly,
     Write { batch: u32 },
     Flush,
     Sync,
@@ -200,6 +204,8 @@ impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Call::Open => "open",
+            Call::OpenReadOnly => "open for reading alone",
+            Call::CloseReadOnly => "close what was open for reading alone",
             Call::Write { .. } => "write",
             Call::Flush => "flush",
             Call::Sync => "sync",

@@ -28,6 +28,8 @@ pub struct Judge {
     checkers: Vec<Box<dyn Checker>>,
     violations: Vec<Violation>,
     image: Image,
+    /// Names of the files that were damaged before it.
+    damaged: Vec<String>,
     before: Option<Ending>,
     /// What this incarnation's open showed; with that it has decided what is there.
     shown: Option<Shown>,
@@ -47,15 +49,17 @@ impl Judge {
             checkers,
             violations: Vec::new(),
             image: Image::default(),
+            damaged: Vec::new(),
             before: None,
             shown: None,
             faults_before: 0,
         }
     }
 
-    /// An incarnation begins on a disk that holds `image`.
-    pub fn begin_incarnation(&mut self, image: Image, faults_so_far: u64) {
+    /// An incarnation begins on a disk that holds `image`; the files `damaged` were damaged before.
+    pub fn begin_incarnation(&mut self, image: Image, damaged: Vec<String>, faults_so_far: u64) {
         self.image = image;
+        self.damaged = damaged;
         self.shown = None;
         self.faults_before = faults_so_far;
     }
@@ -102,7 +106,6 @@ impl Judge {
         ending: Ending,
         faults_so_far: u64,
         left_over: &[String],
-        damaged: &[String],
         point: u64,
     ) {
         if self.violations.is_empty() {
@@ -113,7 +116,7 @@ impl Judge {
                 commits: &commits,
                 ending: &ending,
                 left_over,
-                damaged,
+                damaged: &self.damaged,
                 faults: faults_so_far - self.faults_before,
                 point,
             };

@@ -60,6 +60,8 @@ probes! {
     ManifestReplaced "manifest_replaced",
     /// A file was damaged before an open.
     Damaged "damaged",
+    /// An open for reading alone showed what there is.
+    Previewed "previewed",
 }
 
 /// The probes that one run hit.

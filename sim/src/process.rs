@@ -12,9 +12,10 @@ use faultline::{Db, Observer, Options, Result, ValueType};
 use crate::arena::Outside;
 use crate::env::SimEnv;
 use crate::fault::Phase;
-use crate::history::{Call, Entry};
+use crate::history::{Call, Entry, ValueDigest};
 use crate::kernel::{Kernel, SimThreads, with_kernel};
-use crate::workload::{Trigger, noted, reader, writer};
+use crate::probe::Probe;
+use crate::workload::{Trigger, noted, outside, reader, writer};
 use crate::world::{World, with_world};
 
 /// Where the database lies on the simulated disk.
@@ -88,8 +89,45 @@ fn options() -> Options {
     }
 }
 
+/// Opens the database for reading alone and notes all that it shows. Nothing is noted if a call
+/// fails: that is judged by its outcome.
+fn preview() {
+    with_world(|world| world.is_previewing.set(true));
+    let options = Options { observer: None, ..options() };
+    let open = || Db::open_read_only(SimEnv::default(), DATABASE, options);
+    if let Ok(db) = noted(Call::OpenReadOnly, open)
+        && let Ok(mut cursor) = noted(Call::Read, || db.iter())
+    {
+        let mut shown = outside(Vec::new);
+        cursor.seek_to_first();
+        while cursor.valid() {
+            outside(|| shown.push((cursor.key().into(), ValueDigest::of(cursor.value()))));
+            cursor.next();
+        }
+        if noted(Call::Read, || cursor.status()).is_ok() {
+            outside(|| {
+                with_world(|world| {
+                    world.hit(Probe::Previewed);
+                    world.history.borrow_mut().opened.preview = Some(shown);
+                });
+            });
+        }
+        drop(cursor);
+        // Its outcome is noted.
+        noted(Call::CloseReadOnly, || db.close()).ok();
+    }
+    with_world(|world| world.is_previewing.set(false));
+}
+
 /// The main thread of a process.
 pub(crate) fn main() {
+    let previews = {
+        let _outside = Outside::enter();
+        with_world(|world| world.previews(DATABASE))
+    };
+    if previews {
+        preview();
+    }
     let Ok(db) = noted(Call::Open, || Db::open(SimEnv::default(), DATABASE, options())) else {
         return;
     };

@@ -22,6 +22,8 @@ pub enum Purpose {
     Latency = 5,
     /// Options of the run itself: number of writers, crash points, engine options.
     Plan = 6,
+    /// Which opens are preceded by one for reading alone.
+    Preview = 7,
 }
 
 /// One stream of random numbers.

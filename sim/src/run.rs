@@ -179,7 +179,7 @@ impl Run {
             }
             let damaged = self.damage(number + 1);
             let ending = self.incarnation(&damaged).await;
-            let damaged = self.repair(&damaged);
+            self.repair(&damaged);
             let world = &self.world;
             let closed = matches!(ending, Ending::Returned { closed: true, .. });
             world.judge.borrow_mut().after_end(
@@ -188,7 +188,6 @@ impl Run {
                 ending,
                 world.provocations(),
                 &self.left_over,
-                &damaged,
                 self.kernel.points(),
             );
             self.count_acknowledged();
@@ -225,8 +224,8 @@ impl Run {
         .collect()
     }
 
-    /// Puts back what an open had to refuse. The names of all that was damaged.
-    fn repair(&self, damaged: &[Damaged]) -> Vec<String> {
+    /// Puts back what an open had to refuse.
+    fn repair(&self, damaged: &[Damaged]) {
         let world = &self.world;
         for damaged in damaged.iter().filter(|damaged| damaged.is_refused()) {
             damaged.repair(&mut world.disk.borrow_mut());
@@ -234,7 +233,6 @@ impl Run {
         if world.judge.borrow().shown().is_some() {
             world.excused.set(false);
         }
-        damaged.iter().map(|damaged| damaged.name().to_owned()).collect()
     }
 
     /// Runs one process to its end.
@@ -249,7 +247,8 @@ impl Run {
         for log in &image.old_logs {
             world.note_old_log(&format!("{}/{log}", process::DATABASE));
         }
-        world.judge.borrow_mut().begin_incarnation(image, faults);
+        let names = damaged.iter().map(|damaged| damaged.name().to_owned()).collect();
+        world.judge.borrow_mut().begin_incarnation(image, names, faults);
         world.found_damaged.set(world.found_damaged.get() + damaged.len() as u64);
         self.kernel.start_process(Limits::NONE, process::main);
         process::enter_phase(&self.kernel, world, Phase::Recovery);

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::arena::Outside;
-use crate::checker::Checker;
+use crate::checker::{Checker, Image};
 use crate::disk::{Disk, Pick};
 use crate::fault::{FaultPlan, FileRole, Operation, Phase};
 use crate::history::{Entry, FileBreach, History};
@@ -52,6 +52,8 @@ pub struct World {
     pub fault_stream: RefCell<Stream>,
     /// By thread that is in `resume`: the batches that had failed when it called.
     pub failed_before_resume: RefCell<BTreeMap<ThreadId, Vec<u32>>>,
+    /// Set while the database is opened, read and dropped for reading alone.
+    pub is_previewing: Cell<bool>,
     /// Set while the harness itself looks at the database: nothing fails then.
     pub is_looking: Cell<bool>,
     /// Calls that failed because the disk was full.
@@ -99,6 +101,7 @@ impl World {
             latency: RefCell::new(Stream::new(plan.seed, Purpose::Latency)),
             fault_stream: RefCell::new(Stream::new(plan.seed, Purpose::Faults)),
             failed_before_resume: RefCell::default(),
+            is_previewing: Cell::new(false),
             is_looking: Cell::new(false),
             found_hooked: Cell::new(0),
             found_damaged: Cell::new(0),
@@ -124,6 +127,7 @@ impl World {
         self.calls_seen.set(0);
         self.is_compacting.set(false);
         self.is_looking.set(false);
+        self.is_previewing.set(false);
         self.failed_before_resume.borrow_mut().clear();
     }
 
@@ -179,6 +183,17 @@ impl World {
             let what = format!("{name} is removed, and the MANIFEST needs it");
             self.history.borrow_mut().file_breaches.push(FileBreach { point, what });
         }
+    }
+
+    /// Whether this process opens the database for reading alone first: there must be one.
+    pub fn previews(&self, dir: &str) -> bool {
+        if self.plan.previews == 0.0 {
+            return false;
+        }
+        let number = u64::from(self.history.borrow().incarnation);
+        let is_drawn =
+            Stream::new(self.plan.seed ^ number << 40, Purpose::Preview).chance(self.plan.previews);
+        is_drawn && Image::read(&self.disk.borrow(), dir).recoverable.is_some()
     }
 
     /// What of directory `dir` belongs to the database and is not needed.

@@ -3,8 +3,10 @@
 //! The disk's image is read a second time by a decoder that shares no code with the engine. What
 //! it finds is the longest prefix that can be recovered; the engine must find the same.
 
+use std::collections::BTreeMap;
+
 use super::{AfterOpen, Checker, Violation};
-use crate::history::{Entry, in_commit_order};
+use crate::history::{Entry, ValueDigest, in_commit_order};
 
 /// Compares the entries that an open shows with those that were written and those on the disk.
 #[derive(Debug)]
@@ -25,6 +27,15 @@ impl Checker for Contents {
                 "nothing is recovered that was not written, at its own sequence",
                 "only entries that some batch explains".to_owned(),
                 describe(stranger),
+            );
+        }
+        if let Some(preview) = &opened.preview
+            && let Some((key, expected, got)) = difference_of_preview(preview, &opened.entries)
+        {
+            return violation(
+                "an open for reading alone shows what the next open shows",
+                format!("for key {key:?} {expected}"),
+                got,
             );
         }
         let Some(image) = &open.image.recoverable else { return Ok(()) };
@@ -54,6 +65,34 @@ impl Checker for Contents {
             ),
         }
     }
+}
+
+/// The first key of which an open for reading alone showed something else than these entries say,
+/// with what they say and what it showed.
+fn difference_of_preview(
+    preview: &[(Box<[u8]>, ValueDigest)],
+    entries: &[Entry],
+) -> Option<(String, String, String)> {
+    let mut newest: BTreeMap<&[u8], &Entry> = BTreeMap::new();
+    for entry in entries {
+        let kept = newest.entry(entry.key()).or_insert(entry);
+        if kept.sequence < entry.sequence {
+            *kept = entry;
+        }
+    }
+    let expected = newest.iter().filter_map(|(key, entry)| Some((*key, entry.value()?)));
+    let expected: BTreeMap<&[u8], ValueDigest> =
+        expected.map(|(key, value)| (key, ValueDigest::of(value))).collect();
+    let got: BTreeMap<&[u8], ValueDigest> =
+        preview.iter().map(|(key, value)| (&key[..], *value)).collect();
+    let mut keys = expected.keys().chain(got.keys());
+    let key = keys.find(|key| expected.get(*key) != got.get(*key))?;
+    let words = |value: Option<&ValueDigest>| match value {
+        None => "nothing".to_owned(),
+        Some(value) => format!("{} B, hash {:x}", value.len, value.hash),
+    };
+    let name = String::from_utf8_lossy(key).chars().take(24).collect();
+    Some((name, words(expected.get(key)), words(got.get(key))))
 }
 
 /// The first place where two lists differ, if they do.

@@ -9,7 +9,7 @@ use super::inject::{Injected, inject};
 use crate::arena::Outside;
 use crate::disk::{Disk, Errno, SyncOutcome, SyncTicket};
 use crate::fault::{FileRole, Operation, Phase};
-use crate::history::LogFailure;
+use crate::history::{FileBreach, LogFailure};
 use crate::kernel::{Kernel, Step, StepKind, with_kernel};
 use crate::probe::Probe;
 use crate::trace::{Lane, Tag};
@@ -108,6 +108,7 @@ pub(super) fn call<B, T>(
             let object = target.object();
             let word = u64::from(object) << 8 | op as u64;
             kernel.with_trace(|trace| trace.note(Tag::Io, word));
+            world.note_change(kernel, op, target);
             let fault = world.decide_fault(kernel, op, target);
             let moment = world.crash_moment(op, target.role);
             if moment == Some(Moment::Before) {
@@ -231,6 +232,15 @@ impl World {
         })?;
         kernel.with_trace(|trace| trace.note(Tag::Fault, fault.word()));
         Some(inject(fault))
+    }
+
+    /// Notes a change that an open for reading alone asks for.
+    fn note_change(&self, kernel: &Kernel, op: FileOp, target: &Target<'_>) {
+        if self.is_previewing.get() && mutates(op) {
+            let what = format!("{op} {} while open for reading alone", target.short());
+            let breach = FileBreach { point: kernel.points(), what };
+            self.history.borrow_mut().file_breaches.push(breach);
+        }
     }
 
     /// Notes where a call of clients or of background work has brought the run.

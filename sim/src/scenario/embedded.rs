@@ -45,6 +45,7 @@ scenarios!(
     "narrow_tables",
     "power_loss_at_log_switch",
     "process_kill",
+    "read_only_first",
     "readers_and_snapshots",
     "snapshot_against_compaction",
     "stalled_leader",

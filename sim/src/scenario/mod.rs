@@ -107,6 +107,8 @@ pub struct Workload {
     pub reads: Count,
     /// Share of rounds that sleep between two steps, with a snapshot or a cursor in hand.
     pub holds: f64,
+    /// Share of opens before which the process opens the database for reading alone.
+    pub previews: f64,
     /// Share of runs whose writers call `resume` after a background error.
     pub resume: f64,
 }
@@ -130,6 +132,7 @@ impl Default for Workload {
             readers: Count::Exactly(0),
             reads: Count::Exactly(0),
             holds: 0.0,
+            previews: 0.0,
             resume: 0.0,
         }
     }
@@ -368,6 +371,7 @@ impl Spec {
             ("workload.compactions", w.compactions),
             ("workload.syncs", w.syncs),
             ("workload.holds", w.holds),
+            ("workload.previews", w.previews),
             ("workload.resume", w.resume),
             ("engine.snappy", self.engine.snappy),
             ("engine.filter", self.engine.filter),

@@ -36,6 +36,7 @@ impl Plan {
             writers: Vec::new(),
             readers: Vec::new(),
             holds: spec.workload.holds,
+            previews: spec.workload.previews,
             keys: spec.workload.keys.draw(&mut stream),
             crashes: Vec::new(),
             damages: spec.damage.clone(),

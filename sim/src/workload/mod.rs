@@ -41,6 +41,8 @@ pub struct Plan {
     pub readers: Vec<u32>,
     /// Share of those that sleep between two steps.
     pub holds: f64,
+    /// Share of opens before which the database is opened for reading alone.
+    pub previews: f64,
     /// Different keys.
     pub keys: u32,
     /// The crashes, in order.
@@ -221,6 +223,7 @@ impl Plan {
             writers: Vec::new(),
             readers: Vec::new(),
             holds: 0.0,
+            previews: 0.0,
             keys: 1,
             crashes: Vec::new(),
             damages: Vec::new(),
