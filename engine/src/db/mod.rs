@@ -30,6 +30,7 @@ mod range;
 mod read;
 mod read_only;
 mod replay;
+mod replay_tables;
 mod report;
 mod request;
 mod resume;

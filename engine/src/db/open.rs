@@ -20,12 +20,12 @@ use std::sync::Arc;
 use super::create::{
     CREATION_MANIFEST, create_database, ensure_directory, is_new_database, make_name_durable,
 };
-use super::flush::TableMaker;
 use super::lost::Lost;
 use super::metrics::Counters;
 use super::pins::Pins;
 use super::queue::CommitQueue;
 use super::replay::{LiveLog, Replay, Sink, live_logs};
+use super::replay_tables::{ReplayTables, Workshop};
 use super::report::{DroppedBytes, RecoveryReport};
 use super::state::{Inner, Phase, State, View, WriteHalf};
 use crate::batch::WriteBatch;
@@ -153,7 +153,7 @@ impl<E: Env> Recovery<E> {
         report.dropped.extend(torn_end.map(|(_, dropped)| dropped));
         tracing::info!(target: "faultline", batches = report.batches, "opened for reading");
         let mem = mem.unwrap_or_else(|| MemTableWriter::new(self.order.clone()));
-        let tables = self.table_cache();
+        let tables = Arc::new(self.table_cache());
         Ok(self.into_inner(lock, versions, tables, mem, None, report.clone()))
     }
 
@@ -178,15 +178,15 @@ impl<E: Env> Recovery<E> {
         let plan = Evidence::new(&self, &recovered, &logs);
         let mut versions = VersionSet::new(self.order.clone(), recovered, next_file_number);
 
-        let tables = self.table_cache();
-        let maker = TableMaker {
-            env: &self.env,
-            dir: &self.dir,
-            order: &self.order,
+        let tables = Arc::new(self.table_cache());
+        let writer = ReplayTables::new(Workshop {
+            env: self.env.clone(),
+            dir: self.dir.clone(),
+            order: self.order.clone(),
             table_options: self.options.table_options(),
-            tables: &tables,
-        };
-        let sink = Sink::Tables { maker, versions: &mut versions, lost: &mut lost };
+            tables: Arc::clone(&tables),
+        });
+        let sink = Sink::Tables { writer, versions: &mut versions, lost: &mut lost };
         let replay = Replay::new(&self.env, &self.order, &self.options, sink, report);
         let new_tables = replay.run(&logs)?.tables;
         plan.keep(&mut lost, report)?;
@@ -249,7 +249,7 @@ impl<E: Env> Recovery<E> {
         self,
         lock: Option<Box<dyn FileLock>>,
         versions: VersionSet,
-        tables: TableCache<E>,
+        tables: Arc<TableCache<E>>,
         mem: MemTableWriter<E::Threads>,
         log: Option<(Writer, FileNumber)>,
         report: RecoveryReport,
@@ -291,7 +291,7 @@ impl<E: Env> Recovery<E> {
             dir: self.dir,
             options: self.options,
             order: self.order,
-            tables: Arc::new(tables),
+            tables,
             queue,
             state: Mutex::new("state", state),
             last_sequence: <E::Threads as Threads>::AtomicU64::new(report.last_sequence),

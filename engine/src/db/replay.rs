@@ -12,9 +12,10 @@
 //! [`RecoveryPolicy`], for each log by its place among the logs.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::flush::TableMaker;
 use super::lost::Lost;
+use super::replay_tables::ReplayTables;
 use super::report::{DroppedBytes, RecoveryReport};
 use crate::batch::{BatchView, last_sequence_of_head};
 use crate::env::{Env, Threads};
@@ -71,7 +72,7 @@ enum Verdict {
 /// Where what is replayed goes.
 pub(super) enum Sink<'a, 'l, E: Env> {
     /// Into tables, a memtable's worth at a time; what is dropped is kept in `lost`.
-    Tables { maker: TableMaker<'a, E>, versions: &'a mut VersionSet, lost: &'a mut Lost<'l, E> },
+    Tables { writer: ReplayTables<E>, versions: &'a mut VersionSet, lost: &'a mut Lost<'l, E> },
     /// Into one memtable, however large it gets. Nothing is written.
     Memory,
 }
@@ -91,8 +92,6 @@ pub(super) struct Replay<'a, 'l, E: Env> {
     options: &'a Options,
     sink: Sink<'a, 'l, E>,
     report: &'a mut RecoveryReport,
-    /// The level-0 tables so far.
-    tables: Vec<FileMetaData>,
     /// The memtable being filled; of a replay into tables, none between two logs.
     mem: Option<MemTableWriter<E::Threads>>,
     /// The last sequence number of the last batch accepted, in any log.
@@ -114,7 +113,6 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
             options,
             sink,
             report,
-            tables: Vec::new(),
             mem: None,
             last_accepted: None,
             is_stopped: false,
@@ -136,7 +134,12 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
                 self.keep_dropped(log, pass.dropped)?;
             }
         }
-        Ok(Replayed { tables: self.tables, mem: self.mem })
+        let tables = match &mut self.sink {
+            Sink::Tables { writer, .. } => writer.finish()?,
+            Sink::Memory => Vec::new(),
+        };
+        self.report.tables.extend(tables.iter().map(|table| table.number));
+        Ok(Replayed { tables, mem: self.mem })
     }
 
     fn replay(&mut self, pass: &mut Pass<'_>, reader: &mut Reader) -> Result<()> {
@@ -163,7 +166,7 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
             let last = last_sequence_of_head(head.bytes()).unwrap_or_default();
             self.report.last_sequence = self.report.last_sequence.max(last);
         }
-        self.flush(number)
+        self.flush(number, false)
     }
 
     fn take_record(&mut self, pass: &mut Pass<'_>, offset: u64, payload: &[u8]) -> Result<()> {
@@ -197,7 +200,7 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
         self.report.operations += u64::from(batch.count());
         let usage = mem.table().approximate_memory_usage();
         if usage > self.options.write_buffer_size as u64 {
-            self.flush(pass.log.number)?;
+            self.flush(pass.log.number, true)?;
         }
         Ok(())
     }
@@ -241,19 +244,19 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
         Ok(())
     }
 
-    fn flush(&mut self, log: FileNumber) -> Result<()> {
-        let Sink::Tables { maker, versions, .. } = &mut self.sink else { return Ok(()) };
+    /// Makes a table of the memtable; `has_more` if there is more of this log to read meanwhile.
+    fn flush(&mut self, log: FileNumber, has_more: bool) -> Result<()> {
+        let Sink::Tables { writer, versions, .. } = &mut self.sink else { return Ok(()) };
         let Some(mem) = self.mem.take() else { return Ok(()) };
-        let mut entries = mem.table().iter();
         if let Some(observer) = &self.options.observer {
-            observer.replayed(log, &mut entries);
+            observer.replayed(log, &mut mem.table().iter());
         }
         let number = versions.new_file_number();
-        if let Some(table) = maker.write(number, &mut entries)? {
-            self.report.tables.push(number);
-            self.tables.push(table);
+        if has_more {
+            writer.write_beside(number, Arc::clone(mem.table()))
+        } else {
+            writer.write(number, mem.table())
         }
-        Ok(())
     }
 
     /// Copies what was dropped of a log to `lost`: from the first byte dropped to the end.

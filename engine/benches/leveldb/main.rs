@@ -1,0 +1,284 @@
+//! Faultline against LevelDB 1.23, in one run: the same files, the same keys in the same order.
+//!
+//! - `open`: a database with 256 MiB of log, from the call to its answer: tables durable, log
+//!   retired. Each round opens fresh copies of one directory.
+//! - `get`: random gets with every block in the cache, and with a cache of 1 MiB.
+//! - `scan`: every entry, forwards and backwards.
+//!
+//! With Snappy and without, checksums verified on both sides, no filters, LevelDB's defaults
+//! otherwise. The two sides take turns, and the first changes from round to round. Each line shows
+//! the median of both, and median, lowest and highest of the ratios of the rounds: how many times
+//! LevelDB's rate Faultline's is. Asserts no time: a benchmark is no test.
+//!
+//! `cargo bench -p faultline-engine --bench leveldb`, with `-- --only NAME` (the beginning of a
+//! line), `--rounds N` (default 9), `--log-mib N` (default 256) if need be. Needs a C++ compiler
+//! and LevelDB's library (Debian: `libleveldb-dev`).
+
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark runs on the operating system, reads its clock and prints"
+)]
+
+mod peer;
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use faultline::env::posix::PosixEnv;
+use faultline::table::{BlockCache, Compression};
+use faultline::{Db, Options, Result};
+
+use peer::Peer;
+
+/// Bytes of the log that one put takes: header of the record, head of the batch, one operation.
+const PUT_BYTES: u64 = 7 + 12 + 3 + 16 + 100;
+const GETS: u64 = 200_000;
+const LARGE_CACHE: usize = 1 << 30;
+const SMALL_CACHE: usize = 1 << 20;
+
+/// The generator of both sides.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// A hundred bytes of which the second half repeats the first.
+    fn value(&mut self) -> [u8; 100] {
+        let mut value = [0; 100];
+        for chunk in value[..50].chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
+        value.copy_within(..50, 50);
+        value
+    }
+}
+
+fn key(mut number: u64) -> [u8; 16] {
+    let mut key = [b'0'; 16];
+    for digit in key.iter_mut().rev() {
+        *digit += u8::try_from(number % 10).expect("a digit");
+        number /= 10;
+    }
+    key
+}
+
+/// What follows a flag on the command line.
+fn argument(flag: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != flag).nth(1)
+}
+
+fn number(flag: &str, default: u64) -> u64 {
+    argument(flag).map_or(default, |n| n.parse().expect("a number"))
+}
+
+/// One side's part of a round: nanoseconds, and how many entries it met.
+type Turn<'a> = &'a mut dyn FnMut() -> Result<(u64, u64)>;
+
+fn timed(work: impl FnOnce() -> Result<u64>) -> Result<(u64, u64)> {
+    let start = Instant::now();
+    let met = work()?;
+    Ok((u64::try_from(start.elapsed().as_nanos()).expect("less than centuries"), met))
+}
+
+/// Lets both sides take turns and prints how they compare; `unit` operations make a round.
+fn compare(name: &str, unit: u64, ours: Turn<'_>, theirs: Turn<'_>) -> Result<()> {
+    if argument("--only").is_some_and(|only| !name.starts_with(&only)) {
+        return Ok(());
+    }
+    let (mut our_times, mut their_times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..number("--rounds", 9) {
+        let (our, their) = if round % 2 == 0 {
+            let our = ours()?;
+            (our, theirs()?)
+        } else {
+            let their = theirs()?;
+            (ours()?, their)
+        };
+        assert_eq!(our.1, their.1, "{name}: both meet the same entries");
+        our_times.push(our.0 as f64);
+        their_times.push(their.0 as f64);
+        ratios.push(their.0 as f64 / our.0 as f64);
+    }
+    for list in [&mut our_times, &mut their_times, &mut ratios] {
+        list.sort_by(f64::total_cmp);
+    }
+    let median = |list: &[f64]| list[list.len() / 2];
+    let (scale, word) = if unit == 1 { (1e6, "ms") } else { (unit as f64, "ns") };
+    println!(
+        "{name:<24} Faultline {:>8.1} {word}   LevelDB {:>8.1} {word}   {:>5.2} times its rate \
+         ({:.2} to {:.2})",
+        median(&our_times) / scale,
+        median(&their_times) / scale,
+        median(&ratios),
+        ratios[0],
+        ratios[ratios.len() - 1],
+    );
+    Ok(())
+}
+
+fn options(snappy: bool, cache: usize) -> Options {
+    Options {
+        create_if_missing: true,
+        compression: if snappy { Compression::Snappy } else { Compression::None },
+        block_cache: Some(BlockCache::new(&PosixEnv::new(), cache)),
+        ..Options::default()
+    }
+}
+
+/// A database with `puts` single puts of random keys, all in one log.
+fn write_log(dir: &Path, puts: u64) -> Result<()> {
+    let large = Options { write_buffer_size: 1 << 30, ..options(true, SMALL_CACHE) };
+    let db: Db = Db::open(PosixEnv::new(), dir, large)?;
+    let mut random = Random(301);
+    for _ in 0..puts {
+        let number = random.next() % puts;
+        db.put(&key(number), &random.value())?;
+    }
+    db.close()
+}
+
+/// A database of `entries` entries at rest: compacted, and closed.
+fn write_tables(dir: &Path, entries: u64, snappy: bool) -> Result<()> {
+    let db: Db = Db::open(PosixEnv::new(), dir, options(snappy, SMALL_CACHE))?;
+    let mut random = Random(301);
+    for entry in 0..entries {
+        db.put(&key(entry), &random.value())?;
+    }
+    db.compact_range(None, None)?;
+    db.close()
+}
+
+fn copy(from: &Path, to: &Path) -> PathBuf {
+    std::fs::remove_dir_all(to).ok();
+    std::fs::create_dir(to).expect("makes a directory");
+    for file in std::fs::read_dir(from).expect("lists a directory") {
+        let file = file.expect("lists a directory");
+        let copy = to.join(file.file_name());
+        std::fs::copy(file.path(), &copy).expect("copies a file");
+        // What is still being written back would slow down whoever comes first.
+        std::fs::File::open(copy).and_then(|file| file.sync_all()).expect("syncs a file");
+    }
+    to.to_owned()
+}
+
+fn open(dir: &Path) -> Result<()> {
+    let puts = (number("--log-mib", 256) << 20) / PUT_BYTES;
+    let log = dir.join("log");
+    write_log(&log, puts)?;
+    for snappy in [true, false] {
+        let mut peer = Peer::start(snappy, 8 << 20);
+        let name = format!("open, {}", if snappy { "Snappy" } else { "plain" });
+        let mut ours = || {
+            let copy = copy(&log, &dir.join("ours"));
+            let mut opened = None;
+            let time = timed(|| {
+                opened = Some(Db::open(PosixEnv::new(), &copy, options(snappy, 8 << 20))?);
+                Ok(0)
+            })?;
+            opened.map_or(Ok(()), |db: Db| db.close())?;
+            Ok(time)
+        };
+        let mut theirs = || {
+            let copy = copy(&log, &dir.join("theirs"));
+            let time = peer.ask(&format!("open {}", copy.display()));
+            peer.ask("close");
+            Ok(time)
+        };
+        compare(&name, 1, &mut ours, &mut theirs)?;
+    }
+    Ok(())
+}
+
+fn reads(dir: &Path, snappy: bool) -> Result<()> {
+    let entries = 1_000_000;
+    let kind = if snappy { "Snappy" } else { "plain" };
+    let ours = dir.join(format!("ours-{kind}"));
+    write_tables(&ours, entries, snappy)?;
+    let theirs = copy(&ours, &dir.join(format!("theirs-{kind}")));
+    for (temperature, cache) in [("hot", LARGE_CACHE), ("cold", SMALL_CACHE)] {
+        let db: Db = Db::open(PosixEnv::new(), &ours, options(snappy, cache))?;
+        let mut peer = Peer::start(snappy, cache);
+        peer.ask(&format!("open {}", theirs.display()));
+        let mut scan = || {
+            timed(|| {
+                let mut cursor = db.iter()?;
+                cursor.seek_to_first();
+                let mut met = 0;
+                while cursor.valid() {
+                    black_box((cursor.key(), cursor.value()));
+                    met += 1;
+                    cursor.next();
+                }
+                cursor.status().map(|()| met)
+            })
+        };
+        if temperature == "hot" {
+            // Fills both caches.
+            scan()?;
+            peer.ask("scan");
+        }
+        compare(&format!("scan, {kind}, {temperature}"), entries, &mut scan, &mut || {
+            Ok(peer.ask("scan"))
+        })?;
+        let mut back = || {
+            timed(|| {
+                let mut cursor = db.iter()?;
+                cursor.seek_to_last();
+                let mut met = 0;
+                while cursor.valid() {
+                    black_box((cursor.key(), cursor.value()));
+                    met += 1;
+                    cursor.prev();
+                }
+                cursor.status().map(|()| met)
+            })
+        };
+        compare(&format!("scan back, {kind}, {temperature}"), entries, &mut back, &mut || {
+            Ok(peer.ask("back"))
+        })?;
+        let (mut our_round, mut their_round) = (0, 0);
+        let mut get = || {
+            our_round += 1;
+            let mut random = Random(our_round);
+            timed(|| {
+                let mut met = 0;
+                for _ in 0..GETS {
+                    met += u64::from(db.get(&key(random.next() % entries))?.is_some());
+                }
+                Ok(met)
+            })
+        };
+        compare(&format!("get, {kind}, {temperature}"), GETS, &mut get, &mut || {
+            their_round += 1;
+            Ok(peer.ask(&format!("get {GETS} {entries} {their_round}")))
+        })?;
+        db.close()?;
+    }
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    if let Err(reason) = peer::compile() {
+        eprintln!("nothing to compare with: {reason}");
+        return Ok(());
+    }
+    let wants = |name: &str| argument("--only").is_none_or(|only| only.starts_with(name));
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    if wants("open") {
+        open(dir.path())?;
+    }
+    if wants("get") || wants("scan") {
+        reads(dir.path(), true)?;
+        reads(dir.path(), false)?;
+    }
+    Ok(())
+}
