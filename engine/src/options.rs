@@ -67,7 +67,7 @@ pub trait Observer: Send + Sync + fmt::Debug {
 /// Whatever the size of its logs and tables, while it is opened too, a database holds no more than
 /// the sum of
 /// - two memtables, each of `write_buffer_size` and one group of writes: 1 MiB, or the largest
-///   batch if that is larger;
+///   batch if that is larger; while it is opened three, of which two are becoming tables;
 /// - the record of a group, twice while it grows;
 /// - the block cache: `block_cache_capacity`, and about 200 bytes for each block;
 /// - of `max_open_files` - 10 tables the index, which is a key and at most 40 bytes for each data

@@ -35,6 +35,7 @@ mod report;
 mod request;
 mod resume;
 mod snapshot;
+mod sort_buffer;
 mod state;
 mod wake;
 mod write;

@@ -148,11 +148,11 @@ impl<E: Env> Recovery<E> {
         let next_file_number = self.next_file_number(&recovered)?;
         let torn_end = Evidence::new(&self, &recovered, &logs).manifest;
         let versions = VersionSet::new(self.order.clone(), recovered, next_file_number);
-        let replay = Replay::new(&self.env, &self.order, &self.options, Sink::Memory, report);
-        let mem = replay.run(&logs)?.mem;
+        let mut mem = MemTableWriter::new(self.order.clone());
+        let sink = Sink::Memory(&mut mem);
+        Replay::new(&self.env, &self.order, &self.options, sink, report).run(&logs)?;
         report.dropped.extend(torn_end.map(|(_, dropped)| dropped));
         tracing::info!(target: "faultline", batches = report.batches, "opened for reading");
-        let mem = mem.unwrap_or_else(|| MemTableWriter::new(self.order.clone()));
         let tables = Arc::new(self.table_cache());
         Ok(self.into_inner(lock, versions, tables, mem, None, report.clone()))
     }
@@ -179,16 +179,22 @@ impl<E: Env> Recovery<E> {
         let mut versions = VersionSet::new(self.order.clone(), recovered, next_file_number);
 
         let tables = Arc::new(self.table_cache());
-        let writer = ReplayTables::new(Workshop {
+        let mut writer = ReplayTables::new(Workshop {
             env: self.env.clone(),
             dir: self.dir.clone(),
             order: self.order.clone(),
             table_options: self.options.table_options(),
             tables: Arc::clone(&tables),
         });
-        let sink = Sink::Tables { writer, versions: &mut versions, lost: &mut lost };
-        let replay = Replay::new(&self.env, &self.order, &self.options, sink, report);
-        let new_tables = replay.run(&logs)?.tables;
+        let sink = Sink::Tables {
+            filling: None,
+            writer: &mut writer,
+            versions: &mut versions,
+            lost: &mut lost,
+        };
+        Replay::new(&self.env, &self.order, &self.options, sink, report).run(&logs)?;
+        let new_tables = writer.finish()?;
+        report.tables.extend(new_tables.iter().map(|table| table.number));
         plan.keep(&mut lost, report)?;
         lost.finish()?;
 

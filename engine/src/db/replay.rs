@@ -1,5 +1,5 @@
-//! Replaying logs: every record that the policy accepts goes through a memtable into level-0
-//! tables, or stays in memory; what it does not accept is accounted for.
+//! Replaying logs: every record that the policy accepts goes, a memtable's worth at a time, into
+//! level-0 tables, or into one memtable; what it does not accept is accounted for.
 //!
 //! Changes nothing but that it writes new tables, which no version names yet. Invariants: an I/O
 //! error is returned, whatever the policy; entries reach the tables in the order of the logs;
@@ -9,16 +9,17 @@
 //! they go on without a gap: an older log was synced before the newer got its first record.
 //!
 //! Source: LevelDB `DBImpl::RecoverLogFile`. Differs: what happens at damage is decided by
-//! [`RecoveryPolicy`], for each log by its place among the logs.
+//! [`RecoveryPolicy`], for each log by its place among the logs; entries on their way to a table
+//! are sorted all at once, not inserted one by one.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::lost::Lost;
 use super::replay_tables::ReplayTables;
 use super::report::{DroppedBytes, RecoveryReport};
+use super::sort_buffer::SortBuffer;
 use crate::batch::{BatchView, last_sequence_of_head};
-use crate::env::{Env, Threads};
+use crate::env::Env;
 use crate::error::{Defect, Error, Result};
 use crate::filename::{FileKind, FileNumber, log_file_name};
 use crate::key::{InternalKeyComparator, SequenceNumber};
@@ -26,7 +27,6 @@ use crate::memtable::MemTableWriter;
 use crate::options::{Options, RecoveryPolicy};
 use crate::record::{Dropped, Item, Reader, Tail};
 use crate::version::VersionSet;
-use crate::version::edit::FileMetaData;
 
 /// A log that may be needed.
 #[derive(Clone, Debug)]
@@ -71,18 +71,16 @@ enum Verdict {
 
 /// Where what is replayed goes.
 pub(super) enum Sink<'a, 'l, E: Env> {
-    /// Into tables, a memtable's worth at a time; what is dropped is kept in `lost`.
-    Tables { writer: ReplayTables<E>, versions: &'a mut VersionSet, lost: &'a mut Lost<'l, E> },
-    /// Into one memtable, however large it gets. Nothing is written.
-    Memory,
-}
-
-/// What holds the contents of the logs now.
-pub(super) struct Replayed<R: Threads> {
-    /// Tables, for level 0.
-    pub(super) tables: Vec<FileMetaData>,
-    /// A memtable; only of a replay into memory.
-    pub(super) mem: Option<MemTableWriter<R>>,
+    /// Into tables; what is dropped is kept in `lost`.
+    Tables {
+        /// What becomes the next table; none between two logs.
+        filling: Option<SortBuffer>,
+        writer: &'a mut ReplayTables<E>,
+        versions: &'a mut VersionSet,
+        lost: &'a mut Lost<'l, E>,
+    },
+    /// Into a memtable, however large it gets. Nothing is written.
+    Memory(&'a mut MemTableWriter<E::Threads>),
 }
 
 /// A replay in progress.
@@ -92,8 +90,6 @@ pub(super) struct Replay<'a, 'l, E: Env> {
     options: &'a Options,
     sink: Sink<'a, 'l, E>,
     report: &'a mut RecoveryReport,
-    /// The memtable being filled; of a replay into tables, none between two logs.
-    mem: Option<MemTableWriter<E::Threads>>,
     /// The last sequence number of the last batch accepted, in any log.
     last_accepted: Option<SequenceNumber>,
     is_stopped: bool,
@@ -107,23 +103,14 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
         sink: Sink<'a, 'l, E>,
         report: &'a mut RecoveryReport,
     ) -> Self {
-        Replay {
-            env,
-            order,
-            options,
-            sink,
-            report,
-            mem: None,
-            last_accepted: None,
-            is_stopped: false,
-        }
+        Replay { env, order, options, sink, report, last_accepted: None, is_stopped: false }
     }
 
     /// Replays `logs`, which ascend.
     ///
     /// # Errors
     /// `Corruption` where the policy does not accept what is wrong; that of any file.
-    pub(super) fn run(mut self, logs: &[LiveLog]) -> Result<Replayed<E::Threads>> {
+    pub(super) fn run(mut self, logs: &[LiveLog]) -> Result<()> {
         let newest = logs.iter().rev().find(|log| log.size > 0).map(|log| log.number);
         for log in logs {
             self.report.logs.push(log.number);
@@ -134,12 +121,7 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
                 self.keep_dropped(log, pass.dropped)?;
             }
         }
-        let tables = match &mut self.sink {
-            Sink::Tables { writer, .. } => writer.finish()?,
-            Sink::Memory => Vec::new(),
-        };
-        self.report.tables.extend(tables.iter().map(|table| table.number));
-        Ok(Replayed { tables, mem: self.mem })
+        Ok(())
     }
 
     fn replay(&mut self, pass: &mut Pass<'_>, reader: &mut Reader) -> Result<()> {
@@ -187,10 +169,22 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
             pass.survey.take(&batch);
             return self.meet(pass, place, offset, bytes, defect);
         }
-        let mem = self.mem.get_or_insert_with(|| MemTableWriter::new(self.order.clone()));
-        for (sequence, op) in (batch.sequence()..).zip(&batch) {
-            mem.add(sequence, op.value_type(), op.key(), op.value());
-        }
+        let ops = (batch.sequence()..).zip(&batch);
+        let usage = match &mut self.sink {
+            Sink::Tables { filling, .. } => {
+                let filling = filling.get_or_insert_with(|| SortBuffer::new(self.order.clone()));
+                for (sequence, op) in ops {
+                    filling.add(sequence, op.value_type(), op.key(), op.value());
+                }
+                filling.memory_usage()
+            }
+            Sink::Memory(mem) => {
+                for (sequence, op) in ops {
+                    mem.add(sequence, op.value_type(), op.key(), op.value());
+                }
+                0
+            }
+        };
         if let Some(last) = batch.last_sequence() {
             pass.last = Some(last);
             self.last_accepted = Some(last);
@@ -198,8 +192,7 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
         }
         self.report.batches += 1;
         self.report.operations += u64::from(batch.count());
-        let usage = mem.table().approximate_memory_usage();
-        if usage > self.options.write_buffer_size as u64 {
+        if usage > self.options.write_buffer_size {
             self.flush(pass.log.number, true)?;
         }
         Ok(())
@@ -244,19 +237,16 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
         Ok(())
     }
 
-    /// Makes a table of the memtable; `has_more` if there is more of this log to read meanwhile.
+    /// Makes a table of what there is; `has_more` if there is more to read meanwhile.
     fn flush(&mut self, log: FileNumber, has_more: bool) -> Result<()> {
-        let Sink::Tables { writer, versions, .. } = &mut self.sink else { return Ok(()) };
-        let Some(mem) = self.mem.take() else { return Ok(()) };
+        let Sink::Tables { filling, writer, versions, .. } = &mut self.sink else { return Ok(()) };
+        let Some(filled) = filling.take() else { return Ok(()) };
+        let sorted = filled.sort();
         if let Some(observer) = &self.options.observer {
-            observer.replayed(log, &mut mem.table().iter());
+            observer.replayed(log, &mut sorted.iter());
         }
         let number = versions.new_file_number();
-        if has_more {
-            writer.write_beside(number, Arc::clone(mem.table()))
-        } else {
-            writer.write(number, mem.table())
-        }
+        if has_more { writer.write_beside(number, sorted) } else { writer.write(number, &sorted) }
     }
 
     /// Copies what was dropped of a log to `lost`: from the first byte dropped to the end.
@@ -264,7 +254,7 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
         let Some(first) = dropped.first() else { return Ok(()) };
         let kept_in = match &mut self.sink {
             Sink::Tables { lost, .. } => Some(lost.keep(&log.path, first.offset)?),
-            Sink::Memory => None,
+            Sink::Memory(_) => None,
         };
         for piece in dropped {
             self.report.dropped.push(DroppedBytes { kept_in: kept_in.clone(), ..piece });

@@ -1,27 +1,31 @@
 //! [`ReplayTables`]: the tables that a replay leaves, made while it reads on.
 //!
-//! A memtable that is full goes to a thread, which makes it a table while the next one fills: one
-//! core reads, checks and sorts, another builds and compresses, and nobody waits for the disk but
-//! that thread. What is left at the end of a log is written by the caller itself, so that an open
-//! with little to replay starts no thread.
+//! A memtable's worth goes to a thread, which makes it a table while the next gathers: one core
+//! reads, checks and sorts, another builds and compresses, and only such a thread waits for the
+//! disk. What is left at the end of a log is written by the caller itself, so that an open with
+//! little to replay starts no thread.
 //!
-//! Invariants: one table is being made at a time, so there are two memtables at most; tables stand
-//! in the order in which they were handed over; the thread has ended when this is gone.
+//! Invariants: two tables at most are being made, so three buffers are there at most; tables stand
+//! in the order in which they were handed over; the threads have ended when this is gone.
 //!
 //! Source: none in LevelDB, which replays and writes by turns.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::flush::TableMaker;
+use super::sort_buffer::Sorted;
 use crate::env::{Env, Threads};
 use crate::error::{Error, Result};
 use crate::filename::FileNumber;
 use crate::key::InternalKeyComparator;
-use crate::memtable::MemTable;
 use crate::table::TableOptions;
 use crate::table_cache::TableCache;
 use crate::version::edit::FileMetaData;
+
+/// Tables that are made at once. While one waits for the disk, another is built.
+const BESIDE_MAX: usize = 2;
 
 /// What a table is made with.
 pub(super) struct Workshop<E: Env> {
@@ -33,11 +37,7 @@ pub(super) struct Workshop<E: Env> {
 }
 
 impl<E: Env> Workshop<E> {
-    fn write(
-        &self,
-        number: FileNumber,
-        mem: &Arc<MemTable<E::Threads>>,
-    ) -> Result<Option<FileMetaData>> {
+    fn write(&self, number: FileNumber, entries: &Arc<Sorted>) -> Result<Option<FileMetaData>> {
         let maker = TableMaker {
             env: &self.env,
             dir: &self.dir,
@@ -45,7 +45,7 @@ impl<E: Env> Workshop<E> {
             table_options: self.table_options.clone(),
             tables: &self.tables,
         };
-        maker.write(number, &mut mem.iter())
+        maker.write(number, &mut entries.iter())
     }
 }
 
@@ -54,42 +54,35 @@ type Running<E> = <<E as Env>::Threads as Threads>::JoinHandle<Result<Option<Fil
 /// The tables of one replay.
 pub(super) struct ReplayTables<E: Env> {
     workshop: Arc<Workshop<E>>,
-    running: Option<Running<E>>,
+    /// In the order in which they were handed over.
+    running: VecDeque<Running<E>>,
     done: Vec<FileMetaData>,
 }
 
 impl<E: Env> ReplayTables<E> {
     pub(super) fn new(workshop: Workshop<E>) -> Self {
-        ReplayTables { workshop: Arc::new(workshop), running: None, done: Vec::new() }
+        ReplayTables { workshop: Arc::new(workshop), running: VecDeque::new(), done: Vec::new() }
     }
 
-    /// Makes table `number` of `mem`, and returns when it is durable but for its name.
+    /// Makes table `number` of `entries`, and returns when it is durable but for its name.
     ///
     /// # Errors
     /// That of any file, of this table or the one before.
-    pub(super) fn write(
-        &mut self,
-        number: FileNumber,
-        mem: &Arc<MemTable<E::Threads>>,
-    ) -> Result<()> {
-        self.wait()?;
-        self.done.extend(self.workshop.write(number, mem)?);
+    pub(super) fn write(&mut self, number: FileNumber, entries: &Arc<Sorted>) -> Result<()> {
+        self.wait(0)?;
+        self.done.extend(self.workshop.write(number, entries)?);
         Ok(())
     }
 
-    /// Begins to make table `number` of `mem`, once the one before is done.
+    /// Begins to make table `number` of `entries`, once the one before is done.
     ///
     /// # Errors
     /// That of any file of the table before.
-    pub(super) fn write_beside(
-        &mut self,
-        number: FileNumber,
-        mem: Arc<MemTable<E::Threads>>,
-    ) -> Result<()> {
-        self.wait()?;
+    pub(super) fn write_beside(&mut self, number: FileNumber, entries: Arc<Sorted>) -> Result<()> {
+        self.wait(BESIDE_MAX - 1)?;
         let workshop = Arc::clone(&self.workshop);
-        let body = move || workshop.write(number, &mem);
-        self.running = Some(E::Threads::spawn("replay", body));
+        let body = move || workshop.write(number, &entries);
+        self.running.push_back(E::Threads::spawn("replay", body));
         Ok(())
     }
 
@@ -98,21 +91,25 @@ impl<E: Env> ReplayTables<E> {
     /// # Errors
     /// That of any file of the last table.
     pub(super) fn finish(&mut self) -> Result<Vec<FileMetaData>> {
-        self.wait()?;
+        self.wait(0)?;
         Ok(core::mem::take(&mut self.done))
     }
 
-    fn wait(&mut self) -> Result<()> {
-        let Some(running) = self.running.take() else { return Ok(()) };
-        let died = |_| Error::invalid("the thread that wrote a table died");
-        self.done.extend(E::Threads::join(running).map_err(died)??);
+    /// Waits until at most `most` tables are being made.
+    fn wait(&mut self, most: usize) -> Result<()> {
+        while self.running.len() > most
+            && let Some(oldest) = self.running.pop_front()
+        {
+            let died = |_| Error::invalid("the thread that wrote a table died");
+            self.done.extend(E::Threads::join(oldest).map_err(died)??);
+        }
         Ok(())
     }
 }
 
 impl<E: Env> Drop for ReplayTables<E> {
     fn drop(&mut self) {
-        // The replay has failed, and says why; what the thread has to say is of no more use.
-        drop(self.wait());
+        // The replay has failed, and says why; what the threads have to say is of no more use.
+        while self.wait(0).is_err() {}
     }
 }
