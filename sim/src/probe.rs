@@ -40,6 +40,8 @@ probes! {
     SeveralLogs "several_logs",
     /// An open found a record behind a hole.
     RecordBehindHole "record_behind_hole",
+    /// A recovery read on while a thread of its own wrote a table.
+    ReplayedBeside "replayed_beside",
     /// A write without an answer, or with an error, was there after an open.
     UnansweredRecovered "unanswered_recovered",
     /// An acknowledged write that no sync covered was gone after a power loss.

@@ -74,10 +74,14 @@ fn entry(key: &[u8], sequence: u64, value_type: ValueType, value: &[u8]) -> Entr
 }
 
 fn options() -> Options {
-    let engine = with_world(|world| world.plan.engine);
+    let (engine, incarnation) =
+        with_world(|world| (world.plan.engine, world.history.borrow().incarnation));
     Options {
         create_if_missing: true,
-        write_buffer_size: engine.write_buffer_size,
+        write_buffer_size: match incarnation {
+            0 => engine.write_buffer_size,
+            _ => engine.reopened_write_buffer_size,
+        },
         max_file_size: engine.max_file_size,
         level1_size_max: engine.level1_size_max,
         level0_compaction_trigger: engine.level0_compaction_trigger,

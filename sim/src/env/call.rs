@@ -148,8 +148,9 @@ pub(super) fn call<B, T>(
 }
 
 /// Whether the caller is the engine's thread for compactions.
-fn is_compacting(kernel: &Kernel) -> bool {
-    kernel.thread_name(kernel.current()).starts_with("compaction")
+/// Whether a thread of this name makes the call.
+fn is_in(kernel: &Kernel, name: &str) -> bool {
+    kernel.thread_name(kernel.current()).starts_with(name)
 }
 
 fn note_result(
@@ -245,17 +246,20 @@ impl World {
 
     /// Notes where a call of clients or of background work has brought the run.
     fn note_place(&self, kernel: &Kernel, op: FileOp, role: FileRole) {
+        if (op, role) == (FileOp::Create, FileRole::Table) && is_in(kernel, "replay") {
+            self.hit(Probe::ReplayedBeside);
+        }
         if self.phase.get() != Phase::Run {
             return;
         }
         match (op, role) {
             (FileOp::Create, FileRole::Log) => self.hit(Probe::LogSwitched),
             (FileOp::Create, FileRole::Manifest) => self.hit(Probe::ManifestReplaced),
-            (FileOp::Create, FileRole::Table) if is_compacting(kernel) => {
+            (FileOp::Create, FileRole::Table) if is_in(kernel, "compaction") => {
                 self.hit(Probe::Compacted);
                 self.is_compacting.set(true);
             }
-            (FileOp::Append, FileRole::Manifest) if is_compacting(kernel) => {
+            (FileOp::Append, FileRole::Manifest) if is_in(kernel, "compaction") => {
                 self.is_compacting.set(false);
             }
             _ => {}

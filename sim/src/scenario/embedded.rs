@@ -41,6 +41,7 @@ scenarios!(
     "leveldb_torn_log_reused",
     "leveldb_torn_manifest_reused",
     "leveldb_zeroed_block",
+    "long_replays",
     "manifest_faults",
     "narrow_tables",
     "power_loss_at_log_switch",

@@ -144,6 +144,9 @@ impl Default for Workload {
 pub struct Engine {
     /// Bytes of a memtable before it is switched.
     pub write_buffer_size: Count,
+    /// The same for every process but the first, if it is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reopened_write_buffer_size: Option<Count>,
     /// Share of runs whose tables are compressed with Snappy.
     pub snappy: f64,
     /// Share of runs whose tables have bloom filters.
@@ -162,6 +165,7 @@ impl Default for Engine {
     fn default() -> Self {
         Engine {
             write_buffer_size: Count::Exactly(4 << 20),
+            reopened_write_buffer_size: None,
             snappy: 0.5,
             filter: 0.5,
             max_file_size: Count::Exactly(2 << 20),
@@ -344,6 +348,12 @@ impl Spec {
             ("workload.readers", w.readers, 0, 64),
             ("workload.reads", w.reads, 0, 100_000),
             ("engine.write_buffer_size", engine.write_buffer_size, 4096, 1 << 30),
+            (
+                "engine.reopened_write_buffer_size",
+                engine.reopened_write_buffer_size.unwrap_or(engine.write_buffer_size),
+                4096,
+                1 << 30,
+            ),
             ("engine.max_file_size", engine.max_file_size, 1024, 1 << 30),
             ("engine.level1_size_max", engine.level1_size_max, 1, u32::MAX),
             ("engine.level0_compaction_trigger", engine.level0_compaction_trigger, 1, 1000),

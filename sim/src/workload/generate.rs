@@ -148,8 +148,12 @@ impl Plan {
 }
 
 fn draw_engine(engine: &Engine, stream: &mut Stream) -> PlannedEngine {
+    let write_buffer_size = engine.write_buffer_size.draw(stream) as usize;
+    let reopened = engine.reopened_write_buffer_size;
     PlannedEngine {
-        write_buffer_size: engine.write_buffer_size.draw(stream) as usize,
+        write_buffer_size,
+        reopened_write_buffer_size: reopened
+            .map_or(write_buffer_size, |size| size.draw(stream) as usize),
         max_file_size: u64::from(engine.max_file_size.draw(stream)),
         level1_size_max: u64::from(engine.level1_size_max.draw(stream)),
         level0_compaction_trigger: engine.level0_compaction_trigger.draw(stream) as usize,

@@ -59,6 +59,8 @@ pub struct Plan {
 #[expect(missing_docs, reason = "the engine's options of these names")]
 pub struct PlannedEngine {
     pub write_buffer_size: usize,
+    /// That of every process but the first.
+    pub reopened_write_buffer_size: usize,
     pub max_file_size: u64,
     pub level1_size_max: u64,
     pub level0_compaction_trigger: usize,
@@ -210,6 +212,7 @@ impl Plan {
             swallow_syncs: false,
             engine: PlannedEngine {
                 write_buffer_size: 4096,
+                reopened_write_buffer_size: 4096,
                 max_file_size: 1 << 20,
                 level1_size_max: 1 << 20,
                 level0_compaction_trigger: 4,
