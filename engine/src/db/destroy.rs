@@ -1,10 +1,15 @@
 //! [`destroy`]: removing a database.
 //!
-//! CURRENT goes first, durably: whatever an interruption leaves is no database that could be opened
-//! and miss something. LOCK goes last, while it is held.
+//! ```text
+//! LOCK -> CURRENT removed -> directory -> all others removed -> directory -> LOCK removed
+//! ```
 //!
-//! Source: LevelDB `DestroyDB`. Differs: that order; LOCK is removed while it is held, not after it
-//! was released; a directory that cannot be listed is an error.
+//! CURRENT goes first, durably: whatever an interruption leaves is no database that could be opened
+//! and miss something. LOCK goes last, while it is held, when none of the others can come back.
+//!
+//! Source: LevelDB `DestroyDB`. Differs: that order, and that the directory is synced; LOCK is
+//! removed while it is held, not after it was released; a directory that cannot be listed is an
+//! error.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,9 +21,15 @@ use crate::filename::{FileKind, lock_file_name, parse_file_name};
 /// Removes the database in directory `dir`, and the directory if nothing else is in it. Foreign
 /// files stay, and so does the directory `lost`. `Ok` if there is no such directory.
 ///
+/// After `Ok` no power loss brings the database or a part of it back; LOCK and the empty directory
+/// may be there again, and a database can be made in it. What an interruption or an error leaves is
+/// the whole database, or files without CURRENT: an open refuses those, with an error that names
+/// CURRENT, until they are destroyed too.
+///
 /// # Errors
 /// `Locked` if the database is open, here or in another process: nothing is removed then. The first
-/// error of removing a file, after all others were tried: to be called again.
+/// error of removing a file, after all others were tried, or that of a sync of the directory: to be
+/// called again.
 pub fn destroy<E: Env>(env: &E, dir: &Path) -> Result<()> {
     if !env.exists(dir)? {
         return Ok(());
@@ -32,9 +43,10 @@ pub fn destroy<E: Env>(env: &E, dir: &Path) -> Result<()> {
     files.retain(|(kind, _)| *kind != FileKind::Lock);
     if let Some((_, current)) = files.iter().find(|(kind, _)| *kind == FileKind::Current) {
         env.remove(&dir.join(current))?;
-        env.sync_dir(dir)?;
         files.retain(|(kind, _)| *kind != FileKind::Current);
     }
+    // Even if CURRENT was gone before: an earlier call may have failed to make that durable.
+    env.sync_dir(dir)?;
     let mut result = Ok(());
     for (_, name) in files {
         let removed = match env.remove(&dir.join(name)) {
@@ -44,6 +56,7 @@ pub fn destroy<E: Env>(env: &E, dir: &Path) -> Result<()> {
         result = result.and(removed);
     }
     result?;
+    env.sync_dir(dir)?;
     env.remove(&path)?;
     drop(lock);
     // Best effort: there may be other files, and somebody may make a database here by now.

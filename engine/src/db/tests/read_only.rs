@@ -166,3 +166,34 @@ fn an_interrupted_end_leaves_nothing_to_open() {
     destroy(&env, &test.path()).unwrap();
     assert!(!is_there(&test.path()));
 }
+
+/// As long as CURRENT may come back, so must everything that it leads to.
+#[test]
+fn nothing_else_is_removed_until_current_is_gone_for_good() {
+    let env = FaultyEnv::new();
+    let test = closed();
+    let but_current = |names: Vec<String>| -> Vec<String> {
+        names.into_iter().filter(|name| name != "CURRENT").collect()
+    };
+    let before = but_current(test.file_names());
+    for _ in 0..2 {
+        env.fail(Fault::Each(FileOp::SyncDir, ""), false);
+        assert!(matches!(destroy(&env, &test.path()), Err(Error::Io { .. })));
+        assert_eq!(test.file_names(), before);
+    }
+    env.heal();
+    destroy(&env, &test.path()).unwrap();
+    assert_eq!(env.exists(&test.path()), Ok(false));
+}
+
+#[test]
+fn an_end_that_may_come_undone_is_told() {
+    let env = FaultyEnv::new();
+    let test = closed();
+    env.fail(Fault::NthOf(FileOp::SyncDir, "", 1), false);
+    assert!(matches!(destroy(&env, &test.path()), Err(Error::Io { .. })));
+    assert_eq!(test.file_names(), ["LOCK"]);
+    env.heal();
+    destroy(&env, &test.path()).unwrap();
+    assert_eq!(env.exists(&test.path()), Ok(false));
+}
