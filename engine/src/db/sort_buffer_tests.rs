@@ -1,3 +1,5 @@
+//! A sort buffer yields what a memtable of the same entries does.
+
 use core::cmp::Ordering;
 use std::sync::Arc;
 
