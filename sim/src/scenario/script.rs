@@ -146,3 +146,61 @@ pub(super) fn check(scripts: &[Script], damages: &[Damage]) -> Result<(), String
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script(key: u32, value: Option<Count>) -> Script {
+        Script { steps: vec![Step { key, value, sync: false, then: Then::Continue }] }
+    }
+
+    fn damage(process: u32, nth: u32) -> Damage {
+        let what = Harm::Remove;
+        Damage { process, role: FileRole::Log, nth, not_newest: false, what, refused: true }
+    }
+
+    #[test]
+    fn each_harm_does_what_its_name_says() {
+        let bytes: Vec<u8> = (0..100_000_u32).map(|at| (at % 251 + 1) as u8).collect();
+        assert_eq!(Harm::Remove.applied_to(&bytes), None);
+        assert_eq!(Harm::CutLastByte.applied_to(&bytes).as_deref(), Some(&bytes[..99_999]));
+        let zeroed = Harm::ZeroThirdBlock.applied_to(&bytes).expect("a file");
+        assert_eq!(zeroed.len(), bytes.len());
+        for (at, (&was, is)) in bytes.iter().zip(zeroed).enumerate() {
+            let expected = if (65_536..98_304).contains(&at) { 0 } else { was };
+            assert_eq!(is, expected, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_file_too_short_for_a_harm_stays_as_it_is() {
+        assert_eq!(Harm::CutLastByte.applied_to(b"").as_deref(), Some(&b""[..]));
+        let two_blocks = vec![7; 65_536];
+        assert_eq!(Harm::ZeroThirdBlock.applied_to(&two_blocks), Some(two_blocks));
+    }
+
+    #[test]
+    fn what_a_step_leaves_out_is_an_async_delete_and_then_the_next() {
+        let step: Step = toml::from_str("key = 3").expect("a step");
+        assert_eq!(step, script(3, None).steps[0]);
+        let then = |words: &str| {
+            toml::from_str::<Step>(&format!("key = 0\nthen = \"{words}\"")).map(|step| step.then)
+        };
+        assert_eq!(then("kill"), Ok(Then::Kill));
+        assert_eq!(then("power_loss"), Ok(Then::PowerLoss));
+        assert!(then("powerloss").is_err());
+    }
+
+    #[test]
+    fn bounds_are_checked() {
+        let scripts = |script| check(&[script], &[]);
+        assert!(scripts(script(99_999, Some(Count::Exactly(307_200)))).is_ok());
+        assert!(scripts(script(100_000, None)).is_err());
+        assert!(scripts(script(0, Some(Count::Exactly(307_201)))).is_err());
+        assert!(check(&vec![script(0, None); 65], &[]).is_err());
+        assert!(check(&[], &[damage(2, 1)]).is_ok());
+        assert!(check(&[], &[damage(1, 1)]).is_err());
+        assert!(check(&[], &[damage(2, 0)]).is_err());
+    }
+}
