@@ -24,8 +24,8 @@ use crate::filename::{FileKind, current_file_name, lock_file_name, parse_file_na
 ///
 /// After `Ok` no power loss brings the database or a part of it back; LOCK and the empty directory
 /// may be there again, and a database can be made in it. What an interruption or an error leaves is
-/// the whole database, or files without CURRENT: an open refuses those, with an error that names
-/// CURRENT, until they are destroyed too.
+/// the whole database, or files without CURRENT or with an empty one: an open refuses those, with an
+/// error that names CURRENT, until they are destroyed too.
 ///
 /// # Errors
 /// `Locked` if the database is open, here or in another process: nothing is removed then. The first
@@ -44,14 +44,12 @@ pub fn destroy<E: Env>(env: &E, dir: &Path) -> Result<()> {
     files.retain(|(kind, _)| *kind != FileKind::Lock);
     let current = current_file_name(dir);
     let is_current = |(kind, _): &(FileKind, &OsString)| *kind == FileKind::Current;
-    if !files.iter().any(is_current) && !files.is_empty() {
-        // An earlier call has removed it and may have failed to make that durable. A disk that
-        // takes the name for clean since then learns of a new one, and of its removal.
+    if !files.iter().any(is_current) {
+        // An earlier call may have removed it, and all others, and failed to make that durable. A
+        // disk that takes the directory for clean since then writes it again once it changes.
         env.create(&current)?.close()?;
-        env.remove(&current)?;
-    } else if !files.is_empty() {
-        env.remove(&current)?;
     }
+    env.remove(&current)?;
     files.retain(|file| !is_current(file));
     env.sync_dir(dir)?;
     let mut result = Ok(());
