@@ -183,13 +183,13 @@ impl<E: Env> Inner<E> {
         result
     }
 
-    pub(super) fn table_maker(&self) -> TableMaker<'_, E> {
+    pub(super) fn table_maker(&self) -> TableMaker<E> {
         TableMaker {
-            env: &self.env,
-            dir: &self.dir,
-            order: &self.order,
+            env: self.env.clone(),
+            dir: self.dir.clone(),
+            order: self.order.clone(),
             table_options: self.options.table_options(),
-            tables: &self.tables,
+            tables: Arc::clone(&self.tables),
         }
     }
 }

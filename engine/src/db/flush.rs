@@ -7,7 +7,8 @@
 //! Source: LevelDB `db/builder.cc`, `BuildTable`, and `DBImpl::{OpenCompactionOutputFile,
 //! FinishCompactionOutputFile}`.
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::env::Env;
 use crate::error::Result;
@@ -18,13 +19,13 @@ use crate::table::{TableBuilder, TableOptions};
 use crate::table_cache::TableCache;
 use crate::version::edit::FileMetaData;
 
-/// Where tables are made, and how.
-pub(super) struct TableMaker<'a, E: Env> {
-    pub(super) env: &'a E,
-    pub(super) dir: &'a Path,
-    pub(super) order: &'a InternalKeyComparator,
+/// Where tables are made, and how. Owns all of it: a replay gives one to its threads.
+pub(super) struct TableMaker<E: Env> {
+    pub(super) env: E,
+    pub(super) dir: PathBuf,
+    pub(super) order: InternalKeyComparator,
     pub(super) table_options: TableOptions,
-    pub(super) tables: &'a TableCache<E>,
+    pub(super) tables: Arc<TableCache<E>>,
 }
 
 /// A table that is being written.
@@ -52,7 +53,7 @@ impl OpenTable {
     }
 }
 
-impl<E: Env> TableMaker<'_, E> {
+impl<E: Env> TableMaker<E> {
     /// Writes all that `entries` yields to table `number`. `None`, and no file, if that is
     /// nothing.
     pub(super) fn write(
@@ -92,7 +93,7 @@ impl<E: Env> TableMaker<'_, E> {
     /// Starts table `number`.
     pub(super) fn start(&self, number: FileNumber) -> Result<OpenTable> {
         tracing::debug!(target: "faultline", number, "table started");
-        let file = self.env.create(&table_file_name(self.dir, number))?;
+        let file = self.env.create(&table_file_name(&self.dir, number))?;
         let builder = TableBuilder::new(file, self.order.clone(), &self.table_options);
         Ok(OpenTable { number, builder, smallest: Vec::new(), largest: Vec::new() })
     }
@@ -113,6 +114,6 @@ impl<E: Env> TableMaker<'_, E> {
     /// a later sweep tries again.
     pub(super) fn discard(&self, number: FileNumber) {
         self.tables.evict(number);
-        drop(self.env.remove(&table_file_name(self.dir, number)));
+        drop(self.env.remove(&table_file_name(&self.dir, number)));
     }
 }

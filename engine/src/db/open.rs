@@ -20,12 +20,13 @@ use std::sync::Arc;
 use super::create::{
     CREATION_MANIFEST, create_database, ensure_directory, is_new_database, make_name_durable,
 };
+use super::flush::TableMaker;
 use super::lost::Lost;
 use super::metrics::Counters;
 use super::pins::Pins;
 use super::queue::CommitQueue;
 use super::replay::{LiveLog, Replay, Sink, live_logs};
-use super::replay_tables::{ReplayTables, Workshop};
+use super::replay_tables::ReplayTables;
 use super::report::{DroppedBytes, RecoveryReport};
 use super::state::{Inner, Phase, State, View, WriteHalf};
 use crate::batch::WriteBatch;
@@ -179,7 +180,7 @@ impl<E: Env> Recovery<E> {
         let mut versions = VersionSet::new(self.order.clone(), recovered, next_file_number);
 
         let tables = Arc::new(self.table_cache());
-        let mut writer = ReplayTables::new(Workshop {
+        let mut writer = ReplayTables::new(TableMaker {
             env: self.env.clone(),
             dir: self.dir.clone(),
             order: self.order.clone(),

@@ -11,7 +11,6 @@
 //! Source: none in LevelDB, which replays and writes by turns.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::flush::TableMaker;
@@ -19,69 +18,44 @@ use super::sort_buffer::Sorted;
 use crate::env::{Env, Threads};
 use crate::error::{Error, Result};
 use crate::filename::FileNumber;
-use crate::key::InternalKeyComparator;
-use crate::table::TableOptions;
-use crate::table_cache::TableCache;
 use crate::version::edit::FileMetaData;
 
 /// Tables that are made at once. While one waits for the disk, another is built.
 const BESIDE_MAX: usize = 2;
 
-/// What a table is made with.
-pub(super) struct Workshop<E: Env> {
-    pub(super) env: E,
-    pub(super) dir: PathBuf,
-    pub(super) order: InternalKeyComparator,
-    pub(super) table_options: TableOptions,
-    pub(super) tables: Arc<TableCache<E>>,
-}
-
-impl<E: Env> Workshop<E> {
-    fn write(&self, number: FileNumber, entries: &Arc<Sorted>) -> Result<Option<FileMetaData>> {
-        let maker = TableMaker {
-            env: &self.env,
-            dir: &self.dir,
-            order: &self.order,
-            table_options: self.table_options.clone(),
-            tables: &self.tables,
-        };
-        maker.write(number, &mut entries.iter())
-    }
-}
-
 type Running<E> = <<E as Env>::Threads as Threads>::JoinHandle<Result<Option<FileMetaData>>>;
 
 /// The tables of one replay.
 pub(super) struct ReplayTables<E: Env> {
-    workshop: Arc<Workshop<E>>,
+    maker: Arc<TableMaker<E>>,
     /// In the order in which they were handed over.
     running: VecDeque<Running<E>>,
     done: Vec<FileMetaData>,
 }
 
 impl<E: Env> ReplayTables<E> {
-    pub(super) fn new(workshop: Workshop<E>) -> Self {
-        ReplayTables { workshop: Arc::new(workshop), running: VecDeque::new(), done: Vec::new() }
+    pub(super) fn new(maker: TableMaker<E>) -> Self {
+        ReplayTables { maker: Arc::new(maker), running: VecDeque::new(), done: Vec::new() }
     }
 
     /// Makes table `number` of `entries`, and returns when it is durable but for its name.
     ///
     /// # Errors
-    /// That of any file, of this table or the one before.
+    /// That of any file, of this table or those before.
     pub(super) fn write(&mut self, number: FileNumber, entries: &Arc<Sorted>) -> Result<()> {
         self.wait(0)?;
-        self.done.extend(self.workshop.write(number, entries)?);
+        self.done.extend(self.maker.write(number, &mut entries.iter())?);
         Ok(())
     }
 
-    /// Begins to make table `number` of `entries`, once the one before is done.
+    /// Begins to make table `number` of `entries`, once fewer than [`BESIDE_MAX`] are being made.
     ///
     /// # Errors
-    /// That of any file of the table before.
+    /// That of any file of a table before.
     pub(super) fn write_beside(&mut self, number: FileNumber, entries: Arc<Sorted>) -> Result<()> {
         self.wait(BESIDE_MAX - 1)?;
-        let workshop = Arc::clone(&self.workshop);
-        let body = move || workshop.write(number, &entries);
+        let maker = Arc::clone(&self.maker);
+        let body = move || maker.write(number, &mut entries.iter());
         self.running.push_back(E::Threads::spawn("replay", body));
         Ok(())
     }
@@ -89,7 +63,7 @@ impl<E: Env> ReplayTables<E> {
     /// All tables, in order, when the last is done.
     ///
     /// # Errors
-    /// That of any file of the last table.
+    /// That of any file of the last tables.
     pub(super) fn finish(&mut self) -> Result<Vec<FileMetaData>> {
         self.wait(0)?;
         Ok(core::mem::take(&mut self.done))

@@ -147,7 +147,6 @@ pub(super) fn call<B, T>(
     })
 }
 
-/// Whether the caller is the engine's thread for compactions.
 /// Whether a thread of this name makes the call.
 fn is_in(kernel: &Kernel, name: &str) -> bool {
     kernel.thread_name(kernel.current()).starts_with(name)
