@@ -24,8 +24,8 @@ use crate::filename::{FileKind, current_file_name, lock_file_name, parse_file_na
 ///
 /// After `Ok` no power loss brings the database or a part of it back; LOCK and the empty directory
 /// may be there again, and a database can be made in it. What an interruption or an error leaves is
-/// the whole database, or files without CURRENT or with an empty one: an open refuses those, with an
-/// error that names CURRENT, until they are destroyed too.
+/// the whole database, or files without CURRENT or with an empty one: an open refuses those, with
+/// an error that names CURRENT, until they are destroyed too.
 ///
 /// # Errors
 /// `Locked` if the database is open, here or in another process: nothing is removed then. The first
