@@ -66,17 +66,7 @@ impl Block {
 
     /// A cursor over the entries, not positioned.
     pub fn iter(self: &Arc<Self>, comparator: InternalKeyComparator) -> BlockIter {
-        BlockIter {
-            block: Arc::clone(self),
-            comparator,
-            entry_start: 0,
-            next_start: 0,
-            key: Key::InBlock(0..0),
-            key_memory: Vec::new(),
-            value: 0..0,
-            is_valid: false,
-            failed: None,
-        }
+        BlockIter::new(Arc::clone(self), comparator)
     }
 
     /// Bytes of the contents.
@@ -236,6 +226,22 @@ pub struct BlockIter {
 }
 
 impl BlockIter {
+    /// A cursor over the entries of `block`, not positioned.
+    #[inline]
+    pub(super) fn new(block: Arc<Block>, comparator: InternalKeyComparator) -> Self {
+        BlockIter {
+            block,
+            comparator,
+            entry_start: 0,
+            next_start: 0,
+            key: Key::InBlock(0..0),
+            key_memory: Vec::new(),
+            value: 0..0,
+            is_valid: false,
+            failed: None,
+        }
+    }
+
     /// Goes over to another block, not positioned. Keeps the memory.
     pub(super) fn enter(&mut self, block: Arc<Block>) {
         self.block = block;
@@ -310,6 +316,7 @@ impl BlockIter {
                 let before = contents.get(before.clone()).unwrap_or_default();
                 let Some(prefix) = before.get(..shared) else { return false };
                 self.key_memory.clear();
+                self.key_memory.reserve(shared + unshared.len());
                 self.key_memory.extend_from_slice(prefix);
             }
             Key::InMemory if shared <= self.key_memory.len() => self.key_memory.truncate(shared),
