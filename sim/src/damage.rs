@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::disk::{Disk, SyncOutcome};
 use crate::fault::FileRole;
+use crate::naive;
 use crate::scenario::Damage;
 
 /// A damage that was done.
@@ -17,11 +18,13 @@ pub(crate) struct Damaged {
 }
 
 impl Damaged {
-    /// Damages a file of directory `dir`, durably. `None` if there is none to damage.
+    /// Damages a file of directory `dir`, durably. `None` if there is none to damage; a log of
+    /// which everything has come into tables is none, since nobody reads it.
     pub(crate) fn strike(disk: &mut Disk, dir: &str, damage: &Damage) -> Option<Damaged> {
         let mut names = Vec::new();
         disk.list(dir, &mut |name| names.push(name.to_owned())).ok()?;
-        names.retain(|name| FileRole::of_file(name) == damage.role);
+        let old_logs = old_logs(disk, dir, &names);
+        names.retain(|name| FileRole::of_file(name) == damage.role && !old_logs.contains(name));
         names.sort_unstable();
         let behind = names.split_off(names.len().min(damage.nth as usize));
         let name = names.into_iter().nth(damage.nth as usize - 1)?;
@@ -68,6 +71,12 @@ impl Damaged {
         let ticket = named.expect("the harness writes over a file of a directory that is there");
         disk.finish_sync(ticket, SyncOutcome::Ok);
     }
+}
+
+fn old_logs(disk: &Disk, dir: &str, names: &[String]) -> Vec<String> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let read = |name: &str| disk.bytes(&format!("{dir}/{name}")).ok();
+    naive::decode(&names, &read).map(|database| database.old_logs).unwrap_or_default()
 }
 
 impl fmt::Display for Damaged {

@@ -12,11 +12,12 @@
 //! error.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::Path;
 
 use crate::env::Env;
 use crate::error::{Error, Result};
-use crate::filename::{FileKind, lock_file_name, parse_file_name};
+use crate::filename::{FileKind, current_file_name, lock_file_name, parse_file_name};
 
 /// Removes the database in directory `dir`, and the directory if nothing else is in it. Foreign
 /// files stay, and so does the directory `lost`. `Ok` if there is no such directory.
@@ -41,11 +42,17 @@ pub fn destroy<E: Env>(env: &E, dir: &Path) -> Result<()> {
     let mut files: BTreeSet<_> =
         names.iter().filter_map(|name| parse_file_name(name).map(|kind| (kind, name))).collect();
     files.retain(|(kind, _)| *kind != FileKind::Lock);
-    if let Some((_, current)) = files.iter().find(|(kind, _)| *kind == FileKind::Current) {
-        env.remove(&dir.join(current))?;
-        files.retain(|(kind, _)| *kind != FileKind::Current);
+    let current = current_file_name(dir);
+    let is_current = |(kind, _): &(FileKind, &OsString)| *kind == FileKind::Current;
+    if !files.iter().any(is_current) && !files.is_empty() {
+        // An earlier call has removed it and may have failed to make that durable. A disk that
+        // takes the name for clean since then learns of a new one, and of its removal.
+        env.create(&current)?.close()?;
+        env.remove(&current)?;
+    } else if !files.is_empty() {
+        env.remove(&current)?;
     }
-    // Even if CURRENT was gone before: an earlier call may have failed to make that durable.
+    files.retain(|file| !is_current(file));
     env.sync_dir(dir)?;
     let mut result = Ok(());
     for (_, name) in files {

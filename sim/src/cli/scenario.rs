@@ -9,10 +9,12 @@ use crate::scenario::Scenario;
 pub(super) fn scenario(command: &ScenarioCommand) -> Result<Exit, Failed> {
     match command {
         ScenarioCommand::List => {
-            for scenario in select(&[], &[], None)?.scenarios {
-                say(format!("{:<36} {}", scenario.token(), scenario.spec.about));
+            let scenarios = select(&[], &[], None)?.scenarios;
+            let width = scenarios.iter().map(|scenario| scenario.token().len()).max().unwrap_or(0);
+            for scenario in scenarios {
+                say(format!("{:<width$} {}", scenario.token(), scenario.spec.about));
                 if let Some(leveldb) = &scenario.spec.leveldb {
-                    say(format!("{:<36} LevelDB: {leveldb}", ""));
+                    say(format!("{:<width$} LevelDB: {leveldb}", ""));
                 }
             }
             Ok(Exit::Clean)
