@@ -134,18 +134,14 @@ impl Block {
     #[inline]
     fn entry(&self, start: usize) -> Option<Entry> {
         let bytes = self.contents.get(start..self.restarts_start)?;
-        let (shared, unshared_size, value_size, head_size) = match *bytes {
+        let (sizes, head_size) = match *bytes {
             // Mostly each of the three takes one byte.
             [shared, unshared, value, ..] if (shared | unshared | value) < 0x80 => {
-                (usize::from(shared), usize::from(unshared), usize::from(value), 3)
+                ([shared, unshared, value].map(usize::from), 3)
             }
-            _ => {
-                let mut decoder = Decoder::new(bytes);
-                let sizes = [decoder.varint32()?, decoder.varint32()?, decoder.varint32()?];
-                let [shared, unshared, value] = sizes.map(to_usize);
-                (shared, unshared, value, bytes.len() - decoder.rest().len())
-            }
+            _ => long_sizes(bytes)?,
         };
+        let [shared, unshared_size, value_size] = sizes;
         // No sum of three sizes below 4 GiB overflows.
         if head_size + unshared_size + value_size > bytes.len() {
             return None;
@@ -184,6 +180,14 @@ impl Block {
         }
         Some(low)
     }
+}
+
+/// The three sizes that start an entry, and how many bytes they take.
+#[cold]
+fn long_sizes(bytes: &[u8]) -> Option<([usize; 3], usize)> {
+    let mut decoder = Decoder::new(bytes);
+    let sizes = [decoder.varint32()?, decoder.varint32()?, decoder.varint32()?];
+    Some((sizes.map(to_usize), bytes.len() - decoder.rest().len()))
 }
 
 /// The number of restarts and where their offsets start, if they fit.
