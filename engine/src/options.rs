@@ -70,7 +70,7 @@ pub trait Observer: Send + Sync + fmt::Debug {
 ///   batch if that is larger; while it is opened three, of which two are becoming tables;
 /// - the record of a group, twice while it grows;
 /// - the block cache: `block_cache_capacity`, and about 200 bytes for each block;
-/// - of `max_open_files` - 10 tables the index, which is a key and at most 40 bytes for each data
+/// - of `max_open_files` - 10 tables the index, which is a key and at most 56 bytes for each data
 ///   block, and the filter;
 /// - for each cursor, and for the running compaction, two blocks for each table of level 0 and for
 ///   each deeper level: one as it is stored and one unpacked;

@@ -109,7 +109,7 @@ const SHORT_KEY_MAX: usize = 32;
 
 /// Plain byte order. Most keys are short, and for them the call of a library is most of the time.
 #[inline]
-fn compare_bytes(mut a: &[u8], mut b: &[u8]) -> Ordering {
+pub(crate) fn compare_bytes(mut a: &[u8], mut b: &[u8]) -> Ordering {
     if a.len().min(b.len()) > SHORT_KEY_MAX {
         return a.cmp(b);
     }

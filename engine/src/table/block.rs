@@ -66,17 +66,7 @@ impl Block {
 
     /// A cursor over the entries, not positioned.
     pub fn iter(self: &Arc<Self>, comparator: InternalKeyComparator) -> BlockIter {
-        BlockIter {
-            block: Arc::clone(self),
-            comparator,
-            entry_start: 0,
-            next_start: 0,
-            key: Key::InBlock(0..0),
-            key_memory: Vec::new(),
-            value: 0..0,
-            is_valid: false,
-            failed: None,
-        }
+        BlockIter::new(Arc::clone(self), comparator)
     }
 
     /// Bytes of the contents.
@@ -144,18 +134,14 @@ impl Block {
     #[inline]
     fn entry(&self, start: usize) -> Option<Entry> {
         let bytes = self.contents.get(start..self.restarts_start)?;
-        let (shared, unshared_size, value_size, head_size) = match *bytes {
+        let (sizes, head_size) = match *bytes {
             // Mostly each of the three takes one byte.
             [shared, unshared, value, ..] if (shared | unshared | value) < 0x80 => {
-                (usize::from(shared), usize::from(unshared), usize::from(value), 3)
+                ([shared, unshared, value].map(usize::from), 3)
             }
-            _ => {
-                let mut decoder = Decoder::new(bytes);
-                let sizes = [decoder.varint32()?, decoder.varint32()?, decoder.varint32()?];
-                let [shared, unshared, value] = sizes.map(to_usize);
-                (shared, unshared, value, bytes.len() - decoder.rest().len())
-            }
+            _ => long_sizes(bytes)?,
         };
+        let [shared, unshared_size, value_size] = sizes;
         // No sum of three sizes below 4 GiB overflows.
         if head_size + unshared_size + value_size > bytes.len() {
             return None;
@@ -194,6 +180,14 @@ impl Block {
         }
         Some(low)
     }
+}
+
+/// The three sizes that start an entry, and how many bytes they take.
+#[cold]
+fn long_sizes(bytes: &[u8]) -> Option<([usize; 3], usize)> {
+    let mut decoder = Decoder::new(bytes);
+    let sizes = [decoder.varint32()?, decoder.varint32()?, decoder.varint32()?];
+    Some((sizes.map(to_usize), bytes.len() - decoder.rest().len()))
 }
 
 /// The number of restarts and where their offsets start, if they fit.
@@ -236,6 +230,22 @@ pub struct BlockIter {
 }
 
 impl BlockIter {
+    /// A cursor over the entries of `block`, not positioned.
+    #[inline]
+    pub(super) fn new(block: Arc<Block>, comparator: InternalKeyComparator) -> Self {
+        BlockIter {
+            block,
+            comparator,
+            entry_start: 0,
+            next_start: 0,
+            key: Key::InBlock(0..0),
+            key_memory: Vec::new(),
+            value: 0..0,
+            is_valid: false,
+            failed: None,
+        }
+    }
+
     /// Goes over to another block, not positioned. Keeps the memory.
     pub(super) fn enter(&mut self, block: Arc<Block>) {
         self.block = block;
@@ -310,6 +320,7 @@ impl BlockIter {
                 let before = contents.get(before.clone()).unwrap_or_default();
                 let Some(prefix) = before.get(..shared) else { return false };
                 self.key_memory.clear();
+                self.key_memory.reserve(shared + unshared.len());
                 self.key_memory.extend_from_slice(prefix);
             }
             Key::InMemory if shared <= self.key_memory.len() => self.key_memory.truncate(shared),

@@ -130,22 +130,14 @@ impl Table {
     /// `Corruption` if the block, its index entry or the entry found is damaged; `NotSupported` if
     /// the block is compressed in a way that is not read here; that of the file.
     pub fn get(&self, lookup: &[u8], reads: BlockReads) -> Result<Found> {
-        let mut index = self.index.iter(self.order.clone());
-        self.seek_index(&mut index, lookup);
-        if !index.valid() {
-            index.status()?;
-            return Ok(Found::Absent);
-        }
-        let handle = self.handle_at(&index)?;
+        let Some(handle) = self.find_block(lookup)? else { return Ok(Found::Absent) };
         let sought = user_key(lookup);
         if let Some(filter) = &self.filter
             && !filter.key_may_match(handle.offset, sought)
         {
             return Ok(Found::Absent);
         }
-        // The cursor of the index is done: it becomes that of the data block.
-        let mut data = index;
-        data.enter(self.data_block(handle, reads)?);
+        let mut data = BlockIter::new(self.data_block(handle, reads)?, self.order.clone());
         data.seek(lookup);
         if !data.valid() {
             data.status()?;
@@ -191,6 +183,20 @@ impl Table {
 
     fn source(&self) -> TableFile<'_> {
         TableFile { file: &*self.file, size: self.size, path: &self.path }
+    }
+
+    /// The first data block that can have an entry at or behind `lookup`, if any can.
+    fn find_block(&self, lookup: &[u8]) -> Result<Option<BlockHandle>> {
+        if let Some(handle) = self.index_search.as_ref().and_then(|search| search.find(lookup)) {
+            return Ok(Some(handle));
+        }
+        let mut index = self.index.iter(self.order.clone());
+        self.seek_index(&mut index, lookup);
+        if !index.valid() {
+            index.status()?;
+            return Ok(None);
+        }
+        self.handle_at(&index).map(Some)
     }
 
     /// Moves to the index entry of the first data block that can have an entry at or behind
