@@ -11,7 +11,7 @@ use core::fmt;
 
 use super::BATCH_HEADER_SIZE;
 use crate::codec::{Decoder, to_u64};
-use crate::key::{MAX_SEQUENCE, SequenceNumber, ValueType};
+use crate::key::{MAX_SEQUENCE, SequenceNumber, USER_KEY_SIZE_MAX, ValueType};
 
 /// What is wrong with the bytes of a batch. Offsets count from the start of the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,13 @@ pub enum BatchDefect {
         offset: u64,
         /// Its first byte.
         tag: u8,
+    },
+    /// A key that no internal key can be made of, whose length has 32 bits.
+    KeyTooLong {
+        /// Where the operation starts.
+        offset: u64,
+        /// Bytes of the key.
+        size: u64,
     },
     /// The header promises another number of operations than follow.
     WrongCount {
@@ -66,6 +73,9 @@ impl fmt::Display for BatchDefect {
             }
             BatchDefect::UnknownTag { offset, tag } => {
                 write!(f, "unknown operation {tag} at byte {offset} of a batch")
+            }
+            BatchDefect::KeyTooLong { offset, size } => {
+                write!(f, "key of {size} bytes is too long, at byte {offset} of a batch")
             }
             BatchDefect::WrongCount { stored, found } => {
                 write!(f, "batch has wrong count: says {stored} operations, holds {found}")
@@ -146,6 +156,11 @@ impl<'a> BatchView<'a> {
     /// # Errors
     /// The first thing found wrong.
     pub fn parse(contents: &'a [u8]) -> Result<Self, BatchDefect> {
+        Self::parse_with(contents, USER_KEY_SIZE_MAX)
+    }
+
+    /// Checks `contents`, whose keys have `key_size_max` bytes at most.
+    fn parse_with(contents: &'a [u8], key_size_max: u64) -> Result<Self, BatchDefect> {
         let view = Self::split(contents)
             .ok_or_else(|| BatchDefect::TooSmall { size: to_u64(contents.len()) })?;
         let (sequence, count) = (view.sequence, view.count);
@@ -159,7 +174,10 @@ impl<'a> BatchView<'a> {
         let mut found = 0_u64;
         while !decoder.is_empty() {
             let offset = to_u64(contents.len() - decoder.rest().len());
-            next_op(&mut decoder, offset)?;
+            let size = to_u64(next_op(&mut decoder, offset)?.key().len());
+            if size > key_size_max {
+                return Err(BatchDefect::KeyTooLong { offset, size });
+            }
             found += 1;
         }
         if found != u64::from(count) {
@@ -275,3 +293,7 @@ pub fn last_sequence_of_head(head: &[u8]) -> Option<SequenceNumber> {
     let beyond_first = u64::from(view.count.checked_sub(1)?);
     view.sequence.checked_add(beyond_first).filter(|last| *last <= MAX_SEQUENCE)
 }
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;

@@ -46,7 +46,8 @@ impl SortBuffer {
         SortBuffer { order, chunks: Vec::new(), full_bytes: 0, entries: Vec::new() }
     }
 
-    /// Adds an entry. No two may have the same key and sequence number.
+    /// Adds an entry of a checked batch: such a key has at most `USER_KEY_SIZE_MAX` bytes, such a
+    /// value less than 4 GiB. No two may have the same key and sequence number.
     pub(super) fn add(
         &mut self,
         sequence: SequenceNumber,
@@ -57,12 +58,15 @@ impl SortBuffer {
         let trailer = pack_trailer(sequence, value_type).to_le_bytes();
         let key_size = key.len() + trailer.len();
         let size = key_size + value.len();
-        let has_room = |chunk: &Vec<u8>| chunk.capacity() - chunk.len() >= size;
+        // None begins behind the size of a common chunk, whatever the allocator gave.
+        let has_room =
+            |chunk: &Vec<u8>| chunk.len() < CHUNK_SIZE && chunk.capacity() - chunk.len() >= size;
         if !self.chunks.last().is_some_and(has_room) {
             self.full_bytes += self.chunks.last().map_or(0, Vec::capacity);
             self.chunks.push(Vec::with_capacity(size.max(CHUNK_SIZE)));
         }
-        let number = |n: usize| u32::try_from(n).expect("a batch is smaller than 4 GiB");
+        // Sizes: see above. Chunks: so many have at least 2^48 bytes.
+        let number = |n: usize| u32::try_from(n).expect("bounded by the check of the batch");
         let last = number(self.chunks.len() - 1);
         let chunk = self.chunks.last_mut().expect("there is one with room");
         let (start, value_size) = (number(chunk.len()), number(value.len()));

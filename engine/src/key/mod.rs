@@ -28,6 +28,8 @@ pub const MAX_SEQUENCE: SequenceNumber = (1 << 56) - 1;
 
 /// Bytes of the trailer of an internal key.
 pub const TRAILER_SIZE: usize = 8;
+/// Most bytes of a user key: stored lengths, those of internal keys too, have 32 bits.
+pub(crate) const USER_KEY_SIZE_MAX: u64 = 0xffff_ffff - 8;
 
 /// What an entry does to its user key.
 // Never change: written to disk.

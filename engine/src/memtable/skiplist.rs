@@ -153,7 +153,8 @@ impl<R: Threads> SkipList<R> {
         self.search(order, Link::<R>::load_unsync, Some(&mut before));
 
         let height = random_height(&mut writing.random);
-        let size = |bytes: usize| u32::try_from(bytes).expect("entries are capped below 4 GiB");
+        // By the size of a batch that is made here, by its check if it is from a log.
+        let size = |bytes: usize| u32::try_from(bytes).expect("keys and values are capped");
         let key_size = size(key.len() + key_tail.len());
         let entry_size = key.len() + key_tail.len() + value.len();
         let mut node = new_node::<R>(&mut writing.arena, height, entry_size);
