@@ -87,7 +87,7 @@ pub(super) fn is_new_database<E: Env>(
     };
     if let Some(found) = listing.find(is_of_a_database) {
         let words = format!(
-            "is missing although files of a database are there ({found:?}, for one); \
+            "is missing although files of a database are there ({found}, for one); \
              nothing was changed"
         );
         return Err(Error::corruption(current, 0, Defect::Other(words.into())));

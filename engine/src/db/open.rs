@@ -225,12 +225,18 @@ impl<E: Env> Recovery<E> {
 
     /// A number above that of every file that is there or is known.
     fn next_file_number(&self, recovered: &Recovered) -> Result<FileNumber> {
+        let beyond =
+            |path, words: &str| Err(Error::corruption(path, 0, Defect::Other(words.into())));
+        let is_beyond = |kind: &FileKind| kind.number() >= Some(FILE_NUMBER_MAX);
+        if let Some(kind) = self.listing.find(is_beyond) {
+            return beyond(self.dir.join(kind.to_string()), "its number is beyond all bounds");
+        }
         let taken = [recovered.log_number, recovered.prev_log_number, self.listing.last_number()];
         let taken = taken.into_iter().max().unwrap_or(0);
         let next = recovered.next_file_number.max(taken.saturating_add(1));
         if next > FILE_NUMBER_MAX {
-            let defect = Defect::Other("a file number is beyond all bounds".into());
-            return Err(Error::corruption(&self.dir, 0, defect));
+            let manifest = manifest_file_name(&self.dir, recovered.manifest_number);
+            return beyond(manifest, "a file number in an edit is beyond all bounds");
         }
         Ok(next)
     }

@@ -18,6 +18,7 @@
 
 #![deny(clippy::as_conversions, clippy::indexing_slicing)]
 
+use core::fmt;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -61,48 +62,65 @@ impl FileKind {
     }
 }
 
+/// The name of such a file as this engine gives it.
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FileKind::Log(number) => write!(f, "{number:06}.log"),
+            FileKind::Table(number) => write!(f, "{number:06}.ldb"),
+            FileKind::LegacyTable(number) => write!(f, "{number:06}.sst"),
+            FileKind::Manifest(number) => write!(f, "MANIFEST-{number:06}"),
+            FileKind::Temp(number) => write!(f, "{number:06}.dbtmp"),
+            FileKind::Current => f.write_str("CURRENT"),
+            FileKind::Lock => f.write_str("LOCK"),
+            FileKind::InfoLog => f.write_str("LOG"),
+            FileKind::OldInfoLog => f.write_str("LOG.old"),
+        }
+    }
+}
+
 /// Path of log `number` of the database in `dir`.
 pub fn log_file_name(dir: &Path, number: FileNumber) -> PathBuf {
-    numbered(dir, number, "log")
+    path(dir, FileKind::Log(number))
 }
 
 /// Path of table `number` of the database in `dir`.
 pub fn table_file_name(dir: &Path, number: FileNumber) -> PathBuf {
-    numbered(dir, number, "ldb")
+    path(dir, FileKind::Table(number))
 }
 
 /// Path of table `number` as LevelDB before 1.14 named it: the second place to look.
 pub fn legacy_table_file_name(dir: &Path, number: FileNumber) -> PathBuf {
-    numbered(dir, number, "sst")
+    path(dir, FileKind::LegacyTable(number))
 }
 
 /// Path of the temporary file `number` of the database in `dir`.
 pub fn temp_file_name(dir: &Path, number: FileNumber) -> PathBuf {
-    numbered(dir, number, "dbtmp")
+    path(dir, FileKind::Temp(number))
 }
 
 /// Path of MANIFEST `number` of the database in `dir`.
 pub fn manifest_file_name(dir: &Path, number: FileNumber) -> PathBuf {
-    dir.join(format!("MANIFEST-{number:06}"))
+    path(dir, FileKind::Manifest(number))
 }
 
 /// Path of the pointer to the live MANIFEST.
 pub fn current_file_name(dir: &Path) -> PathBuf {
-    dir.join("CURRENT")
+    path(dir, FileKind::Current)
 }
 
 /// Path of the lock file.
 pub fn lock_file_name(dir: &Path) -> PathBuf {
-    dir.join("LOCK")
+    path(dir, FileKind::Lock)
 }
 
-fn numbered(dir: &Path, number: FileNumber, suffix: &str) -> PathBuf {
-    dir.join(format!("{number:06}.{suffix}"))
+fn path(dir: &Path, kind: FileKind) -> PathBuf {
+    dir.join(kind.to_string())
 }
 
 /// What CURRENT holds when MANIFEST `number` is the live one.
 pub fn current_contents(number: FileNumber) -> String {
-    format!("MANIFEST-{number:06}\n")
+    format!("{}\n", FileKind::Manifest(number))
 }
 
 /// The number of the live MANIFEST, from what CURRENT holds.

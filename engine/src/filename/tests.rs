@@ -80,6 +80,13 @@ fn construction() {
 }
 
 #[test]
+fn a_kind_is_shown_as_the_name() {
+    for name in ["CURRENT", "LOCK", "LOG", "LOG.old", "MANIFEST-000002", "000003.log"] {
+        assert_eq!(kind(name).map(|kind| kind.to_string()).as_deref(), Some(name));
+    }
+}
+
+#[test]
 fn current_names_one_manifest_and_ends_its_line() {
     assert_eq!(current_contents(5), "MANIFEST-000005\n");
     assert_eq!(parse_current(b"MANIFEST-000005\n"), Some(5));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use faultline::env::Env as _;
 use faultline::env::posix::PosixEnv;
-use faultline::filename::{FileKind, current_file_name, parse_file_name};
+use faultline::filename::{current_file_name, parse_file_name};
 use faultline::{Db, Error, Options, RecoveryReport};
 
 use crate::args::{OpenArgs, ReadArgs};
@@ -79,10 +79,7 @@ fn open_with(args: &OpenArgs, options: Options) -> Result<Db> {
 /// Says what the database no longer holds.
 fn tell_dropped(report: &RecoveryReport) {
     for piece in &report.dropped {
-        let file = match piece.file {
-            FileKind::Manifest(number) => format!("MANIFEST-{number:06}"),
-            kind => format!("{:06}.log", kind.number().unwrap_or_default()),
-        };
+        let file = piece.file;
         let size = counted(piece.bytes, "byte");
         let because = piece.defect.as_ref().map(|defect| format!(" ({defect})"));
         let kept = match &piece.kept_in {

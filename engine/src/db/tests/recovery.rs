@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{R, TestDb, file_names, has_extension, options, read_file, write_file};
 use crate::env::{Env, Mutex};
 use crate::error::{Defect, Error};
-use crate::filename::{FileKind, FileNumber};
+use crate::filename::{FileKind, FileNumber, log_file_name};
 use crate::iterator::InternalIterator;
 use crate::key::ParsedInternalKey;
 use crate::options::{Observer, Options, RecoveryPolicy};
@@ -84,6 +84,18 @@ fn numbers_of_files_that_are_there_are_not_given_again() {
     test.open();
     test.put("a", "1");
     assert!(test.file_names().contains(&"000079.log".into()), "{:?}", test.file_names());
+}
+
+#[test]
+fn a_number_beyond_all_bounds_is_told_by_its_file() {
+    let mut test = TestDb::new();
+    test.put("k", "v");
+    test.close();
+    let path = log_file_name(&test.path(), 1 << 62);
+    write_file(&path, b"");
+    let words = "its number is beyond all bounds";
+    let refused = Error::corruption(path, 0, Defect::Other(words.into()));
+    assert_eq!(test.try_open().unwrap_err(), refused);
 }
 
 #[test]
