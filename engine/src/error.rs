@@ -120,6 +120,11 @@ pub enum Error {
         /// The process that holds it, where the system tells.
         holder: Option<u32>,
     },
+    /// The system has no thread left to give.
+    NoThread {
+        /// What it was wanted for.
+        name: &'static str,
+    },
     /// Bytes on disk are not what a writer of this format leaves.
     Corruption(Arc<Corruption>),
     /// The caller asked for something that cannot be.
@@ -268,6 +273,7 @@ impl fmt::Display for Error {
             Error::Locked { path, holder: None } => {
                 write!(f, "{}: the database is already open", path.display())
             }
+            Error::NoThread { name } => write!(f, "no thread left ({name})"),
             Error::Corruption(c) => {
                 write!(f, "{}: corrupt at offset {}: {}", c.file.display(), c.offset, c.defect)
             }

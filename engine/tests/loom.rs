@@ -40,7 +40,7 @@ fn a_walk_never_loses_an_entry_that_was_there_before() {
         let mut writer = writer();
         writer.add(1, ValueType::Value, b"m", b"1");
         let table = Arc::clone(writer.table());
-        let reader = Loom::spawn("reader", move || walk(&table));
+        let reader = Loom::spawn("reader", move || walk(&table)).expect("a thread");
         writer.add(2, ValueType::Value, b"a", b"2");
         let found = Loom::join(reader).unwrap();
         let old = (b"m".to_vec(), b"1".to_vec());
@@ -64,6 +64,7 @@ fn a_lookup_sees_all_that_the_published_sequence_covers() {
                 let two = table.get(b"two", sequence) == Lookup::Value(b"y");
                 assert_eq!((one, two), (sequence == 2, sequence == 2));
             })
+            .expect("a thread")
         };
         writer.add(1, ValueType::Value, b"two", b"y");
         writer.add(2, ValueType::Value, b"one", b"x");

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use faultline::env::{Access, Atomic, AtomicInt, Condvar, Died, Mutex, Point, Threads};
+use faultline::env::{Access, Atomic, AtomicInt, Condvar, Died, Mutex, NoThread, Point, Threads};
 use faultline_sim::kernel::{End, Kernel, Limits, SimThreads};
 use faultline_sim::policy::PolicyName;
 use faultline_sim::trace::Trace;
@@ -100,6 +100,7 @@ fn toy<R: Threads>() -> (u64, u64) {
                     write(&shared, writer);
                 }
             })
+            .expect("a thread")
         })
         .collect();
     for writer in writers {
@@ -372,12 +373,12 @@ impl Threads for ShuttleThreads {
         shuttle::thread::sleep(duration);
     }
 
-    fn spawn<T, F>(_name: &'static str, body: F) -> Self::JoinHandle<T>
+    fn spawn<T, F>(_name: &'static str, body: F) -> Result<Self::JoinHandle<T>, NoThread>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        shuttle::thread::spawn(body)
+        Ok(shuttle::thread::spawn(body))
     }
 
     fn join<T: Send + 'static>(handle: Self::JoinHandle<T>) -> Result<T, Died> {

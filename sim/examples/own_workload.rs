@@ -43,7 +43,7 @@ impl Workload for Transfers {
         }
         let tellers = [0, 2].map(|first| {
             let db = db.clone();
-            SimThreads::spawn("teller", move || move_money(&db, first))
+            SimThreads::spawn("teller", move || move_money(&db, first)).expect("a thread")
         });
         let done: u64 = tellers.map(|teller| SimThreads::join(teller).unwrap_or(0)).iter().sum();
         // Memory of the simulated process is gone after a crash; notes go outside.

@@ -163,11 +163,15 @@ fn work_as_planned(db: &Db<SimEnv>) {
     let mut clients = Vec::new();
     for number in 0..writers {
         let db = db.clone();
-        clients.push(SimThreads::spawn("writer", move || writer(&db, number)));
+        clients.push(
+            SimThreads::spawn("writer", move || writer(&db, number)).expect("the kernel has one"),
+        );
     }
     for number in 0..readers {
         let db = db.clone();
-        clients.push(SimThreads::spawn("reader", move || reader(&db, number)));
+        clients.push(
+            SimThreads::spawn("reader", move || reader(&db, number)).expect("the kernel has one"),
+        );
     }
     for client in clients {
         SimThreads::join(client).expect("a client that panics ends the run");

@@ -289,6 +289,7 @@ fn one_changed_choice_changes_the_hash() {
         let threads = [1, 2].map(|_| {
             let word = Arc::clone(&word);
             SimThreads::spawn("looker", move || (word.load(), word.load(), word.load()))
+                .expect("a thread")
         });
         for thread in threads {
             SimThreads::join(thread).expect("returns");
@@ -323,6 +324,7 @@ fn one_changed_pick_among_waiters_changes_the_hash() {
                     drop(state);
                     gate.1.notify_one();
                 })
+                .expect("a thread")
             });
             while gate.0.lock().0 < 2 {
                 SimThreads::yield_now();

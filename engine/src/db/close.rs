@@ -12,29 +12,48 @@ use super::queue::Entered;
 use super::request::Request;
 use super::state::{Inner, Phase};
 use super::write::sync_log;
-use crate::env::{Atomic, Env, Mutex, Threads};
+use crate::env::{Atomic, Env, Mutex, NoThread, Threads};
 use crate::error::{Error, Result};
 
 /// What the handles of one database share, and only they: the background threads hold [`Inner`]
 /// alone. Dropped with the last handle.
 pub(super) struct Handle<E: Env> {
     pub(super) inner: Arc<Inner<E>>,
-    workers: Mutex<E::Threads, Vec<<E::Threads as Threads>::JoinHandle<()>>>,
+    workers: Mutex<E::Threads, Vec<Worker<E>>>,
 }
+
+type Worker<E> = <<E as Env>::Threads as Threads>::JoinHandle<()>;
 
 impl<E: Env> Handle<E> {
     /// Starts the background threads, if there is anything for them to do.
-    pub(super) fn new(inner: Inner<E>) -> Self {
+    ///
+    /// # Errors
+    /// `NoThread`; the database is closed again then.
+    pub(super) fn new(inner: Inner<E>) -> Result<Self> {
         let inner = Arc::new(inner);
-        let workers = if inner.is_read_only { Vec::new() } else { Self::start(&inner) };
-        Handle { inner, workers: Mutex::new("workers", workers) }
+        let mut workers = Vec::new();
+        let started = if inner.is_read_only {
+            Ok(())
+        } else {
+            Self::start("flush", &inner, Inner::flush_in_background, &mut workers).and_then(|()| {
+                Self::start("compaction", &inner, Inner::compact_in_background, &mut workers)
+            })
+        };
+        // If they were not, its drop closes the database, and ends the one that was.
+        let handle = Handle { inner, workers: Mutex::new("workers", workers) };
+        started.map(|()| handle)
     }
 
-    fn start(inner: &Arc<Inner<E>>) -> Vec<<E::Threads as Threads>::JoinHandle<()>> {
-        let (flushes, compacts) = (Arc::clone(inner), Arc::clone(inner));
-        let flusher = E::Threads::spawn("flush", move || flushes.flush_in_background());
-        let compactor = E::Threads::spawn("compaction", move || compacts.compact_in_background());
-        vec![flusher, compactor]
+    fn start(
+        name: &'static str,
+        inner: &Arc<Inner<E>>,
+        body: fn(&Inner<E>),
+        workers: &mut Vec<Worker<E>>,
+    ) -> Result<()> {
+        let inner = Arc::clone(inner);
+        let worker = E::Threads::spawn(name, move || body(&inner));
+        workers.push(worker.map_err(|NoThread| Error::NoThread { name })?);
+        Ok(())
     }
 
     /// Closes the database for every handle.

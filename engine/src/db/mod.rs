@@ -121,8 +121,8 @@ impl<E: Env> Db<E> {
     /// `InvalidArgument` if it does not exist, exists against `error_if_exists`, or has another
     /// comparator. `Corruption` for damage that the recovery policy does not accept; where the
     /// damage is in a log, another [`crate::options::RecoveryPolicy`] may open the database without
-    /// some of the data. Any error of the file system. A fault-free open after a failed one finds
-    /// what it would have found before.
+    /// some of the data. `NoThread` if the system has none for the background. Any error of the file
+    /// system. A fault-free open after a failed one finds what it would have found before.
     ///
     /// Source: LevelDB `DB::Open`.
     pub fn open(env: E, path: impl Into<PathBuf>, options: Options) -> Result<Self> {
@@ -133,7 +133,7 @@ impl<E: Env> Db<E> {
         if let Some(observer) = &inner.options.observer {
             observer.recovered(&|visit| inner.visit_entries(visit));
         }
-        Ok(Db { handle: Arc::new(Handle::new(inner)) })
+        Ok(Db { handle: Arc::new(Handle::new(inner)?) })
     }
 
     /// Opens the database in the directory `path` for reading alone, and writes nothing at all: it
@@ -149,7 +149,7 @@ impl<E: Env> Db<E> {
     /// Source: none in LevelDB; compare RocksDB's `DB::OpenForReadOnly`.
     pub fn open_read_only(env: E, path: impl Into<PathBuf>, options: Options) -> Result<Self> {
         let inner = read_only::open_read_only(env, path.into(), options)?;
-        Ok(Db { handle: Arc::new(Handle::new(inner)) })
+        Ok(Db { handle: Arc::new(Handle::new(inner)?) })
     }
 
     /// Sets `key` to `value`. Not durable by itself; see [`Db`]. Returns the sequence number.

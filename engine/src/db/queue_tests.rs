@@ -57,6 +57,7 @@ fn line_up(queue: &Arc<Queue>, job: Job) -> <R as Threads>::JoinHandle<Fate> {
                 Entered::Done(outcome) => (outcome, false),
             }
         })
+        .expect("a thread")
     };
     while queue.line.lock().waiting.len() == before {
         R::yield_now();
@@ -223,6 +224,7 @@ fn a_leader_that_dies_leaves_nobody_waiting() {
             assert_eq!(turn.gather(&mut own.clone()), 2);
             panic!("on purpose: a leader dies");
         })
+        .expect("a thread")
     };
     assert!(R::join(dying).is_err());
     let handles = mem::take(&mut *handles.lock());
@@ -258,7 +260,7 @@ fn under_loom_everyone_gets_a_place_of_its_own() {
         let others: Vec<_> = (0..2)
             .map(|_| {
                 let queue = Arc::clone(&queue);
-                Loom::spawn("writer", move || write(&queue))
+                Loom::spawn("writer", move || write(&queue)).expect("a thread")
             })
             .collect();
         let mut given = vec![write(&queue)];
@@ -279,6 +281,7 @@ fn under_loom_a_stop_reaches_everyone() {
                 Entered::Done(outcome) => outcome.is_err(),
                 Entered::Leader(turn) => turn.finish(Ok(0)).is_err(),
             })
+            .expect("a thread")
         };
         match queue.enter(Request::Switch) {
             Entered::Leader(turn) => {

@@ -246,7 +246,7 @@ impl<'a, 'l, E: Env> Replay<'a, 'l, E> {
             observer.replayed(log, &mut sorted.iter());
         }
         let number = versions.new_file_number();
-        if has_more { writer.write_beside(number, sorted) } else { writer.write(number, &sorted) }
+        if has_more { writer.write_beside(number, &sorted) } else { writer.write(number, &sorted) }
     }
 
     /// Copies what was dropped of a log to `lost`: from the first byte dropped to the end.

@@ -3,7 +3,7 @@
 //! A memtable's worth goes to a thread, which makes it a table while the next gathers: one core
 //! reads, checks and sorts, another builds and compresses, and only such a thread waits for the
 //! disk. What is left at the end of a log is written by the caller itself, so that an open with
-//! little to replay starts no thread.
+//! little to replay starts no thread; and everything, where the system has none to give.
 //!
 //! Invariants: two tables at most are being made, so three buffers are there at most; tables stand
 //! in the order in which they were handed over; the threads have ended when this is gone.
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::flush::TableMaker;
 use super::sort_buffer::Sorted;
-use crate::env::{Env, Threads};
+use crate::env::{Env, NoThread, Threads};
 use crate::error::{Error, Result};
 use crate::filename::FileNumber;
 use crate::version::edit::FileMetaData;
@@ -48,15 +48,18 @@ impl<E: Env> ReplayTables<E> {
         Ok(())
     }
 
-    /// Begins to make table `number` of `entries`, once fewer than [`BESIDE_MAX`] are being made.
+    /// Begins to make table `number` of `entries`, once fewer than [`BESIDE_MAX`] are being made. If
+    /// there is no thread for it, returns as late as [`ReplayTables::write`] does.
     ///
     /// # Errors
-    /// That of any file of a table before.
-    pub(super) fn write_beside(&mut self, number: FileNumber, entries: Arc<Sorted>) -> Result<()> {
+    /// That of any file of a table before; without a thread, of this one too.
+    pub(super) fn write_beside(&mut self, number: FileNumber, entries: &Arc<Sorted>) -> Result<()> {
         self.wait(BESIDE_MAX - 1)?;
-        let maker = Arc::clone(&self.maker);
-        let body = move || maker.write(number, &mut entries.iter());
-        self.running.push_back(E::Threads::spawn("replay", body));
+        let (maker, theirs) = (Arc::clone(&self.maker), Arc::clone(entries));
+        match E::Threads::spawn("replay", move || maker.write(number, &mut theirs.iter())) {
+            Ok(running) => self.running.push_back(running),
+            Err(NoThread) => self.write(number, entries)?,
+        }
         Ok(())
     }
 

@@ -17,7 +17,7 @@ mod sync;
 mod threads;
 
 pub use sync::{Condvar, Mutex, MutexGuard};
-pub use threads::{Access, Atomic, AtomicInt, Died, Point, Threads};
+pub use threads::{Access, Atomic, AtomicInt, Died, NoThread, Point, Threads};
 
 use core::fmt::Debug;
 use core::time::Duration;

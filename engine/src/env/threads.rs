@@ -20,6 +20,18 @@ impl fmt::Display for Died {
 
 impl std::error::Error for Died {}
 
+/// The system has no thread left to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoThread;
+
+impl fmt::Display for NoThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the system has no thread left to give")
+    }
+}
+
+impl std::error::Error for NoThread {}
+
 /// How a step touches its object: two reads commute, anything else does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -90,9 +102,9 @@ pub trait Threads: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Starts a thread.
     ///
-    /// # Panics
-    /// If the system has no thread left to give.
-    fn spawn<T, F>(name: &'static str, body: F) -> Self::JoinHandle<T>
+    /// # Errors
+    /// [`NoThread`]; `body` is dropped then.
+    fn spawn<T, F>(name: &'static str, body: F) -> Result<Self::JoinHandle<T>, NoThread>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static;

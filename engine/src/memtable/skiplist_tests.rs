@@ -130,6 +130,7 @@ fn readers_never_miss_what_was_there_when_they_began() {
                 walks += 1;
             }
         })
+        .expect("a thread")
     };
     let mut random = 42;
     for i in 0..KEYS * PER_KEY {

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use faultline::env::{Atomic, AtomicInt, Died, Threads};
+use faultline::env::{Atomic, AtomicInt, Died, NoThread, Threads};
 use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 /// The world in which loom decides who runs next and what a load returns.
@@ -97,12 +97,12 @@ impl Threads for Loom {
         loom::thread::yield_now();
     }
 
-    fn spawn<T, F>(_name: &'static str, body: F) -> Self::JoinHandle<T>
+    fn spawn<T, F>(_name: &'static str, body: F) -> Result<Self::JoinHandle<T>, NoThread>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        loom::thread::spawn(body)
+        Ok(loom::thread::spawn(body))
     }
 
     fn join<T: Send + 'static>(handle: Self::JoinHandle<T>) -> Result<T, Died> {

@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use faultline::env::{Atomic, AtomicInt, Clock, Died, Point, Threads};
+use faultline::env::{Atomic, AtomicInt, Clock, Died, NoThread, Point, Threads};
 
 use super::sched::with_kernel;
 use super::{Step, StepKind, ThreadId};
@@ -206,7 +206,7 @@ impl Threads for SimThreads {
         with_kernel(|kernel| kernel.block(Step::new(StepKind::Sleep, 0), Some(duration)));
     }
 
-    fn spawn<T, F>(name: &'static str, body: F) -> SimJoin<T>
+    fn spawn<T, F>(name: &'static str, body: F) -> Result<SimJoin<T>, NoThread>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
@@ -224,7 +224,7 @@ impl Threads for SimThreads {
             kernel.point(Step::new(StepKind::Spawn, thread.0));
             thread
         });
-        SimJoin { thread, result }
+        Ok(SimJoin { thread, result })
     }
 
     fn join<T: Send + 'static>(handle: SimJoin<T>) -> Result<T, Died> {

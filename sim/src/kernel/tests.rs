@@ -59,6 +59,7 @@ fn counter_program(threads: u64, rounds: u64) {
                     shared.1.notify_all();
                 }
             })
+            .expect("a thread")
         })
         .collect();
     let mut count = shared.0.lock();
@@ -106,7 +107,8 @@ fn every_order_of_two_threads_comes_up() {
             let child = SimThreads::spawn("doubler", move || {
                 let value = other.load();
                 other.store(value * 2);
-            });
+            })
+            .expect("a thread");
             let value = word.load();
             word.store(value + 5);
             SimThreads::join(child).expect("returns");
@@ -129,7 +131,8 @@ fn a_cycle_of_locks_is_a_deadlock_with_names() {
             let child = SimThreads::spawn("crosser", move || {
                 let _right = other.1.lock();
                 let _left = other.0.lock();
-            });
+            })
+            .expect("a thread");
             {
                 let _left = locks.0.lock();
                 let _right = locks.1.lock();
@@ -158,7 +161,8 @@ fn a_short_timeout_can_beat_a_thread_that_is_about_to_notify() {
             let child = SimThreads::spawn("setter", move || {
                 *other.0.lock() = true;
                 other.1.notify_one();
-            });
+            })
+            .expect("a thread");
             let start = SimClock.now();
             let mut flag = shared.0.lock();
             let mut out = false;
@@ -207,7 +211,8 @@ fn a_thread_that_spins_with_yield_starves_nobody() {
                 run(policy, seed, Limits { points_max: 100_000, ..Limits::NONE }, || {
                     let word = Arc::new(SimAtomicU64::new(0));
                     let other = Arc::clone(&word);
-                    let child = SimThreads::spawn("late", move || other.store(1));
+                    let child =
+                        SimThreads::spawn("late", move || other.store(1)).expect("a thread");
                     while word.load() == 0 {
                         SimThreads::yield_now();
                     }
@@ -256,7 +261,8 @@ fn threads_left_behind_are_named() {
                 (Mutex::<SimThreads, ()>::new("lock", ()), Condvar::<SimThreads>::new("never"));
             let guard = never.0.lock();
             drop(never.1.wait(guard));
-        });
+        })
+        .expect("a thread");
     });
     assert_eq!(end, End::Returned(vec!["sleeper"]));
 }
@@ -300,7 +306,8 @@ fn a_stack_overflow_names_thread_and_run() {
         kernel.start_process(Limits::NONE, || {
             let diver = SimThreads::spawn("diver", || {
                 deeper(0);
-            });
+            })
+            .expect("a thread");
             SimThreads::join(diver).expect("never returns");
         });
         while kernel.run_slice(100).is_none() {}

@@ -22,6 +22,7 @@ pub(crate) fn mutexes_and_condvars<T: Threads>() {
             }
             me
         })
+        .expect("a thread")
     });
     assert_eq!(threads.map(T::join), [Ok(0), Ok(1), Ok(2)]);
     assert_eq!(*shared.0.lock(), 15);
@@ -37,6 +38,7 @@ pub(crate) fn mutexes_and_condvars<T: Threads>() {
                 *count = before + 1;
             }
         })
+        .expect("a thread")
     });
     assert_eq!(adders.map(T::join), [Ok(()); 3]);
     assert_eq!(*shared.0.lock(), 27);
@@ -53,6 +55,7 @@ pub(crate) fn mutexes_and_condvars<T: Threads>() {
             drop(turn);
             shared.1.notify_one();
         })
+        .expect("a thread")
     });
     *shared.0.lock() = 100;
     shared.1.notify_one();
@@ -90,7 +93,8 @@ pub(crate) fn timeouts<E: Env>(env: &E) {
     let setter = <E::Threads>::spawn("setter", move || {
         *setter.0.lock() = true;
         setter.1.notify_one();
-    });
+    })
+    .expect("a thread");
     let mut guard = flag.0.lock();
     while !*guard {
         let (start, hour) = (env.clock().now(), Duration::from_hours(1));
@@ -114,6 +118,7 @@ pub(crate) fn threads_and_words<T: Threads>() {
             }
             words.0.fetch_add(1)
         })
+        .expect("a thread")
     });
     let mut before = threads.map(|thread| T::join(thread).expect("returns"));
     before.sort_unstable();
@@ -130,6 +135,6 @@ pub(crate) fn threads_and_words<T: Threads>() {
     assert!(std::ptr::eq(pointer.load(), &raw const target));
     assert!(!T::panicking());
     // What a thread holds comes back through its handle.
-    let text = T::spawn("talker", || vec!["text".to_owned(); 3]);
+    let text = T::spawn("talker", || vec!["text".to_owned(); 3]).expect("a thread");
     assert_eq!(T::join(text).map(|words| words.concat()), Ok("texttexttext".to_owned()));
 }

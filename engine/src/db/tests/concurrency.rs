@@ -20,7 +20,7 @@ fn multi_threaded() {
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
             let db = test.db().clone();
-            R::spawn("writer", move || write(&db, writer, WRITES))
+            R::spawn("writer", move || write(&db, writer, WRITES)).expect("a thread")
         })
         .collect();
     let readers: Vec<_> = (0..2)
@@ -32,6 +32,7 @@ fn multi_threaded() {
                     read(&db, &mut last);
                 }
             })
+            .expect("a thread")
         })
         .collect();
     let flusher = {
@@ -42,6 +43,7 @@ fn multi_threaded() {
                 db.sync().unwrap();
             }
         })
+        .expect("a thread")
     };
     let mut given: Vec<u64> =
         writers.into_iter().flat_map(|writer| R::join(writer).unwrap()).collect();
@@ -108,6 +110,7 @@ fn the_last_drop_frees_the_lock() {
                         db.put(format!("{round}/{thread}/{i}").as_bytes(), &value).unwrap();
                     }
                 })
+                .expect("a thread")
             })
             .collect();
         drop(db);
@@ -125,7 +128,7 @@ fn an_iterator_may_move_between_threads() {
     let test = TestDb::new();
     test.put("a", "1");
     let iter = test.db().iter().unwrap();
-    let walker = R::spawn("walker", move || iter.into_iter().count());
+    let walker = R::spawn("walker", move || iter.into_iter().count()).expect("a thread");
     assert_eq!(R::join(walker).unwrap(), 1);
     assert_shared(test.db());
     assert_shared(&test.db().snapshot().unwrap());

@@ -3,6 +3,7 @@
 //! It counts the operations that can fail. Power loss is none of its business, so a sync that does
 //! not fail does nothing.
 
+use core::marker::PhantomData;
 use core::time::Duration;
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -11,7 +12,9 @@ use std::sync::Arc;
 
 use super::R;
 use crate::env::posix::PosixEnv;
-use crate::env::{Clock, Env, FileLock, Mutex, RandomAccessFile, SequentialFile, WritableFile};
+use crate::env::{
+    Clock, Env, FileLock, Mutex, RandomAccessFile, SequentialFile, Threads, WritableFile,
+};
 use crate::error::{Error, FileOp, Result};
 
 /// Which operation fails.
@@ -36,15 +39,28 @@ struct Plan {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct FaultyEnv {
+pub(super) struct FaultyEnv<T = R> {
     env: PosixEnv,
     plan: Arc<Mutex<R, Plan>>,
+    threads: PhantomData<T>,
 }
 
 impl FaultyEnv {
     pub(super) fn new() -> Self {
+        FaultyEnv::with_threads()
+    }
+}
+
+impl<T: Threads> FaultyEnv<T> {
+    /// With threads of another kind.
+    pub(super) fn with_threads() -> Self {
         let plan = Arc::new(Mutex::new("plan", Plan::default()));
-        FaultyEnv { env: PosixEnv::new(), plan }
+        FaultyEnv { env: PosixEnv::new(), plan, threads: PhantomData }
+    }
+
+    /// The same for its files, to which threads are nothing.
+    fn of_files(&self) -> FaultyEnv {
+        FaultyEnv { env: self.env.clone(), plan: Arc::clone(&self.plan), threads: PhantomData }
     }
 
     /// From now on `fault` happens. With `is_done` the operation succeeds before it fails.
@@ -57,7 +73,7 @@ impl FaultyEnv {
         core::mem::take(&mut *self.plan.lock()).failed
     }
 
-    fn run<T>(&self, op: FileOp, path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn run<V>(&self, op: FileOp, path: &Path, work: impl FnOnce() -> Result<V>) -> Result<V> {
         let mut plan = self.plan.lock();
         let number = plan.count;
         plan.count += 1;
@@ -86,7 +102,7 @@ impl FaultyEnv {
     }
 
     fn writable(&self, path: &Path, file: Box<dyn WritableFile>) -> Box<dyn WritableFile> {
-        Box::new(Written { env: self.clone(), path: path.into(), file })
+        Box::new(Written { env: self.of_files(), path: path.into(), file })
     }
 }
 
@@ -140,8 +156,8 @@ impl Clock for NoClock {
     }
 }
 
-impl Env for FaultyEnv {
-    type Threads = R;
+impl<T: Threads> Env for FaultyEnv<T> {
+    type Threads = T;
     type Clock = NoClock;
 
     fn clock(&self) -> &NoClock {
@@ -150,12 +166,12 @@ impl Env for FaultyEnv {
 
     fn open_sequential(&self, path: &Path) -> Result<Box<dyn SequentialFile>> {
         let file = self.run(FileOp::Open, path, || self.env.open_sequential(path))?;
-        Ok(Box::new(Read { env: self.clone(), path: path.into(), file }))
+        Ok(Box::new(Read { env: self.of_files(), path: path.into(), file }))
     }
 
     fn open_random_access(&self, path: &Path) -> Result<Box<dyn RandomAccessFile>> {
         let file = self.run(FileOp::Open, path, || self.env.open_random_access(path))?;
-        Ok(Box::new(Read { env: self.clone(), path: path.into(), file }))
+        Ok(Box::new(Read { env: self.of_files(), path: path.into(), file }))
     }
 
     fn create(&self, path: &Path) -> Result<Box<dyn WritableFile>> {

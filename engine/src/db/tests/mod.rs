@@ -10,6 +10,7 @@ mod corruption;
 mod creation;
 mod faults;
 mod faulty_env;
+mod few_threads;
 mod filtered;
 mod golden;
 mod iterators;

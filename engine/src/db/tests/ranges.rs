@@ -184,7 +184,7 @@ fn values_outlive_all_that_they_came_from() {
     db.close().unwrap();
     drop(dir);
     let copy = fresh.clone();
-    let sent = R::spawn("reader", move || copy.to_vec());
+    let sent = R::spawn("reader", move || copy.to_vec()).expect("a thread");
     assert_eq!(R::join(sent).unwrap(), b"in memory");
     assert_eq!((fresh, flushed), (b"in memory".to_vec().into(), large.into()));
 }

@@ -10,7 +10,7 @@ use core::time::Duration;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::env::{Atomic, AtomicInt, Died, Threads};
+use crate::env::{Atomic, AtomicInt, Died, NoThread, Threads};
 
 /// Locks, threads and atomics of the operating system.
 #[derive(Clone, Copy, Debug)]
@@ -64,13 +64,13 @@ impl Threads for PosixThreads {
         thread::sleep(duration);
     }
 
-    fn spawn<T, F>(name: &'static str, body: F) -> thread::JoinHandle<T>
+    fn spawn<T, F>(name: &'static str, body: F) -> Result<thread::JoinHandle<T>, NoThread>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
         let thread = thread::Builder::new().name(name.to_owned()).spawn(body);
-        thread.expect("the system has a thread left to give")
+        thread.map_err(|_reason| NoThread)
     }
 
     fn join<T: Send + 'static>(handle: thread::JoinHandle<T>) -> Result<T, Died> {

@@ -18,7 +18,8 @@ fn a_waiter_is_woken() {
         }
         theirs.1.notify_one();
         "done"
-    });
+    })
+    .expect("a thread");
     let mut count = shared.0.lock();
     while *count < 3 {
         count = shared.1.wait(count);
@@ -48,7 +49,8 @@ fn a_panic_is_a_death_and_releases_the_lock() {
         let _held = theirs.lock();
         assert!(!World::panicking());
         panic!("as planned");
-    });
+    })
+    .expect("a thread");
     assert_eq!(World::join::<()>(thread), Err(Died));
     assert_eq!(*mutex.lock(), 7, "poison is ignored");
 }
