@@ -141,6 +141,10 @@ impl Env for CountingEnv {
     fn lock(&self, path: &Path) -> Result<Box<dyn FileLock>> {
         Ok(Box::new(self.opened(|env| env.lock(path))?))
     }
+
+    fn lock_shared(&self, path: &Path) -> Result<Box<dyn FileLock>> {
+        Ok(Box::new(self.opened(|env| env.lock_shared(path))?))
+    }
 }
 
 impl SequentialFile for Counted<Box<dyn SequentialFile>> {

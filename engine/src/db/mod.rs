@@ -137,14 +137,16 @@ impl<E: Env> Db<E> {
     }
 
     /// Opens the database in the directory `path` for reading alone, and writes nothing at all: it
-    /// is left as it was, also what no open has decided about yet. Works on media that cannot be
-    /// written.
+    /// is left as it was, also what no open has decided about yet. The right to read is enough, and
+    /// it works on media that cannot be written.
     ///
-    /// Every call that would write returns [`crate::Error::ReadOnly`]. Nobody else can have the
-    /// database open meanwhile. All that the logs hold is kept in memory, whatever their size.
+    /// Every call that would write returns [`crate::Error::ReadOnly`]. Others may open the database
+    /// for reading meanwhile, and none for writing: LOCK sees to that. A database without that file
+    /// can be read, but is not protected. All that the logs hold is kept in memory, whatever their
+    /// size.
     ///
     /// # Errors
-    /// As for [`Db::open`].
+    /// `Locked` if it is open for writing; else as for [`Db::open`].
     ///
     /// Source: none in LevelDB; compare RocksDB's `DB::OpenForReadOnly`.
     pub fn open_read_only(env: E, path: impl Into<PathBuf>, options: Options) -> Result<Self> {

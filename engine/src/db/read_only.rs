@@ -2,14 +2,14 @@
 //!
 //! Logs are replayed into one memtable, which is never written out; so the database is as it was
 //! for whoever opens it next, and nothing is decided about writes that were not acknowledged. LOCK
-//! is taken if it is there and can be: on media that cannot be written nobody else can write.
+//! is shared with other readers. It is not made if it is not there, as in a copy of a database: then
+//! nothing keeps a writer out.
 //!
 //! Invariant: no call that changes the directory is made; the commit queue has ended before anybody
 //! can line up, and there are no background threads.
 //!
 //! Source: none in LevelDB; compare `DB::OpenForReadOnly` of RocksDB.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::create::{ensure_directory, is_new_database};
@@ -34,16 +34,11 @@ pub(super) fn open_read_only<E: Env>(env: E, dir: PathBuf, options: Options) -> 
     Recovery { env, dir, options, order, listing }.look(lock, &mut report)
 }
 
-/// Takes LOCK without making it.
+/// Takes LOCK among readers, without making it.
 pub(crate) fn lock_if_there<E: Env>(env: &E, dir: &Path) -> Result<Option<Box<dyn FileLock>>> {
-    let path = lock_file_name(dir);
-    if !env.exists(&path)? {
-        return Ok(None);
-    }
-    match env.lock(&path) {
+    match env.lock_shared(&lock_file_name(dir)) {
         Ok(lock) => Ok(Some(lock)),
-        // Nobody can change anything.
-        Err(Error::Io { kind: ErrorKind::ReadOnlyFilesystem, .. }) => Ok(None),
+        Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

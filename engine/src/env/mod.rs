@@ -104,8 +104,17 @@ pub trait Env: Clone + Debug + Send + Sync + 'static {
     /// until the returned value is dropped or the process dies.
     ///
     /// # Errors
-    /// `Locked` if this or another process holds it; nothing was touched then.
+    /// `Locked` if this or another process holds it, or a shared one; nothing was touched then.
     fn lock(&self, path: &Path) -> Result<Box<dyn FileLock>>;
+
+    /// Takes a shared lock that `path` stands for: many are held at once, but none beside that of
+    /// [`Env::lock`]. The file is only read, which is all that the caller needs the right to, and
+    /// never created. Held as that is.
+    ///
+    /// # Errors
+    /// `Locked` if this or another process holds the exclusive lock; `NotFound` if there is no such
+    /// file.
+    fn lock_shared(&self, path: &Path) -> Result<Box<dyn FileLock>>;
 }
 
 /// A file being read from start to end.

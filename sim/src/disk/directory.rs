@@ -1,7 +1,7 @@
 //! Calls on names: each is one atomic operation on directory entries, pending until synced.
 
 use super::names::split;
-use super::state::{Change, Disk, EntryOp, Errno, Fd, Ino, Kind, MetaOp};
+use super::state::{Change, Disk, EntryOp, Errno, Fd, HeldLock, Ino, Kind, MetaOp};
 
 impl Disk {
     /// Finds what `path` names.
@@ -185,18 +185,31 @@ impl Disk {
 
     /// Locks a file for `owner`; false if somebody, `owner` included, has it locked.
     pub fn lock(&mut self, path: &str, owner: u32) -> Result<bool, Errno> {
+        self.lock_as(path, owner, false)
+    }
+
+    /// Locks a file for `owner` among others who share it; false if somebody, `owner` included, has
+    /// it locked alone.
+    pub fn lock_shared(&mut self, path: &str, owner: u32) -> Result<bool, Errno> {
+        self.lock_as(path, owner, true)
+    }
+
+    fn lock_as(&mut self, path: &str, owner: u32, is_shared: bool) -> Result<bool, Errno> {
         let ino = self.lookup_file(path)?;
-        let free = self.locks.iter().all(|lock| lock.0 != ino);
+        let free = self.locks.iter().all(|lock| lock.ino != ino || (lock.is_shared && is_shared));
         if free {
-            self.locks.push((ino, owner));
+            self.locks.push(HeldLock { ino, owner, is_shared });
         }
         Ok(free)
     }
 
-    /// Gives up what `owner` has locked under `path`.
+    /// Gives up one lock that `owner` has under `path`.
     pub fn unlock(&mut self, path: &str, owner: u32) -> Result<(), Errno> {
         let ino = self.lookup_file(path)?;
-        self.locks.retain(|lock| *lock != (ino, owner));
+        let held = self.locks.iter().position(|lock| (lock.ino, lock.owner) == (ino, owner));
+        if let Some(held) = held {
+            self.locks.remove(held);
+        }
         Ok(())
     }
 

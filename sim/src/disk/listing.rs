@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::report::{Op, OpKind};
 use super::space::Space;
-use super::state::{Destination, Disk, Ino, Kind};
+use super::state::{Destination, Disk, HeldLock, Ino, Kind};
 
 /// A file for reports: what a process sees of it, and what no crash can take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,9 +73,10 @@ impl Disk {
                 format_args!("in flight: {} bytes to {name} {place}", flight.bytes.len()),
             );
         }
-        for (ino, owner) in &self.locks {
+        for HeldLock { ino, owner, is_shared } in &self.locks {
             let name = self.names.get(self.inode(*ino).label);
-            push(&mut text, format_args!("locked: {name} by {owner}"));
+            let how = if *is_shared { "locked among readers" } else { "locked" };
+            push(&mut text, format_args!("{how}: {name} by {owner}"));
         }
         text
     }

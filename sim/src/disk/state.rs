@@ -197,6 +197,15 @@ pub(super) struct Flight {
     pub(super) bytes: Vec<u8>,
 }
 
+/// A lock that somebody holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeldLock {
+    pub(super) ino: Ino,
+    pub(super) owner: u32,
+    /// Whether others may hold such a lock too.
+    pub(super) is_shared: bool,
+}
+
 /// The simulated disk; see the module.
 #[derive(Clone, Debug)]
 pub struct Disk {
@@ -209,7 +218,7 @@ pub struct Disk {
     /// Pending directory operations in time order.
     pub(super) meta: Vec<MetaOp>,
     pub(super) flights: Vec<Flight>,
-    pub(super) locks: Vec<(Ino, u32)>,
+    pub(super) locks: Vec<HeldLock>,
     /// Number of the last operation.
     pub(super) clock: OpId,
     pub(super) flights_begun: u32,

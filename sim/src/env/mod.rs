@@ -19,10 +19,10 @@ use faultline::env::{Env, FileLock, RandomAccessFile, SequentialFile, WritableFi
 use faultline::{Error, FileOp, Result};
 
 use crate::arena::Outside;
-use crate::disk::Errno;
+use crate::disk::{Disk, Errno};
 use crate::fault::FileRole;
 use crate::kernel::{Kernel, SimClock, SimThreads, with_kernel};
-use crate::world::with_world;
+use crate::world::{World, with_world};
 
 use call::{Target, call, simple};
 use files::{SimAppend, SimFile, SimLock};
@@ -168,22 +168,28 @@ impl Env for SimEnv {
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn FileLock>> {
-        let target = Target::of(path);
-        let taken = call(
-            FileOp::Lock,
-            &target,
-            |_, _| Ok(()),
-            |world, (), _| {
-                let mut disk = world.disk.borrow_mut();
-                let fd = disk.open_or_create(target.name)?;
-                disk.close(fd);
-                disk.lock(target.name, 1)
-            },
-        );
-        match taken {
-            Ok(true) => Ok(Box::new(SimLock::new(path))),
-            Ok(false) => Err(Error::Locked { path: Arc::from(path), holder: None }),
-            Err(errno) => Err(error(errno, path, FileOp::Lock)),
-        }
+        lock(path, |disk, name| {
+            let fd = disk.open_or_create(name)?;
+            disk.close(fd);
+            disk.lock(name, 1)
+        })
+    }
+
+    fn lock_shared(&self, path: &Path) -> Result<Box<dyn FileLock>> {
+        lock(path, |disk, name| disk.lock_shared(name, 1))
+    }
+}
+
+/// Takes a lock, if `take` does.
+fn lock(
+    path: &Path,
+    take: impl FnOnce(&mut Disk, &str) -> std::result::Result<bool, Errno>,
+) -> Result<Box<dyn FileLock>> {
+    let target = Target::of(path);
+    let finish = |world: &World| take(&mut world.disk.borrow_mut(), target.name);
+    match call(FileOp::Lock, &target, |_, _| Ok(()), |world, (), _| finish(world)) {
+        Ok(true) => Ok(Box::new(SimLock::new(path))),
+        Ok(false) => Err(Error::Locked { path: Arc::from(path), holder: None }),
+        Err(errno) => Err(error(errno, path, FileOp::Lock)),
     }
 }

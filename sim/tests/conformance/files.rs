@@ -221,8 +221,24 @@ pub(crate) fn locks<E: Env>(env: &E, dir: &Path) {
     let again = env.lock(&path).expect("was released");
     assert!(is_locked(env.lock(&path)));
     drop((again, second));
+
+    let [first, second] = [0; 2].map(|_| env.lock_shared(&path).expect("no writer has it"));
+    assert!(is_locked(env.lock(&path)));
+    drop(first);
+    assert!(is_locked(env.lock(&path)), "one is left");
+    drop(env.lock_shared(&path).expect("it is as before"));
+    drop(second);
+    let held = env.lock(&path).expect("they are gone");
+    assert!(is_locked(env.lock_shared(&path)));
+    assert!(is_locked(env.lock(&path)));
+    drop(held);
+    let nowhere = dir.join("LOCK3");
+    assert_eq!(error(env.lock_shared(&nowhere)), not_found(&nowhere, FileOp::Lock));
+    assert_eq!(env.exists(&nowhere), Ok(false), "a reader makes no file");
+
     write(env, &path, &[b"kept"]);
     drop(env.lock(&path).expect("was released"));
+    drop(env.lock_shared(&path).expect("was released"));
     assert_eq!(contents(env, &path), b"kept", "a lock changes nothing");
     env.remove(&path).expect("removes");
     env.remove(&other).expect("removes");

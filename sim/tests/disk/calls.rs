@@ -141,6 +141,23 @@ fn locks_exclude_and_vanish_at_death() {
 }
 
 #[test]
+fn shared_locks_exclude_one_that_is_not() {
+    let mut disk = Disk::new(&POSIX_WEAK);
+    let fd = disk.create("/LOCK").expect("a free name");
+    disk.close(fd);
+    assert_eq!(disk.lock_shared("/none", 1), Err(Errno::NotFound));
+    assert_eq!(disk.lock_shared("/LOCK", 1), Ok(true));
+    assert_eq!(disk.lock_shared("/LOCK", 1), Ok(true), "twice for one owner too");
+    assert_eq!(disk.lock_shared("/LOCK", 2), Ok(true));
+    for owner in [1, 1, 2] {
+        assert_eq!(disk.lock("/LOCK", 3), Ok(false), "{owner} has it");
+        disk.unlock("/LOCK", owner).expect("a file");
+    }
+    assert_eq!(disk.lock("/LOCK", 3), Ok(true));
+    assert_eq!(disk.lock_shared("/LOCK", 3), Ok(false));
+}
+
+#[test]
 fn the_synced_prefix_is_what_ok_syncs_covered() {
     let mut disk = Disk::new(&EXT4_ORDERED);
     let fd = disk.create("/a").expect("a free name");

@@ -222,4 +222,7 @@ impl<T: Threads> Env for FaultyEnv<T> {
     fn lock(&self, path: &Path) -> Result<Box<dyn FileLock>> {
         self.run(FileOp::Lock, path, || self.env.lock(path))
     }
+    fn lock_shared(&self, path: &Path) -> Result<Box<dyn FileLock>> {
+        self.run(FileOp::Lock, path, || self.env.lock_shared(path))
+    }
 }

@@ -12,6 +12,7 @@ use crate::env::posix::PosixEnv;
 use crate::error::{Error, FileOp};
 use crate::filename::{log_file_name, table_file_name};
 use crate::options::{Options, RecoveryPolicy, WriteOptions};
+use crate::verify::verify;
 
 /// Every file with its bytes.
 fn image(dir: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -68,6 +69,32 @@ fn a_reader_sees_everything_and_changes_nothing() {
     assert_eq!(clone.close(), Err(Error::Closed));
     assert_eq!(image(&test.path()), before);
     test.try_open().unwrap().close().unwrap();
+}
+
+#[test]
+fn readers_share_a_database_and_none_a_writer_s() {
+    let mut test = closed();
+    let readers = [0; 2].map(|_| look(&test, options()).unwrap());
+    assert!(verify(&PosixEnv::new(), &test.path(), &options()).unwrap().is_sound());
+    for reader in readers {
+        assert!(matches!(test.try_open(), Err(Error::Locked { .. })));
+        assert!(matches!(destroy(&PosixEnv::new(), &test.path()), Err(Error::Locked { .. })));
+        assert_eq!(reader.iter().unwrap().into_iter().count(), 92);
+        reader.close().unwrap();
+    }
+    test.open();
+    assert!(matches!(look(&test, options()), Err(Error::Locked { .. })));
+}
+
+#[test]
+fn a_copy_without_a_lock_file_is_read_without() {
+    let test = closed();
+    PosixEnv::new().remove(&test.path().join("LOCK")).unwrap();
+    let before = image(&test.path());
+    let db = look(&test, options()).unwrap();
+    assert_eq!(db.iter().unwrap().into_iter().count(), 92);
+    db.close().unwrap();
+    assert_eq!(image(&test.path()), before);
 }
 
 #[test]

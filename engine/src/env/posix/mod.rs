@@ -33,7 +33,7 @@ use rustix::io::{Errno, retry_on_intr};
 use super::{Clock, Env, FileLock, RandomAccessFile, SequentialFile, WritableFile};
 use crate::error::{Error, FileOp, Result};
 use files::{PosixReader, PosixWriter};
-use lock::PosixLock;
+use lock::{PosixLock, Share};
 
 /// The monotonic clock of the system.
 #[derive(Clone, Debug)]
@@ -179,7 +179,11 @@ impl Env for PosixEnv {
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn FileLock>> {
-        Ok(Box::new(PosixLock::take(path)?))
+        Ok(Box::new(PosixLock::take(path, Share::Alone)?))
+    }
+
+    fn lock_shared(&self, path: &Path) -> Result<Box<dyn FileLock>> {
+        Ok(Box::new(PosixLock::take(path, Share::WithReaders)?))
     }
 }
 

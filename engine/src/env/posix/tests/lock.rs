@@ -11,9 +11,17 @@ use super::*;
 /// Tries the lock that LevelDB takes (`F_SETLK`), or the kind taken here, through another
 /// descriptor.
 fn try_lock(path: &Path, ours: bool) -> (rustix::fd::OwnedFd, nix::Result<i32>) {
+    try_lock_of(libc::F_WRLCK, path, ours)
+}
+
+fn try_lock_of(
+    lock_type: libc::c_int,
+    path: &Path,
+    ours: bool,
+) -> (rustix::fd::OwnedFd, nix::Result<i32>) {
     let fd = fs::open(path, OFlags::RDWR, Mode::empty()).expect("opened");
     let lock = libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
+        l_type: lock_type as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: 0,
         l_len: 0,
@@ -53,11 +61,11 @@ fn one_holder_in_this_process() {
 fn a_copy_of_the_descriptor_does_not_keep_the_lock() {
     let (_, dir) = scratch();
     let path = dir.path().join("LOCK");
-    let held = PosixLock::take(&path).expect("free");
+    let held = PosixLock::take(&path, Share::Alone).expect("free");
     // As a process has it that was forked and has not come to its exec.
     let copy = held.copy_descriptor();
     drop(held);
-    drop(PosixLock::take(&path).expect("free again"));
+    drop(PosixLock::take(&path, Share::Alone).expect("free again"));
     drop(copy);
 }
 
@@ -87,6 +95,76 @@ fn a_holder_of_our_kind_has_no_process() {
     assert_eq!(env.lock(&path).err(), Some(locked(&path, None)));
     drop(fd);
     assert!(env.lock(&path).is_ok());
+}
+
+#[test]
+fn readers_share_and_a_writer_does_not() {
+    let (env, dir) = scratch();
+    let path = dir.path().join("LOCK");
+    let not_found = Error::NotFound { path: path.as_path().into(), op: FileOp::Lock };
+    assert_eq!(env.lock_shared(&path).err(), Some(not_found));
+    assert_eq!(env.exists(&path), Ok(false), "a reader makes no file");
+    let by_us = || Some(locked(&path, Some(std::process::id())));
+    let writer = env.lock(&path).expect("free");
+    assert_eq!(env.lock_shared(&path).err(), by_us());
+    drop(writer);
+
+    let readers = [0, 1].map(|_| env.lock_shared(&path).expect("free of writers"));
+    let [first, second] = readers;
+    assert_eq!(env.lock(&path).err(), by_us());
+    drop(first);
+    assert_eq!(env.lock(&path).err(), by_us(), "one is left");
+    drop(env.lock_shared(&path).expect("it is as before"));
+    drop(second);
+    drop(env.lock(&path).expect("the last is gone"));
+}
+
+#[test]
+fn readers_share_with_those_of_other_processes_alone() {
+    let (env, dir) = scratch();
+    let path = dir.path().join("LOCK");
+    write(&env, &path, b"");
+    let reader = env.lock_shared(&path).expect("free");
+    // Each kind of lock, as another process would ask for it: a writer of LevelDB, one of ours, a
+    // reader.
+    for (lock_type, ours, expected) in [
+        (libc::F_WRLCK, false, Err(nix::errno::Errno::EAGAIN)),
+        (libc::F_WRLCK, true, Err(nix::errno::Errno::EAGAIN)),
+        (libc::F_RDLCK, true, Ok(0)),
+    ] {
+        let (_fd, result) = try_lock_of(lock_type, &path, ours);
+        assert_eq!(result, expected, "{lock_type} {ours}");
+    }
+    drop(reader);
+    let us = Some(std::process::id());
+    for (lock_type, ours, reads, writes) in [
+        (libc::F_WRLCK, false, Some(us), Some(us)),
+        (libc::F_WRLCK, true, Some(None), Some(None)),
+        (libc::F_RDLCK, true, None, Some(None)),
+    ] {
+        for (share, expected) in [(Share::WithReaders, reads), (Share::Alone, writes)] {
+            // Anew for each: an attempt closes a descriptor, which is the end of an `F_SETLK` lock
+            // of the same process.
+            let (_fd, result) = try_lock_of(lock_type, &path, ours);
+            assert_eq!(result, Ok(0));
+            let expected = expected.map(|holder| locked(&path, holder));
+            let refused = PosixLock::take(&path, share).err();
+            assert_eq!(refused, expected, "{lock_type} {ours} {share:?}");
+        }
+    }
+}
+
+#[test]
+fn a_reader_s_descriptor_cannot_write() {
+    let (env, dir) = scratch();
+    let path = dir.path().join("LOCK");
+    write(&env, &path, b"");
+    let mode = |share| {
+        let held = PosixLock::take(&path, share).expect("free");
+        fs::fcntl_getfl(held.copy_descriptor()).expect("open") & OFlags::RWMODE
+    };
+    assert_eq!(mode(Share::WithReaders), OFlags::RDONLY);
+    assert_eq!(mode(Share::Alone), OFlags::RDWR);
 }
 
 #[test]
