@@ -75,10 +75,10 @@ impl<E: Env> Inner<E> {
                 self.tables.evict(number);
             }
             match self.env.remove(&self.dir.join(name)) {
-                Ok(()) => tracing::debug!(target: "faultline", %kind, "removed"),
+                Ok(()) => tracing::debug!(target: "faultline", file = %kind, "removed"),
                 // By the sweep of another thread.
                 Err(Error::NotFound { .. }) => {}
-                Err(error) => tracing::warn!(target: "faultline", %kind, %error, "not removed"),
+                Err(error) => tracing::warn!(target: "faultline", file = %kind, %error, "not removed"),
             }
         }
     }
