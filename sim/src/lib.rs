@@ -14,6 +14,7 @@ compile_error!(
 );
 
 pub mod arena;
+mod canary;
 pub mod checker;
 pub mod cli;
 pub mod corpus;
@@ -37,6 +38,7 @@ pub mod rng;
 pub mod run;
 pub mod scenario;
 pub mod schedule;
+mod statistics;
 pub mod sweep;
 pub mod token;
 pub mod trace;

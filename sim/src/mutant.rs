@@ -60,7 +60,7 @@ impl Mutant {
         Mutant::parse(name, file, &text).map_err(|words| error(&words))
     }
 
-    fn parse(name: String, file: &Path, text: &str) -> Result<Mutant, String> {
+    pub(crate) fn parse(name: String, file: &Path, text: &str) -> Result<Mutant, String> {
         let field = |key: &str| {
             let mut header = text.lines().take_while(|line| !line.starts_with("--- "));
             let value = header.find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));

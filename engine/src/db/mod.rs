@@ -121,8 +121,8 @@ impl<E: Env> Db<E> {
     /// `InvalidArgument` if it does not exist, exists against `error_if_exists`, or has another
     /// comparator. `Corruption` for damage that the recovery policy does not accept; where the
     /// damage is in a log, another [`crate::options::RecoveryPolicy`] may open the database without
-    /// some of the data. `NoThread` if the system has none for the background. Any error of the file
-    /// system. A fault-free open after a failed one finds what it would have found before.
+    /// some of the data. `NoThread` if the system has none for the background. Any error of the
+    /// file system. A fault-free open after a failed one finds what it would have found before.
     ///
     /// Source: LevelDB `DB::Open`.
     pub fn open(env: E, path: impl Into<PathBuf>, options: Options) -> Result<Self> {

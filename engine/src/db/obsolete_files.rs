@@ -78,7 +78,9 @@ impl<E: Env> Inner<E> {
                 Ok(()) => tracing::debug!(target: "faultline", file = %kind, "removed"),
                 // By the sweep of another thread.
                 Err(Error::NotFound { .. }) => {}
-                Err(error) => tracing::warn!(target: "faultline", file = %kind, %error, "not removed"),
+                Err(error) => {
+                    tracing::warn!(target: "faultline", file = %kind, %error, "not removed");
+                }
             }
         }
     }

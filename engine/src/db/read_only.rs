@@ -2,8 +2,8 @@
 //!
 //! Logs are replayed into one memtable, which is never written out; so the database is as it was
 //! for whoever opens it next, and nothing is decided about writes that were not acknowledged. LOCK
-//! is shared with other readers. It is not made if it is not there, as in a copy of a database: then
-//! nothing keeps a writer out.
+//! is shared with other readers. It is not made if it is not there, as in a copy of a database:
+//! then nothing keeps a writer out.
 //!
 //! Invariant: no call that changes the directory is made; the commit queue has ended before anybody
 //! can line up, and there are no background threads.

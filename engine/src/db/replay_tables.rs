@@ -48,8 +48,8 @@ impl<E: Env> ReplayTables<E> {
         Ok(())
     }
 
-    /// Begins to make table `number` of `entries`, once fewer than [`BESIDE_MAX`] are being made. If
-    /// there is no thread for it, returns as late as [`ReplayTables::write`] does.
+    /// Begins to make table `number` of `entries`, once fewer than [`BESIDE_MAX`] are being made.
+    /// If there is no thread for it, returns as late as [`ReplayTables::write`] does.
     ///
     /// # Errors
     /// That of any file of a table before; without a thread, of this one too.

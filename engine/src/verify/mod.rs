@@ -100,13 +100,14 @@ struct Scope<'a, E: Env> {
 /// Checks the database in `dir`. Of `options` the comparator counts, and the filter policy beside
 /// LevelDB's own.
 ///
-/// Takes LOCK as a reader for as long as it lasts, if that file is there: nobody can have the
-/// database open otherwise, but for reading. Memory: one block of a table, or one record of a log, at a time, and the list of
-/// findings.
+/// Takes LOCK as a reader for as long as it lasts, if that file is there: others can have the
+/// database open for reading alone. Memory: one block of a table, or one record of a log, at a
+/// time, and the list of findings.
 ///
 /// # Errors
-/// `Locked` if the database is open for writing; `InvalidArgument` if it has another comparator; any error of
-/// the file system, after which nothing is known of the rest. Damage is no error but a finding.
+/// `Locked` if the database is open for writing; `InvalidArgument` if it has another comparator;
+/// any error of the file system, after which nothing is known of the rest. Damage is no error but
+/// a finding.
 pub fn verify<E: Env>(env: &E, dir: &Path, options: &Options) -> Result<VerifyReport> {
     let _lock = lock_if_there(env, dir)?;
     let order = InternalKeyComparator::new(options.comparator.clone());

@@ -188,9 +188,21 @@ pub struct MutantsArgs {
     /// Worker threads of each sweep [default: one a core]
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
-    /// Runs of each mutant, instead of the number its header names
+    /// Seeds of each mutant, from 0, instead of the number its header names
     #[arg(long, value_name = "N")]
     pub runs: Option<u64>,
+    /// Scheduling policy of the sweeps, if not the scenario's own
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<PolicyName>,
+    /// Set a field of the scenarios, such as crash.count=2
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub set: Vec<String>,
+    /// Write what comes of it to record.jsonl in the folder of patches, mutant by mutant
+    #[arg(long, conflicts_with_all = ["check", "runs", "policy", "set"])]
+    pub record: bool,
+    /// Leave out those that the record has
+    #[arg(long)]
+    pub unrecorded: bool,
     /// Only check that every patch applies and compiles
     #[arg(long)]
     pub check: bool,

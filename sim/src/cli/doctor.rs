@@ -4,11 +4,8 @@ use super::args::DoctorArgs;
 use super::output::say;
 use super::select::select;
 use super::{Exit, Failed};
-use crate::run::{Mode, on_fresh_thread, run_on_fresh_thread};
-use crate::scenario::Scenario;
-
-/// Runs in which the canary must be found.
-const CANARY_RUNS: u64 = 200;
+use crate::canary;
+use crate::run::{Mode, run_on_fresh_thread};
 
 pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failed> {
     let scenarios = select(&[], &[], None)?.scenarios;
@@ -25,27 +22,14 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failed> {
     }
     let runs = args.runs * scenarios.len() as u64;
     say(format!("determinism: {runs} runs on fresh threads, {differing} differ"));
-    let crashing = scenarios.iter().find(|scenario| scenario.name == "crash_mid_add_record");
-    let found = crashing.is_some_and(canary);
-    say(format!(
-        "canary: a disk that swallows syncs is {}",
-        if found { "found" } else { "MISSED" }
-    ));
-    Ok(match (differing, found) {
+    let found = canary::find();
+    say(match found {
+        Some(runs) => format!("canary: {} is found, in run {runs}", canary::WHAT),
+        None => format!("canary: {} is MISSED", canary::WHAT),
+    });
+    Ok(match (differing, found.is_some()) {
         (0, true) => Exit::Clean,
         (0, false) => Exit::Internal,
         _ => Exit::Nondeterminism,
-    })
-}
-
-/// A bug planted in the disk: syncs that do nothing. Some seed must lose an acknowledged write.
-fn canary(scenario: &Scenario) -> bool {
-    let mut scenario = scenario.clone();
-    scenario.spec.disk.swallow_syncs = true;
-    on_fresh_thread(move |runner| {
-        (0..CANARY_RUNS).any(|seed| {
-            let verdict = runner.run(&scenario, seed, Mode::default());
-            verdict.violations.iter().any(|violation| violation.checker == "durability")
-        })
     })
 }

@@ -10,6 +10,7 @@ use super::args::{Format, RunArgs};
 use super::output::{Meter, event, remark, say};
 use super::select::{Selection, select};
 use super::{Exit, Failed, corpus, signal, summary};
+use crate::canary;
 use crate::report::{self, counted};
 use crate::run::{Mode, run_on_fresh_thread};
 use crate::scenario::Scenario;
@@ -69,7 +70,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failed> {
     });
     meter.finish();
     tell_more(&meter, &totals.failures);
-    summary::finish(args.format, &selection, &totals, wanted)
+    summary::finish(args.format, &selection, &totals, wanted, canary::find())
 }
 
 fn announce(args: &RunArgs, selection: &Selection, seeds: &Seeds) {

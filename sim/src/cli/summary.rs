@@ -6,6 +6,7 @@ use super::args::Format;
 use super::output::{event, remark, say};
 use super::select::Selection;
 use super::{Exit, Failed, signal};
+use crate::canary;
 use crate::fault::{FaultKind, Phase};
 use crate::probe::Probe;
 use crate::report::counted;
@@ -14,23 +15,34 @@ use crate::sweep::{Coverage, FailureKind, Totals};
 /// Fewer runs of a scenario than this need not meet all that it demands.
 const RUNS_THAT_SAY_SOMETHING: u64 = 200;
 
-/// Tells how it went. `wanted` is the number of runs that were asked for, if it was one.
+/// Tells how it went. `wanted` is the number of runs that were asked for, if it was one, and
+/// `found_in_run` the run that found the canary.
 pub(super) fn finish(
     format: Format,
     selection: &Selection,
     totals: &Totals,
     wanted: Option<u64>,
+    found_in_run: Option<u64>,
 ) -> Result<Exit, Failed> {
     let missing = missing(selection, totals);
     if format == Format::Json {
-        event(&run_finished(selection, totals, &missing));
+        event(&run_finished(selection, totals, &missing, found_in_run));
     } else {
         summary(totals, &missing, wanted);
     }
     for (scenario, name) in &missing {
         remark(format!("incomplete: no run of {scenario} met {name}, which it demands"));
     }
-    match exit(totals, !missing.is_empty(), wanted.is_none(), signal::received()) {
+    if found_in_run.is_none() {
+        remark(format!("this sweep proves nothing: its canary, {}, is not found", canary::WHAT));
+    }
+    match exit(
+        totals,
+        found_in_run.is_some(),
+        !missing.is_empty(),
+        wanted.is_none(),
+        signal::received(),
+    ) {
         Exit::Signal(signal) => {
             Err(Failed { exit: Exit::Signal(signal), words: format!("ended by signal {signal}") })
         }
@@ -39,9 +51,15 @@ pub(super) fn finish(
 }
 
 /// The worst that can be said.
-fn exit(totals: &Totals, misses_some: bool, is_open_ended: bool, signal: Option<u8>) -> Exit {
+fn exit(
+    totals: &Totals,
+    sees: bool,
+    misses_some: bool,
+    is_open_ended: bool,
+    signal: Option<u8>,
+) -> Exit {
     let has = |wanted: fn(&FailureKind) -> bool| totals.failures.iter().any(|f| wanted(&f.what));
-    if has(|what| matches!(what, FailureKind::Harness(_))) {
+    if !sees || has(|what| matches!(what, FailureKind::Harness(_))) {
         Exit::Internal
     } else if violations(totals) > 0 {
         Exit::Broken
@@ -86,7 +104,12 @@ fn met(coverage: &Coverage, name: &str) -> bool {
     FaultKind::ALL.iter().any(is_met_fault) || Probe::ALL.iter().any(is_met_probe)
 }
 
-fn run_finished(selection: &Selection, totals: &Totals, missing: &[(String, String)]) -> Value {
+fn run_finished(
+    selection: &Selection,
+    totals: &Totals,
+    missing: &[(String, String)],
+    canary: Option<u64>,
+) -> Value {
     let faults: Map<String, Value> = FaultKind::ALL
         .iter()
         .map(|&kind| {
@@ -121,6 +144,7 @@ fn run_finished(selection: &Selection, totals: &Totals, missing: &[(String, Stri
         "faults": faults,
         "probes": probes,
         "missing": missing,
+        "canary_found_in_run": canary,
         "complete": totals.complete,
         "stopped_at_failure": totals.stopped_at_failure,
         "trace_hash": format!("{:016x}", totals.trace_hash),
@@ -207,17 +231,22 @@ mod tests {
             (&[&differs], 5),
             (&[], 0),
         ] {
-            let exit = exit(&totals(failures), false, false, None);
+            let exit = exit(&totals(failures), true, false, false, None);
             assert_eq!(exit.code(), code, "{failures:?}");
         }
         let clean = totals(&[]);
-        assert_eq!(exit(&clean, true, false, None).code(), 3);
-        assert_eq!(exit(&clean, true, false, Some(2)).code(), 130);
+        assert_eq!(exit(&clean, false, false, false, None).code(), 70);
+        assert_eq!(exit(&totals(&[&violations]), false, false, false, None).code(), 70);
+        assert_eq!(exit(&clean, true, true, false, None).code(), 3);
+        assert_eq!(exit(&clean, true, true, false, Some(2)).code(), 130);
         assert_eq!(
-            exit(&Totals { complete: false, ..clean.clone() }, false, false, None).code(),
+            exit(&Totals { complete: false, ..clean.clone() }, true, false, false, None).code(),
             3
         );
-        assert_eq!(exit(&Totals { complete: false, ..clean.clone() }, false, true, None).code(), 0);
-        assert_eq!(exit(&Totals { runs: 0, ..clean }, false, true, None).code(), 4);
+        assert_eq!(
+            exit(&Totals { complete: false, ..clean.clone() }, true, false, true, None).code(),
+            0
+        );
+        assert_eq!(exit(&Totals { runs: 0, ..clean }, true, false, true, None).code(), 4);
     }
 }

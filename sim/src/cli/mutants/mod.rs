@@ -1,0 +1,186 @@
+//! `sim mutants`: plants historic bugs one by one and measures how often they are found.
+//!
+//! Each patch is applied to a scratch copy of the repository, which is built and swept by its own
+//! `sim`. The engine itself carries no switch.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "works on files of the repository, in a scratch copy"
+)]
+
+mod row;
+mod scratch;
+
+use serde_json::json;
+
+use super::args::{Format, MutantsArgs};
+use super::output::{event, remark, say};
+use super::run::cores;
+use super::{Exit, Failed};
+use crate::mutant::Mutant;
+use row::{Record, Row};
+use scratch::Scratch;
+
+/// Chance at which some mutant of those on record is called weaker though none is.
+const FALSE_ALARM: f64 = 0.001;
+
+pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
+    let file = args.dir.join("record.jsonl");
+    let mut record = Record::load(&file).map_err(Failed::usage)?;
+    let mutants = chosen(args, &record)?;
+    if mutants.is_empty() {
+        return Ok(Exit::Nothing);
+    }
+    let scratch = Scratch::prepare()?;
+    // All of them before the first is built, which takes long.
+    let stale: Vec<String> = (mutants.iter())
+        .filter_map(|mutant| scratch.patch(mutant, &["--dry-run"]).err())
+        .map(|failed| failed.words)
+        .collect();
+    if !stale.is_empty() {
+        return Err(Failed { exit: Exit::Broken, words: stale.join("\n") });
+    }
+    if !args.check && args.format == Format::Human {
+        say(line(
+            "mutant",
+            "hits/runs",
+            "95 % of the rate",
+            ["run", "core s", "point"],
+            "found by",
+        ));
+    }
+    let (mut found, mut weaker) = (0, 0);
+    for mutant in &mutants {
+        scratch.plant(mutant)?;
+        let row = if args.check {
+            scratch.check().map(|()| None)
+        } else {
+            sweep(&scratch, mutant, args).map(Some)
+        };
+        scratch.remove(mutant)?;
+        let Some(row) = row? else {
+            say(format!("{:<40} applies and compiles", mutant.name));
+            continue;
+        };
+        // Another experiment is not held against the record.
+        let recorded = record.get(&mutant.name).filter(|_| is_as_recorded(args));
+        let weaker_by = recorded.map(|recorded| (recorded, row.p_of_so_few(recorded)));
+        let weaker_by = weaker_by.filter(|(_, p)| *p < FALSE_ALARM / record.len() as f64);
+        found += usize::from(row.is_found());
+        weaker += usize::from(weaker_by.is_some());
+        tell(args.format, mutant, &row, weaker_by);
+        if args.record {
+            record.set(row, &file).map_err(Failed::environment)?;
+        }
+    }
+    if args.check {
+        return Ok(Exit::Clean);
+    }
+    if args.format == Format::Json {
+        event(&json!({
+            "v": 1, "event": "mutants_finished", "mutants": mutants.len(), "found": found,
+            "weaker": weaker,
+        }));
+    } else {
+        say(format!("{found} of {} found by a checker that should find them", mutants.len()));
+    }
+    Ok(if found == mutants.len() && weaker == 0 { Exit::Clean } else { Exit::Broken })
+}
+
+/// Whether the runs are those of the record: the scenario's own, from the header.
+fn is_as_recorded(args: &MutantsArgs) -> bool {
+    args.policy.is_none() && args.set.is_empty()
+}
+
+fn chosen(args: &MutantsArgs, record: &Record) -> Result<Vec<Mutant>, Failed> {
+    let all = Mutant::all(&args.dir).map_err(Failed::usage)?;
+    for name in &args.names {
+        if !all.iter().any(|mutant| mutant.name == *name) {
+            return Err(Failed::usage(format!("no mutant is called `{name}`")));
+        }
+    }
+    let is_chosen = |mutant: &Mutant| {
+        (args.names.is_empty() || args.names.contains(&mutant.name))
+            && !(args.unrecorded && record.get(&mutant.name).is_some())
+    };
+    Ok(all.into_iter().filter(is_chosen).collect())
+}
+
+fn sweep(scratch: &Scratch, mutant: &Mutant, args: &MutantsArgs) -> Result<Row, Failed> {
+    remark(format!("  building {}", mutant.name));
+    let (seeds, jobs) = (args.runs.unwrap_or(mutant.runs), args.jobs.unwrap_or_else(cores));
+    let mut flags = vec![
+        format!("--scenario={}", mutant.scenario),
+        format!("--seeds={seeds}"),
+        format!("--jobs={jobs}"),
+    ];
+    flags.extend(args.policy.iter().map(|policy| format!("--policy={policy}")));
+    flags.extend(args.set.iter().map(|set| format!("--set={set}")));
+    let events = scratch.sweep(&mutant.name, &flags)?;
+    Row::read(mutant, seeds, jobs, &events).ok_or_else(|| Failed {
+        exit: Exit::Internal,
+        words: format!("{}: its sweep printed what is no event of a sweep", mutant.name),
+    })
+}
+
+fn tell(format: Format, mutant: &Mutant, row: &Row, weaker_by: Option<(&Row, f64)>) {
+    let (low, high) = row.interval();
+    if format == Format::Json {
+        let mut object = json!(row);
+        object["v"] = 1.into();
+        object["event"] = "mutant".into();
+        object["expected"] = json!(mutant.checkers);
+        object["found"] = row.is_found().into();
+        object["interval"] = json!([low, high]);
+        object["median_seconds"] = json!(row.median_seconds());
+        object["p_of_so_few"] = json!(weaker_by.map(|(_, p)| p));
+        event(&object);
+        return;
+    }
+    let by: Vec<String> =
+        row.checkers.iter().map(|(name, hits)| format!("{name} {hits}")).collect();
+    let by = by.join(", ");
+    let verdict = match (row.hits, row.others, weaker_by) {
+        (0, 0, _) => format!("NOT FOUND: {} should", mutant.checkers.join(" or ")),
+        (0, ..) => format!("WRONG CHECKER: {by}; {} should", mutant.checkers.join(" or ")),
+        (_, _, Some((recorded, p))) => {
+            let Row { hits, runs, commit, .. } = recorded;
+            format!("WEAKER: {hits}/{runs} at {commit}, chance {p:.0e}; {by}")
+        }
+        _ => by,
+    };
+    let or_dash = |shown: Option<String>| shown.unwrap_or_else(|| "-".to_owned());
+    let medians = [
+        or_dash(row.median_runs.map(|runs| runs.to_string())),
+        or_dash(row.median_seconds().map(|seconds| format!("{seconds:.2}"))),
+        or_dash(row.median_points.map(|points| points.to_string())),
+    ];
+    let hits = format!("{}/{}", row.hits, row.runs);
+    let interval = format!("{:.2} to {:.2} %", low * 100.0, high * 100.0);
+    say(line(&mutant.name, &hits, &interval, medians.each_ref().map(String::as_str), &verdict));
+}
+
+/// A line of the table.
+fn line(name: &str, hits: &str, interval: &str, medians: [&str; 3], found_by: &str) -> String {
+    let [runs, seconds, points] = medians;
+    format!("{name:<40} {hits:>11} {interval:>18} {runs:>5} {seconds:>6} {points:>5}  {found_by}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_record_is_of_mutants_that_are_there_and_were_found() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/mutants/record.jsonl");
+        let record = Record::load(&file).expect("reads");
+        let all = Mutant::all(file.parent().expect("a folder")).expect("reads");
+        let recorded: Vec<&Row> = all.iter().filter_map(|m| record.get(&m.name)).collect();
+        assert_eq!(recorded.len(), record.len(), "a mutant was renamed or removed");
+        for row in recorded {
+            assert!(row.is_found(), "{}", row.name);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! [`Scratch`]: a copy of the repository in which patches are planted, built and swept.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::cli::{Exit, Failed};
+use crate::mutant::Mutant;
+
+/// A copy of the repository in which patches are planted.
+pub(super) struct Scratch {
+    copy: PathBuf,
+    target: PathBuf,
+}
+
+/// What the copy needs to build `sim`.
+const COPIED: [&str; 8] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain.toml",
+    "clippy.toml",
+    ".cargo",
+    "engine",
+    "sim",
+    "scenarios",
+];
+
+impl Scratch {
+    pub(super) fn prepare() -> Result<Self, Failed> {
+        let root = std::env::current_dir().map_err(|e| Failed::environment(e.to_string()))?;
+        if !root.join("engine/Cargo.toml").exists() {
+            return Err(Failed::usage("sim mutants works at the root of the repository"));
+        }
+        let folder = root.join("target/mutants");
+        let scratch = Scratch { copy: folder.join("copy"), target: folder.join("target") };
+        std::fs::create_dir_all(&scratch.copy)
+            .map_err(|error| Failed::environment(format!("{}: {error}", scratch.copy.display())))?;
+        for name in COPIED {
+            copy_changed(&root.join(name), &scratch.copy.join(name))
+                .map_err(|error| Failed::environment(format!("{name}: {error}")))?;
+        }
+        Ok(scratch)
+    }
+
+    pub(super) fn plant(&self, mutant: &Mutant) -> Result<(), Failed> {
+        self.patch(mutant, &[])
+    }
+
+    pub(super) fn remove(&self, mutant: &Mutant) -> Result<(), Failed> {
+        self.patch(mutant, &["--reverse"])
+    }
+
+    pub(super) fn patch(&self, mutant: &Mutant, flags: &[&str]) -> Result<(), Failed> {
+        let file = std::path::absolute(&mutant.file)
+            .map_err(|error| Failed::environment(error.to_string()))?;
+        let output = Command::new("patch")
+            .args(["--strip=1", "--batch", "--no-backup-if-mismatch", "--fuzz=0"])
+            .args(flags)
+            .arg("--input")
+            .arg(&file)
+            .current_dir(&self.copy)
+            .output()
+            .map_err(|error| Failed::environment(format!("patch: {error}")))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Failed {
+            exit: Exit::Broken,
+            words: format!(
+                "{}: the patch does not apply\n{}",
+                mutant.file.display(),
+                String::from_utf8_lossy(&output.stdout)
+            ),
+        })
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Result<(), Failed> {
+        let output = Command::new("cargo")
+            .args(arguments)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .current_dir(&self.copy)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| Failed::environment(format!("cargo: {error}")))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(Failed { exit: Exit::Broken, words })
+    }
+
+    pub(super) fn check(&self) -> Result<(), Failed> {
+        self.cargo(&["check", "--quiet", "--package", "faultline-engine"])
+    }
+
+    /// Builds the simulator with what is planted and returns the lines that its sweep printed.
+    pub(super) fn sweep(&self, name: &str, flags: &[String]) -> Result<String, Failed> {
+        self.cargo(&["build", "--quiet", "--profile", "sim", "--bin", "sim"])?;
+        let output = Command::new(self.target.join("sim/sim"))
+            .args(["run", "--keep-going", "--format", "json", "--progress", "none"])
+            .args(flags)
+            .current_dir(&self.copy)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| Failed::environment(format!("sim: {error}")))?;
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        if lines.lines().last().is_some_and(|line| line.contains("run_finished")) {
+            return Ok(lines);
+        }
+        let words = String::from_utf8_lossy(&output.stderr);
+        let words = format!("{name}: the sweep did not finish\n{words}");
+        Err(Failed { exit: Exit::Internal, words })
+    }
+}
+
+/// Copies what differs, so that an unchanged file keeps its time and is not built again.
+fn copy_changed(from: &Path, to: &Path) -> std::io::Result<()> {
+    if from.is_dir() {
+        std::fs::create_dir_all(to)?;
+        let mut kept = Vec::new();
+        for entry in std::fs::read_dir(from)? {
+            let name = entry?.file_name();
+            copy_changed(&from.join(&name), &to.join(&name))?;
+            kept.push(name);
+        }
+        for entry in std::fs::read_dir(to)? {
+            let entry = entry?;
+            if !kept.contains(&entry.file_name()) && entry.path().is_file() {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        return Ok(());
+    }
+    let bytes = std::fs::read(from)?;
+    if std::fs::read(to).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    std::fs::write(to, bytes)
+}
