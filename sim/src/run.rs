@@ -20,6 +20,7 @@ use crate::policy::{Decision, Policy, PolicyName, Replay};
 use crate::probe::Probe;
 use crate::process;
 use crate::scenario::{CrashKind, Scenario};
+use crate::steer::{Instant, Left, Steer};
 use crate::trace::{Lane, Tag, Trace};
 pub use crate::verdict::{DiskAtDeath, Verdict};
 use crate::workload::{After, Custom, Plan, PlannedBatch};
@@ -45,6 +46,8 @@ pub struct Mode {
     pub keep_images: bool,
     /// Follow this schedule instead of the plan's policy.
     pub schedule: Option<Vec<Decision>>,
+    /// Die at this point of the first process and nowhere else, whatever is planned.
+    pub steer: Option<Steer>,
     /// What drives the kernel. Decides nothing: the trace is the same.
     pub host: Host,
 }
@@ -111,7 +114,10 @@ impl Runner {
         custom: Option<Custom>,
         mode: Mode,
     ) -> Verdict {
-        let plan = Plan::draw(scenario, seed);
+        let mut plan = Plan::draw(scenario, seed);
+        if mode.steer.is_some() {
+            plan.crashes.clear();
+        }
         let faults = FaultPlan::new(&scenario.spec.faults);
         let policy: Box<dyn Policy> = match mode.schedule {
             Some(schedule) => Box::new(Replay::new(schedule)),
@@ -137,6 +143,7 @@ impl Runner {
             host: mode.host,
             keep: mode.keep_events,
             keep_images: mode.keep_images,
+            steer: mode.steer,
             verdict: Verdict::default(),
             left_over: Vec::new(),
             world,
@@ -154,6 +161,8 @@ struct Run {
     host: Host,
     keep: bool,
     keep_images: bool,
+    /// Until it has struck.
+    steer: Option<Steer>,
     verdict: Verdict,
     /// What the last clean close left behind for nothing.
     left_over: Vec<String>,
@@ -180,6 +189,9 @@ impl Run {
             let damaged = self.damage(number + 1);
             let ending = self.incarnation(&damaged).await;
             self.repair(&damaged);
+            if self.verdict.instant.is_some() {
+                break;
+            }
             let world = &self.world;
             let closed = matches!(ending, Ending::Returned { closed: true, .. });
             world.judge.borrow_mut().after_end(
@@ -250,7 +262,11 @@ impl Run {
         let names = damaged.iter().map(|damaged| damaged.name().to_owned()).collect();
         world.judge.borrow_mut().begin_incarnation(image, names, faults);
         world.found_damaged.set(world.found_damaged.get() + damaged.len() as u64);
-        self.kernel.start_process(Limits::NONE, process::main);
+        let limits = match &self.steer {
+            Some(steer) => Limits { crash_at_point: steer.point, ..Limits::NONE },
+            None => Limits::NONE,
+        };
+        self.kernel.start_process(limits, process::main);
         process::enter_phase(&self.kernel, world, Phase::Recovery);
         let end = loop {
             let before = self.kernel.nanos();
@@ -269,7 +285,8 @@ impl Run {
                 // cache stays, and what it had in flight may not.
                 let goes = closed && world.chance.borrow_mut().below(2) == 0;
                 if goes {
-                    self.strike(CrashKind::PowerLoss, "power loss after the close");
+                    let left = Left::Drawn(CrashKind::PowerLoss);
+                    self.strike(&left, "power loss after the close");
                 } else {
                     let mut chance = world.chance.borrow_mut();
                     world.disk.borrow_mut().process_death(&mut *chance);
@@ -281,6 +298,7 @@ impl Run {
             End::Crashed if !world.judge.borrow().violations().is_empty() => {
                 Ending::Crashed(CrashKind::Kill)
             }
+            End::Crashed if self.steer.is_some() => self.crash_as_steered(),
             End::Crashed => {
                 let kind = world.crash.get().map_or(CrashKind::Kill, |crash| crash.kind);
                 self.crash_disk(kind);
@@ -294,7 +312,29 @@ impl Run {
         }
     }
 
+    /// Leaves what the caller chose, or shows what could be left.
+    fn crash_as_steered(&mut self) -> Ending {
+        let Some(Steer { left, .. }) = self.steer.take() else {
+            unreachable!("asked only where a crash is steered");
+        };
+        let kind = left.kind();
+        if left == Left::Anything {
+            self.verdict.instant = Some(Instant::of(&self.world));
+        } else {
+            self.note_crash();
+            self.strike(&left, kind.words());
+            self.note_image();
+        }
+        Ending::Crashed(kind)
+    }
+
     fn crash_disk(&mut self, kind: CrashKind) {
+        self.note_crash();
+        self.strike(&Left::Drawn(kind), kind.words());
+        self.note_image();
+    }
+
+    fn note_crash(&mut self) {
         self.verdict.crashes += 1;
         match self.world.phase.get() {
             Phase::Run if self.world.is_compacting.get() => {
@@ -304,26 +344,19 @@ impl Run {
             Phase::Recovery => self.world.hit(Probe::CrashInRecovery),
             Phase::Close => self.world.hit(Probe::CrashInClose),
         }
-        self.strike(
-            kind,
-            if kind == CrashKind::PowerLoss { "power loss" } else { "process death" },
-        );
+    }
+
+    fn note_image(&self) {
         let hash = self.world.disk.borrow_mut().image_hash();
         self.kernel.with_trace(|trace| trace.note(Tag::Crash, hash));
     }
 
     /// Does to the disk what this death does.
-    fn strike(&mut self, kind: CrashKind, what: &'static str) {
+    fn strike(&mut self, left: &Left, what: &'static str) {
         let mut disk = self.world.disk.borrow_mut();
         let mut chance = self.world.chance.borrow_mut();
         let past = self.keep.then(|| disk.clone());
-        let report = match kind {
-            CrashKind::PowerLoss => Some(disk.power_loss(&mut *chance)),
-            CrashKind::Kill | CrashKind::Either => {
-                disk.process_death(&mut *chance);
-                None
-            }
-        };
+        let report = left.strike(&mut disk, &mut *chance);
         self.kernel.tell(Lane::End, || format!("CRASH: {what}"));
         if let Some(past) = past {
             let fates = match report {

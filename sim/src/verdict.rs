@@ -6,6 +6,7 @@ use crate::fault::FaultCounts;
 use crate::judge::Shown;
 use crate::policy::Decision;
 use crate::probe::ProbeSet;
+use crate::steer::Instant;
 use crate::trace::Event;
 
 /// What a run came to.
@@ -43,6 +44,8 @@ pub struct Verdict {
     pub drift: u64,
     /// The schedule, if asked for.
     pub schedule: Vec<Decision>,
+    /// The moment at which the run was to stop and show what a crash could leave.
+    pub instant: Option<Instant>,
     /// What the disk held before each incarnation, and last of all at the end of the run, if asked
     /// for.
     pub images: Vec<disk::Image>,

@@ -14,7 +14,7 @@ use faultline_sim::run::{Mode, Verdict, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Count, Scenario, embedded};
 
 /// A seed of every scenario; where a scenario crashes at all, this seed does.
-const SEEDS: [(&str, u64); 40] = [
+const SEEDS: [(&str, u64); 43] = [
     ("block_edges", 1),
     ("compaction_under_writes", 1),
     ("crash_mid_add_record", 8),
@@ -54,6 +54,9 @@ const SEEDS: [(&str, u64); 40] = [
     ("snapshot_against_compaction", 59),
     ("stalled_leader", 10),
     ("steady_writers", 1),
+    ("tiny_failed_sync", 2),
+    ("tiny_log_switch", 2),
+    ("tiny_two_syncs", 2),
     ("torn_tail_then_crash_again", 1),
 ];
 

@@ -53,6 +53,8 @@ pub enum Command {
     },
     /// Plant historic bugs one by one and see whether they are found.
     Mutants(MutantsArgs),
+    /// Try every crash of a schedule, and all that it may leave, instead of drawing some.
+    Exhaust(ExhaustArgs),
     /// Check that sim itself works here: determinism, and a planted bug that must be found.
     Doctor(DoctorArgs),
 }
@@ -212,6 +214,42 @@ pub struct MutantsArgs {
     /// The folder of patches.
     #[arg(long, default_value = "corpus/mutants")]
     pub dir: PathBuf,
+}
+
+/// Flags of `exhaust`.
+#[derive(Args, Clone, Debug)]
+pub struct ExhaustArgs {
+    /// The scenario, by name or path: a small one, such as tiny_two_syncs
+    pub scenario: String,
+    /// Seeds, of which each is a schedule: A..B, N for 0..N, a list 1,5,9
+    #[arg(long, value_name = "SEEDS", default_value = "1", value_parser = parse_seeds)]
+    pub seeds: Seeds,
+    /// Images of an instant, at most: if there are more, as many are drawn
+    #[arg(long, value_name = "N", default_value_t = 4096)]
+    pub images: usize,
+    /// Only this of all, as POINT:NUMBER; it is told in full
+    #[arg(long, value_name = "POINT:NUMBER", value_parser = parse_only)]
+    pub only: Option<(u64, usize)>,
+    /// Worker threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Scheduling policy, if not the scenario's own
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<PolicyName>,
+    /// Set a field of the scenario
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub set: Vec<String>,
+    /// Go on behind the first counterexample
+    #[arg(long)]
+    pub keep_going: bool,
+    /// What standard output carries
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
+fn parse_only(text: &str) -> Result<(u64, usize), String> {
+    let parts = text.split_once(':').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    parts.ok_or_else(|| format!("`{text}` is not a point and a number, such as 117:20"))
 }
 
 /// Flags of `doctor`.

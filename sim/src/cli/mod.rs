@@ -3,6 +3,7 @@
 mod args;
 mod corpus;
 mod doctor;
+mod exhaust;
 mod mutants;
 mod output;
 mod replay;
@@ -90,6 +91,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Some(Command::Scenario { command }) => scenario::scenario(&command),
         Some(Command::Corpus { command }) => corpus::corpus(&command),
         Some(Command::Mutants(args)) => mutants::mutants(&args),
+        Some(Command::Exhaust(args)) => exhaust::exhaust(&args),
         Some(Command::Doctor(args)) => doctor::doctor(&args),
     };
     let exit = result.unwrap_or_else(|failed| {

@@ -198,6 +198,13 @@ impl CrashSpace {
         ControlFlow::Continue(())
     }
 
+    /// One image by one of the strategies, and garbage of many kinds.
+    pub fn draw(&self, pick: &mut dyn Pick) -> Fates {
+        let mut fates = Fates::default();
+        self.space.choose(&self.disk, pick, &mut fates);
+        fates
+    }
+
     /// The disk after the power loss that `fates` describes.
     pub fn disk(&self, fates: &Fates) -> Disk {
         let mut disk = self.disk.clone();

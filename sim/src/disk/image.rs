@@ -1,5 +1,7 @@
 //! The content of a whole disk, and making one from picked versions.
 
+use std::fmt;
+
 use xxhash_rust::xxh3::Xxh3;
 
 use super::SECTOR;
@@ -34,6 +36,23 @@ impl Disk {
             hasher.update(&bytes.map_or(u64::MAX, |bytes| bytes.len() as u64).to_le_bytes());
             hasher.update(bytes.unwrap_or_default());
         });
+        hasher.digest()
+    }
+
+    /// A hash of what is there, what is durable and what is under way: equal for disks of which
+    /// crashes may leave the same.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = Xxh3::new();
+        let mut add = |told: &dyn fmt::Debug| hasher.update(format!("{told:?}").as_bytes());
+        for (index, inode) in self.inodes.iter().enumerate() {
+            if !self.free_inodes.contains(&Ino(index as u32)) {
+                add(&(index, inode));
+            }
+        }
+        add(&self.meta);
+        for flight in self.flights.iter().filter(|flight| flight.busy) {
+            add(&(flight.ino, flight.begun, &flight.bytes));
+        }
         hasher.digest()
     }
 

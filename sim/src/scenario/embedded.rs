@@ -51,6 +51,9 @@ scenarios!(
     "snapshot_against_compaction",
     "stalled_leader",
     "steady_writers",
+    "tiny_failed_sync",
+    "tiny_log_switch",
+    "tiny_two_syncs",
     "torn_tail_then_crash_again",
 );
 

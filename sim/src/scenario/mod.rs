@@ -239,6 +239,13 @@ pub enum CrashKind {
     Either,
 }
 
+impl CrashKind {
+    /// In reports.
+    pub(crate) fn words(self) -> &'static str {
+        if self == CrashKind::PowerLoss { "power loss" } else { "process death" }
+    }
+}
+
 /// Where a crash strikes.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]

@@ -70,7 +70,8 @@ impl Seeds {
         }
     }
 
-    fn get(&self, index: u64) -> u64 {
+    /// The one at `index`, which is below [`Seeds::count`].
+    pub fn get(&self, index: u64) -> u64 {
         match self {
             Seeds::Range(from, _) => from.wrapping_add(index),
             Seeds::List(seeds) => seeds[index as usize],

@@ -1,0 +1,126 @@
+//! Steered crashes: a run that dies at a point of the caller's choice, with a disk of his choice.
+//!
+//! A run is a function of scenario and seed, so the same point is met as often as one likes; each
+//! time another image of all that a crash may leave there can be taken. [`crate::exhaust`] takes
+//! all of them.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::disk::{CrashReport, Disk, Fates, Pick};
+use crate::scenario::CrashKind;
+use crate::world::World;
+
+/// One crash, chosen.
+#[derive(Clone, Debug)]
+pub struct Steer {
+    /// The scheduling point of the run at which the first process dies, from 1.
+    pub point: u64,
+    /// What it leaves.
+    pub left: Left,
+}
+
+/// What a crash leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Drawn from the run's stream. `Either` stands for `Kill`.
+    Drawn(CrashKind),
+    /// The power goes, and this image is left.
+    Image(Fates),
+    /// The process dies, and of the writes in flight, in their order, so many bytes are done.
+    Written(Vec<u32>),
+    /// The run ends here, and its verdict has the [`Instant`].
+    Anything,
+}
+
+impl Left {
+    /// Who dies: the process or the machine.
+    pub(crate) fn kind(&self) -> CrashKind {
+        match self {
+            Left::Drawn(kind) => *kind,
+            Left::Image(_) => CrashKind::PowerLoss,
+            Left::Written(_) | Left::Anything => CrashKind::Kill,
+        }
+    }
+
+    /// Does it to `disk`. Returns what became of the operations under way, after a power loss.
+    pub(crate) fn strike(&self, disk: &mut Disk, chance: &mut dyn Pick) -> Option<CrashReport> {
+        match self {
+            Left::Drawn(CrashKind::PowerLoss) => return Some(disk.power_loss(chance)),
+            Left::Drawn(_) => disk.process_death(chance),
+            Left::Image(fates) => {
+                let space = disk.crash_space();
+                *disk = space.disk(fates);
+                return Some(space.report(fates));
+            }
+            Left::Written(bytes) => disk.process_death(&mut Chosen::new(bytes)),
+            Left::Anything => {}
+        }
+        None
+    }
+}
+
+/// Choices made beforehand; 0 when they are at their end. Notes among how many each was made.
+struct Chosen<'a> {
+    choices: &'a [u32],
+    among: Vec<u32>,
+}
+
+impl<'a> Chosen<'a> {
+    fn new(choices: &'a [u32]) -> Self {
+        Chosen { choices, among: Vec::new() }
+    }
+}
+
+impl Pick for Chosen<'_> {
+    fn pick(&mut self, n: u32) -> u32 {
+        let choice = self.choices.get(self.among.len()).copied().unwrap_or(0);
+        self.among.push(n);
+        choice
+    }
+}
+
+/// A moment of a run: the disk, and what the program has been told so far.
+#[derive(Clone, Debug)]
+pub struct Instant {
+    /// The disk, with all that is pending.
+    pub disk: Disk,
+    /// A hash of the disk with what is pending, and of all that clients asked for and were told:
+    /// what a crash here may leave and must not lose is the same at moments with equal ones.
+    pub fingerprint: u64,
+    /// The part of it that is of clients.
+    pub obligations: u64,
+}
+
+impl Instant {
+    pub(crate) fn of(world: &World) -> Self {
+        let text = |told: &dyn std::fmt::Debug| xxh3_64(format!("{told:?}").as_bytes());
+        let disk = world.disk.borrow().clone();
+        let obligations = text(&(&*world.history.borrow(), &*world.faults.borrow()));
+        let fingerprint = xxh3_64(format!("{:016x}{obligations:x}", disk.fingerprint()).as_bytes());
+        Instant { disk, fingerprint, obligations }
+    }
+
+    /// Every way in which the process may die here, `most` at most: the bytes done of each write
+    /// in flight. The flag says whether these are all.
+    pub fn deaths(&self, most: usize) -> (Vec<Left>, bool) {
+        let mut deaths = Vec::new();
+        let mut choices: Vec<u32> = Vec::new();
+        loop {
+            if deaths.len() == most {
+                return (deaths, false);
+            }
+            let mut chosen = Chosen::new(&choices);
+            self.disk.clone().process_death(&mut chosen);
+            let among = chosen.among;
+            choices.resize(among.len(), 0);
+            deaths.push(Left::Written(choices.clone()));
+            // The next in order, the last choice first. How many choices there are behind one
+            // depends on it: those begin at 0 again.
+            let Some(last) = (0..among.len()).rev().find(|&at| choices[at] + 1 < among[at]) else {
+                return (deaths, true);
+            };
+            choices[last] += 1;
+            choices.truncate(last + 1);
+        }
+    }
+}
