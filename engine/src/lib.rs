@@ -7,6 +7,7 @@ pub mod batch;
 pub mod codec;
 pub mod compaction;
 pub mod db;
+pub mod directory;
 pub mod env;
 mod error;
 pub mod filename;

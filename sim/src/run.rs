@@ -259,6 +259,13 @@ impl Run {
         for log in &image.old_logs {
             world.note_old_log(&format!("{}/{log}", process::DATABASE));
         }
+        // Memtables become tables in their order, so all up to there was in one. The log that a
+        // `resume` has made superfluous may be gone before anybody has read it.
+        let in_tables = image.recoverable.iter().flat_map(|found| &found.table_entries);
+        if let Some(last) = in_tables.map(|entry| entry.sequence).max() {
+            let flushed = &mut world.history.borrow_mut().flushed_sequence;
+            *flushed = last.max(*flushed);
+        }
         let names = damaged.iter().map(|damaged| damaged.name().to_owned()).collect();
         world.judge.borrow_mut().begin_incarnation(image, names, faults);
         world.found_damaged.set(world.found_damaged.get() + damaged.len() as u64);

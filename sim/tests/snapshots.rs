@@ -14,13 +14,14 @@ use faultline_sim::run::{Mode, Verdict, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Count, Scenario, embedded};
 
 /// A seed of every scenario; where a scenario crashes at all, this seed does.
-const SEEDS: [(&str, u64); 43] = [
+const SEEDS: [(&str, u64); 44] = [
     ("block_edges", 1),
     ("compaction_under_writes", 1),
     ("crash_mid_add_record", 8),
     ("creation_loses_current", 1),
     ("creation_loses_directory", 1),
     ("creation_loses_manifest", 1),
+    ("directory_syncs_fail", 2),
     ("disk_full", 8),
     ("explicit_syncs", 1),
     ("first_open", 1),

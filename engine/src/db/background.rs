@@ -92,10 +92,10 @@ impl<E: Env> Inner<E> {
     fn run_flush(&self, job: &FlushJob<E>) -> Result<(), CommitError> {
         let known = |error| CommitError { error, current_unknown: false };
         tracing::info!(target: "faultline", table = job.table_number, "flush started");
-        let started = self.now();
+        let (started, since) = (self.now(), self.directory.now());
         let table =
             self.table_maker().write(job.table_number, &mut job.imm.iter()).map_err(known)?;
-        self.env.sync_dir(&self.dir).map_err(known)?;
+        self.directory.sync(since).map_err(known)?;
         let took = self.now().saturating_sub(started);
         let size = table.as_ref().map_or(0, |table| table.size);
         let chosen = Cell::new(0);
@@ -167,7 +167,7 @@ impl<E: Env> Inner<E> {
             .begin(edit, last_sequence, self.options.manifest_size_max)
             .map_err(known)?;
         drop(state);
-        let written = job.write(&self.env, &self.dir);
+        let written = job.write(&self.directory);
         let mut state = self.state.lock();
         let result = state.versions.end(written);
         if result.is_ok() {

@@ -177,9 +177,10 @@ impl<E: Env> Inner<E> {
         let files = if let Some(file) = moved {
             vec![FileMetaData::clone(file)]
         } else {
+            let since = self.directory.now();
             self.merge_inputs(job, outputs)?;
             if !outputs.finished.is_empty() {
-                self.env.sync_dir(&self.dir)?;
+                self.directory.sync(since)?;
             }
             core::mem::take(&mut outputs.finished)
         };

@@ -17,6 +17,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::open::Listing;
+use crate::directory::Directory;
 use crate::env::{Env, FileLock};
 use crate::error::{Defect, Error, Result};
 use crate::filename::{
@@ -161,7 +162,9 @@ pub(super) fn create_database<E: Env>(
         // its name as it is, in the page cache alone; a new file has a new name.
         env.remove(&manifest_file_name(dir, CREATION_MANIFEST))?;
     }
+    let directory = Directory::new(env.clone(), dir);
+    let since = directory.now();
     Manifest::create(env, dir, CREATION_MANIFEST, &[&edit])?.close()?;
-    env.sync_dir(dir)?;
-    switch_current(env, dir, CREATION_MANIFEST).map_err(|(error, _)| error)
+    directory.sync(since)?;
+    switch_current(&directory, CREATION_MANIFEST).map_err(|(error, _)| error)
 }

@@ -133,6 +133,7 @@ impl<E: Env> Inner<E> {
     /// flushed.
     fn switch(&self, turn: &mut LeaderTurn<'_, E>, number: FileNumber) -> Result<()> {
         tracing::debug!(target: "faultline", from = turn.log_number, to = number, "switch");
+        let since = self.directory.now();
         let log = match self.env.create(&log_file_name(&self.dir, number)) {
             Ok(file) => Writer::new(file),
             Err(error) => {
@@ -141,7 +142,7 @@ impl<E: Env> Inner<E> {
                 return Err(error);
             }
         };
-        let durable = sync_log(turn).and_then(|()| self.env.sync_dir(&self.dir));
+        let durable = sync_log(turn).and_then(|()| self.directory.sync(since));
         if let Err(error) = durable {
             self.set_background_error(&error, true);
             return Err(error);

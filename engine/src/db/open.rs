@@ -30,6 +30,7 @@ use super::replay_tables::ReplayTables;
 use super::report::{DroppedBytes, RecoveryReport};
 use super::state::{Inner, Phase, State, View, WriteHalf};
 use crate::batch::WriteBatch;
+use crate::directory::Directory;
 use crate::env::{Atomic, Condvar, Env, FileLock, Mutex, Threads};
 use crate::error::{Defect, Error, Result};
 use crate::filename::{
@@ -164,12 +165,13 @@ impl<E: Env> Recovery<E> {
     }
 
     fn run(self, lock: Box<dyn FileLock>, report: &mut RecoveryReport) -> Result<Inner<E>> {
+        let directory = Directory::new(self.env.clone(), &self.dir);
         let recovered = self.read_manifest()?;
         if recovered.manifest_number == CREATION_MANIFEST && !report.is_new {
             // No open has come to its end since the creation, whose last directory sync may have
             // failed: this CURRENT may be in the page cache alone. A power loss could then keep a
             // log made now and lose CURRENT, which nobody could tell from damage.
-            switch_current(&self.env, &self.dir, CREATION_MANIFEST).map_err(|(error, _)| error)?;
+            switch_current(&directory, CREATION_MANIFEST).map_err(|(error, _)| error)?;
         }
         self.check_tables(&recovered)?;
         report.last_sequence = recovered.last_sequence;
@@ -199,9 +201,10 @@ impl<E: Env> Recovery<E> {
         plan.keep(&mut lost, report)?;
         lost.finish()?;
 
+        let since = directory.now();
         let log_number = versions.new_file_number();
         let log = Writer::new(self.env.create(&log_file_name(&self.dir, log_number))?);
-        self.env.sync_dir(&self.dir)?;
+        directory.sync(since)?;
         let edit = VersionEdit {
             log_number: Some(log_number),
             new_files: new_tables.into_iter().map(|table| (0, table)).collect(),
@@ -209,7 +212,7 @@ impl<E: Env> Recovery<E> {
         };
         let size_max = self.options.manifest_size_max;
         let job = versions.begin(edit, report.last_sequence, size_max)?;
-        let written = job.write(&self.env, &self.dir);
+        let written = job.write(&directory);
         versions.end(written).map_err(|failure| failure.error)?;
         tracing::info!(
             target: "faultline",
@@ -300,6 +303,7 @@ impl<E: Env> Recovery<E> {
             counters: Counters::default(),
         };
         Inner {
+            directory: Directory::new(self.env.clone(), &self.dir),
             env: self.env,
             dir: self.dir,
             options: self.options,

@@ -95,6 +95,7 @@ impl<E: Env> Inner<E> {
         memtables: [Option<Arc<MemTable<E::Threads>>>; 2],
         numbers: &mut Vec<FileNumber>,
     ) -> Result<Attempt> {
+        let since = self.directory.now();
         let log = Writer::new(self.env.create(&log_file_name(&self.dir, log_number))?);
         let mut tables = Vec::new();
         for memtable in memtables.into_iter().flatten() {
@@ -105,7 +106,7 @@ impl<E: Env> Inner<E> {
             numbers.push(number);
             tables.extend(self.table_maker().write(number, &mut memtable.iter())?);
         }
-        self.env.sync_dir(&self.dir)?;
+        self.directory.sync(since)?;
         Ok(Attempt { log, log_number, tables })
     }
 

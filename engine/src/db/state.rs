@@ -22,6 +22,7 @@ use super::pins::{Pins, VersionNumber};
 use super::queue::CommitQueue;
 use super::report::RecoveryReport;
 use crate::batch::WriteBatch;
+use crate::directory::Directory;
 use crate::env::{Atomic, Condvar, Env, FileLock, Mutex, Threads};
 use crate::error::Error;
 use crate::filename::FileNumber;
@@ -107,6 +108,7 @@ pub(super) struct Inner<E: Env> {
     pub(super) options: Options,
     pub(super) order: InternalKeyComparator,
     pub(super) tables: Arc<TableCache<E>>,
+    pub(super) directory: Directory<E>,
     pub(super) queue: CommitQueue<E::Threads, Box<WriteHalf<E::Threads>>>,
     pub(super) state: Mutex<E::Threads, State<E::Threads>>,
     /// The last sequence number that readers may see.

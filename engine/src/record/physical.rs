@@ -11,6 +11,7 @@
 #![deny(clippy::as_conversions, clippy::indexing_slicing)]
 
 use core::ops::Range;
+use std::collections::BTreeSet;
 
 use super::{BLOCK_SIZE, HEADER_SIZE, RecordHead, RecordType};
 use crate::codec::{Decoder, crc32c_append, mask, to_u64};
@@ -48,6 +49,8 @@ pub(super) struct PhysicalReader {
     initial_offset: u64,
     // Of the records that start in bytes given up.
     pub(super) lost_heads: Vec<RecordHead>,
+    // Checksum and length of each start of a record so far, if no two records are alike.
+    seen: Option<BTreeSet<(u32, u16)>>,
 }
 
 impl PhysicalReader {
@@ -61,7 +64,13 @@ impl PhysicalReader {
             is_last: false,
             initial_offset,
             lost_heads: Vec::new(),
+            seen: None,
         }
+    }
+
+    /// From here on, in damaged bytes, what was read before counts for nothing.
+    pub(super) fn pass_over_copies(&mut self) {
+        self.seen = Some(BTreeSet::new());
     }
 
     /// Offset in the file of what comes next.
@@ -124,7 +133,7 @@ impl PhysicalReader {
             // In the last block of a file a length can lead too far because the rest was never
             // written; in any other block, and in a last one that is full, it is a lie.
             if self.is_last {
-                let start_follows = starts_within(rest, &mut self.lost_heads);
+                let start_follows = starts_within(rest, self.seen.as_ref(), &mut self.lost_heads);
                 self.position = self.filled;
                 return Physical::End { torn: Some((offset, Defect::TornRecord)), start_follows };
             }
@@ -143,7 +152,13 @@ impl PhysicalReader {
         if offset < self.initial_offset {
             return Physical::BeforeStart;
         }
-        match RecordType::from_byte(header.type_byte) {
+        let record_type = RecordType::from_byte(header.type_byte);
+        if let Some(seen) = &mut self.seen
+            && matches!(record_type, Some(RecordType::Full | RecordType::First))
+        {
+            seen.insert((header.stored_crc, header.length));
+        }
+        match record_type {
             Some(record_type) => Physical::Fragment { record_type, offset, payload },
             None => Physical::UnknownType {
                 byte: header.type_byte,
@@ -158,7 +173,7 @@ impl PhysicalReader {
         let offset = self.offset();
         let rest = self.block.get(self.position..self.filled).unwrap_or_default();
         let bytes = to_u64(rest.len());
-        let start_follows = starts_within(rest, &mut self.lost_heads);
+        let start_follows = starts_within(rest, self.seen.as_ref(), &mut self.lost_heads);
         self.position = self.filled;
         Physical::Damaged { offset, bytes, defect, start_follows }
     }
@@ -203,7 +218,14 @@ impl Header {
 /// A writer that is stopped leaves nothing behind the place where it was stopped. Such a fragment
 /// hence proves that what is in front of it was once whole, where every record was synced before
 /// the next was written.
-fn starts_within(damaged: &[u8], heads: &mut Vec<RecordHead>) -> bool {
+///
+/// Not so a copy of one of `seen`: a sector that was never written may show what was elsewhere in
+/// the file.
+fn starts_within(
+    damaged: &[u8],
+    seen: Option<&BTreeSet<(u32, u16)>>,
+    heads: &mut Vec<RecordHead>,
+) -> bool {
     let before = heads.len();
     let mut rest = damaged;
     while let Some((_, behind)) = rest.split_first() {
@@ -216,7 +238,8 @@ fn starts_within(damaged: &[u8], heads: &mut Vec<RecordHead>) -> bool {
             RecordType::from_byte(header.type_byte),
             Some(RecordType::Full | RecordType::First)
         );
-        if is_start && header.matches(rest) {
+        let is_copy = seen.is_some_and(|seen| seen.contains(&(header.stored_crc, header.length)));
+        if is_start && !is_copy && header.matches(rest) {
             let payload = rest.get(HEADER_SIZE..header.total_size().unwrap_or(HEADER_SIZE));
             heads.push(RecordHead::of(payload.unwrap_or_default()));
         }

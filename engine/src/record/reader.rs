@@ -115,6 +115,15 @@ impl Reader {
         Self::with_initial_offset(file, path, 0)
     }
 
+    /// Reads `file`, in which no two records are equal, as in a MANIFEST. Then a copy of a record
+    /// in damaged bytes behind it is no start of a record: a sector that was never written may
+    /// show earlier bytes of the same file.
+    pub fn of_records_that_differ(file: Box<dyn SequentialFile>, path: &Path) -> Self {
+        let mut reader = Self::new(file, path);
+        reader.physical.pass_over_copies();
+        reader
+    }
+
     /// Reads the records that start at or after `initial_offset`. A record that reaches across it
     /// is passed over in silence, and so is what is wrong in front of it. For tools.
     pub fn with_initial_offset(

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use super::edit::VersionEdit;
 use super::files::{Version, VersionBuilder};
+use crate::directory::Directory;
 use crate::env::Env;
 use crate::error::{Defect, Error, Result};
 use crate::filename::{
@@ -91,10 +92,11 @@ impl Manifest {
 /// That of the file system, and whether CURRENT may have been switched all the same: then both
 /// MANIFESTs must stay, and the next open decides.
 pub fn switch_current<E: Env>(
-    env: &E,
-    dir: &Path,
+    directory: &Directory<E>,
     number: FileNumber,
 ) -> core::result::Result<(), (Error, bool)> {
+    let (env, dir) = (directory.env(), directory.path());
+    let since = directory.now();
     let temp = temp_file_name(dir, number);
     let written = (|| {
         let mut file = env.create(&temp)?;
@@ -108,7 +110,7 @@ pub fn switch_current<E: Env>(
         return Err((error, false));
     }
     env.rename(&temp, &current_file_name(dir)).map_err(|error| (error, true))?;
-    env.sync_dir(dir).map_err(|error| (error, true))
+    directory.sync(since).map_err(|error| (error, true))
 }
 
 /// The end of a MANIFEST that holds no whole edit.
@@ -160,7 +162,7 @@ pub fn recover<E: Env>(env: &E, dir: &Path, order: &InternalKeyComparator) -> Re
         }
         other => other,
     })?;
-    let mut reader = Reader::new(file, &path);
+    let mut reader = Reader::of_records_that_differ(file, &path);
     let mut edits = Edits::new(order);
     let mut first_defect = None;
     while let Some(item) = reader.read_record()? {

@@ -14,12 +14,12 @@
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::edit::VersionEdit;
 use super::files::Version;
 use super::manifest::{Manifest, Recovered, switch_current};
+use crate::directory::Directory;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::filename::{FileNumber, manifest_file_name};
@@ -244,9 +244,9 @@ pub struct WrittenJob {
 impl CommitJob {
     /// Makes the edit durable: appended to the MANIFEST and synced, or in a new MANIFEST that
     /// CURRENT then names. The names of the tables that it adds must be durable.
-    pub fn write<E: Env>(mut self, env: &E, dir: &Path) -> WrittenJob {
+    pub fn write<E: Env>(mut self, directory: &Directory<E>) -> WrittenJob {
         let result = match (&self.renewal, self.manifest.as_mut()) {
-            (Some((number, snapshot)), _) => renew(env, dir, *number, &[snapshot, &self.edit])
+            (Some((number, snapshot)), _) => renew(directory, *number, &[snapshot, &self.edit])
                 .map(|manifest| self.manifest = Some(manifest)),
             (None, Some(manifest)) => manifest
                 .add_edit(&self.edit)
@@ -259,15 +259,16 @@ impl CommitJob {
 
 /// Starts a MANIFEST with these edits and makes it the live one.
 fn renew<E: Env>(
-    env: &E,
-    dir: &Path,
+    directory: &Directory<E>,
     number: FileNumber,
     edits: &[&VersionEdit],
 ) -> core::result::Result<Manifest, CommitError> {
+    let (env, dir) = (directory.env(), directory.path());
+    let since = directory.now();
     let created = Manifest::create(env, dir, number, edits)
-        .and_then(|manifest| env.sync_dir(dir).map(|()| manifest));
+        .and_then(|manifest| directory.sync(since).map(|()| manifest));
     let (error, current_unknown) = match created {
-        Ok(manifest) => match switch_current(env, dir, number) {
+        Ok(manifest) => match switch_current(directory, number) {
             Ok(()) => {
                 tracing::debug!(target: "faultline", manifest = number, "CURRENT switched");
                 return Ok(manifest);

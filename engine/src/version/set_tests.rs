@@ -1,6 +1,7 @@
 //! Edits to a real MANIFEST and back, and when a new one is started.
 
 use super::*;
+use crate::directory::Directory;
 use crate::env::posix::PosixEnv;
 use crate::version::edit::FileMetaData;
 use crate::version::{lookup_key, recover, switch_current};
@@ -35,7 +36,7 @@ impl TestSet {
             ..VersionEdit::new()
         };
         Manifest::create(&env, dir, 1, &[&edit]).unwrap().close().unwrap();
-        switch_current(&env, dir, 1).unwrap();
+        switch_current(&Directory::new(env.clone(), dir), 1).unwrap();
         let recovered = recover(&env, dir, &order()).unwrap();
         TestSet { set: VersionSet::new(order(), recovered, 10), root }
     }
@@ -43,7 +44,7 @@ impl TestSet {
     fn apply(&mut self, edit: VersionEdit, size_max: u64) -> core::result::Result<(), CommitError> {
         let job = self.set.begin(edit, 8, size_max).unwrap();
         assert!(self.set.is_busy());
-        let written = job.write(&PosixEnv::new(), self.root.path());
+        let written = job.write(&Directory::new(PosixEnv::new(), self.root.path()));
         self.set.end(written)
     }
 

@@ -65,7 +65,7 @@ pub struct Totals {
     pub probes: ProbeCounts,
     /// Sum over all runs of a mix of scenario, seed and trace hash.
     pub trace_hash: u64,
-    /// Failures, ordered by scenario and seed.
+    /// Failures, in the order of runs.
     pub failures: Vec<Failure>,
     /// Whether every run that was asked for was done.
     pub complete: bool,
@@ -113,6 +113,5 @@ impl Totals {
 
     pub(super) fn fail(&mut self, scenario: usize, seed: u64, what: FailureKind) {
         self.failures.push(Failure { scenario, seed, what });
-        self.failures.sort_by_key(|failure| (failure.scenario, failure.seed));
     }
 }

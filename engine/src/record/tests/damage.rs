@@ -243,6 +243,30 @@ fn zeros_are_told_with_all_they_cover() {
 }
 
 #[test]
+fn a_copy_of_a_record_in_front_proves_no_damage_where_no_two_are_alike() {
+    let start_after_damage = |bytes: &[u8], differ: bool| {
+        let file = MemFile::new(bytes).sequential();
+        let path = Path::new(PATH);
+        let mut reader = if differ {
+            Reader::of_records_that_differ(file, path)
+        } else {
+            Reader::new(file, path)
+        };
+        while reader.read_record().expect("the file is sound").is_some() {}
+        reader.start_after_damage()
+    };
+    let mut bytes = log_of(&[b"one", b"two"]);
+    let copy = bytes[..10].to_vec();
+    bytes.resize(60, 0);
+    bytes.extend(copy);
+    assert!(start_after_damage(&bytes, false));
+    assert!(!start_after_damage(&bytes, true));
+    // Another record does.
+    bytes.extend(log_of(&[b"new"]));
+    assert!(start_after_damage(&bytes, true));
+}
+
+#[test]
 fn a_start_behind_bad_bytes_tells_damage_from_a_torn_end() {
     // A flipped length near the end of a short file: LevelDB takes it for a torn end.
     let mut bytes = log_of(&[b"one", b"two", b"three"]);
