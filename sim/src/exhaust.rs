@@ -6,36 +6,42 @@
 //! legal image. Each is opened by the engine, worked on as planned, closed, and judged by all
 //! checkers, unless the same image was judged under the same obligations before.
 //!
-//! What is exhausted is this: one crash, in the first process of one schedule. What follows the
-//! crash takes one schedule each. Where there are more images than the bound, as many are drawn by
-//! the strategies of the disk, and the instant is called sampled.
+//! What is exhausted is this: one crash, in the first process of one schedule, up to and including
+//! the power loss after its close. What follows the crash takes one schedule each. On request there
+//! are second and further crashes, each while what the one before left is opened. Where there are
+//! more images than the bound, as many are tried, the telling ones first, and the instant is called
+//! sampled.
 //!
 //! Source: the instants and images of ALICE (Pillai et al., OSDI'14), for one schedule at a time.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
-use crate::disk::{CrashSpace, Fates};
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::rng::{Purpose, Stream};
 use crate::run::{Mode, Runner, Verdict};
 use crate::scenario::Scenario;
-use crate::steer::{Instant, Left, Steer};
+use crate::steer::{Instant, Left, Stage, Steer};
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exhausted {
-    /// Schedules.
+    /// Schedules that were exhausted, or begun.
     pub schedules: u64,
-    /// Scheduling points of them.
+    /// Scheduling points of their first processes, ends included.
     pub points: u64,
     /// Instants: points that differ in what a crash may leave or must not lose.
     pub instants: u64,
     /// Those of which not all was tried, because it was too much.
     pub sampled: u64,
-    /// Deaths and images tried or found to have been tried before.
-    pub generated: u64,
+    /// Instants of processes that opened what a crash had left, and crashed too.
+    pub nested_instants: u64,
     /// Deaths and images tried: opened by the engine and judged by all checkers.
     pub recoveries: u64,
+    /// Those of them that followed a second or further crash.
+    pub nested_recoveries: u64,
+    /// Images that were not tried, because the same had been under the same obligations.
+    pub seen_before: u64,
 }
 
 impl Exhausted {
@@ -45,133 +51,277 @@ impl Exhausted {
         self.points += other.points;
         self.instants += other.instants;
         self.sampled += other.sampled;
-        self.generated += other.generated;
+        self.nested_instants += other.nested_instants;
         self.recoveries += other.recoveries;
+        self.nested_recoveries += other.nested_recoveries;
+        self.seen_before += other.seen_before;
     }
 }
 
-/// A crash after which a promise is broken.
+/// One crash by its place: the point, and which of all that may be left there, in the order in
+/// which they are tried, from 0.
+pub type Place = (u64, usize);
+
+/// A run of a schedule in which a promise is broken.
 #[derive(Debug)]
 pub struct Counterexample {
     /// The seed of the schedule.
     pub seed: u64,
-    /// The point of the crash.
-    pub point: u64,
-    /// Which of all that may be left there, in the order in which they are tried, from 0.
-    pub nth: usize,
+    /// Its crashes; empty if it takes none.
+    pub crashes: Vec<Place>,
     /// What came of it.
     pub verdict: Verdict,
 }
 
-/// Bounds and choices.
+/// How much is tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Images at an instant, at most; as many deaths of the process.
     pub images: usize,
-    /// Only this point, and of it only this, if given: a counterexample again.
-    pub only: Option<(u64, usize)>,
+    /// Crashes, one after another: 1 for none but the first.
+    pub crashes: usize,
 }
 
-/// Exhausts the schedule of `seed`, until `each` breaks: it is shown every counterexample as it is
-/// found.
+/// What a step of a search has come to.
+#[derive(Debug)]
+pub enum Step {
+    /// There is more to do.
+    GoOn,
+    /// A promise is broken. There may be more to do.
+    Found(Box<Counterexample>),
+    /// There is nothing left.
+    Done,
+}
+
+/// The search through one schedule, step by step. After a counterexample it can go on, if need be
+/// on another thread. If a promise is broken without a crash, that is the only counterexample.
+#[derive(Debug)]
+pub struct Search {
+    scenario: Scenario,
+    seed: u64,
+    bounds: Bounds,
+    done: Exhausted,
+    begun: bool,
+    /// One for each crash, the first at the bottom.
+    levels: Vec<Level>,
+    instants: BTreeSet<u64>,
+    /// Hashes of images with their obligations, and of the number of crashes before.
+    judged: BTreeSet<u64>,
+}
+
+/// The points of one process, after the crashes of those before it.
+#[derive(Debug)]
+struct Level {
+    before: Vec<(Place, Steer)>,
+    /// The point looked at next.
+    next: u64,
+    /// What the instant before it may leave and was not tried yet.
+    left: std::vec::IntoIter<(usize, Left, Option<u64>)>,
+    /// The point of that, and the points that the run has had then.
+    point: u64,
+    reached: u64,
+}
+
+impl Level {
+    /// The process that begins after these crashes, when the run has had so many points.
+    fn new(before: Vec<(Place, Steer)>, reached: u64) -> Self {
+        let left = Vec::new().into_iter();
+        Level { before, next: reached + 1, left, point: reached, reached }
+    }
+
+    fn steers(&self) -> Vec<Steer> {
+        self.before.iter().map(|(_, steer)| steer.clone()).collect()
+    }
+}
+
+impl Search {
+    /// The search through the schedule that `seed` gives in `scenario`.
+    pub fn new(scenario: &Scenario, seed: u64, bounds: Bounds) -> Self {
+        Search {
+            scenario: scenario.clone(),
+            seed,
+            bounds,
+            done: Exhausted { schedules: 1, ..Exhausted::default() },
+            begun: false,
+            levels: vec![Level::new(Vec::new(), 0)],
+            instants: BTreeSet::new(),
+            judged: BTreeSet::new(),
+        }
+    }
+
+    /// The seed of the schedule.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// What has been done so far.
+    pub fn done(&self) -> Exhausted {
+        self.done
+    }
+
+    /// Tries one more crash, or looks at one more point.
+    ///
+    /// # Errors
+    /// In words, if the simulator itself fails.
+    pub fn step(&mut self, runner: &mut Runner) -> Result<Step, String> {
+        if !self.begun {
+            self.begun = true;
+            let verdict = run(runner, &self.scenario, self.seed, Vec::new(), false)?;
+            if !verdict.violations.is_empty() {
+                // Every run of the schedule would break it.
+                self.levels.clear();
+                return Ok(self.found(Vec::new(), verdict));
+            }
+        }
+        let depth = self.levels.len();
+        let Some(level) = self.levels.last_mut() else { return Ok(Step::Done) };
+        let Some((nth, left, image)) = level.left.next() else {
+            self.look(runner)?;
+            return Ok(Step::GoOn);
+        };
+        // What a dead process leaves pending is not in the image: each is tried.
+        if image.is_some_and(|image| !is_new(&mut self.judged, image, depth)) {
+            self.done.seen_before += 1;
+            return Ok(Step::GoOn);
+        }
+        let (point, reached) = (level.point, level.reached);
+        let mut crashes = level.before.clone();
+        crashes.push(((point, nth), Steer { point, left }));
+        let steers = crashes.iter().map(|(_, steer)| steer.clone()).collect();
+        let verdict = run(runner, &self.scenario, self.seed, steers, false)
+            .map_err(|words| format!("{words}, after crashes at {:?}", places(&crashes)))?;
+        self.done.recoveries += 1;
+        self.done.nested_recoveries += u64::from(depth > 1);
+        if !verdict.violations.is_empty() {
+            return Ok(self.found(places(&crashes), verdict));
+        }
+        if depth < self.bounds.crashes {
+            self.levels.push(Level::new(crashes, reached));
+        }
+        Ok(Step::GoOn)
+    }
+
+    fn found(&self, crashes: Vec<Place>, verdict: Verdict) -> Step {
+        Step::Found(Box::new(Counterexample { seed: self.seed, crashes, verdict }))
+    }
+
+    /// Looks at the next point of the last level, or leaves the level if there is none.
+    fn look(&mut self, runner: &mut Runner) -> Result<(), String> {
+        let depth = self.levels.len();
+        let Some(level) = self.levels.last_mut() else { return Ok(()) };
+        let is_first = level.before.is_empty();
+        let point = level.next;
+        let instant = if point == u64::MAX {
+            None
+        } else {
+            look(runner, &self.scenario, self.seed, level.steers(), point)?
+                .filter(|instant| is_first || instant.stage == Stage::Recovery)
+        };
+        let Some(instant) = instant else {
+            self.levels.pop();
+            return Ok(());
+        };
+        let is_last = matches!(instant.stage, Stage::Closed | Stage::Left);
+        level.next = if is_last { u64::MAX } else { point + 1 };
+        self.done.points += u64::from(is_first);
+        if is_new(&mut self.instants, instant.fingerprint, depth) {
+            let (left, are_all) = everything_left(&instant, self.bounds.images);
+            level.left = left.into_iter();
+            (level.point, level.reached) = (point, instant.point);
+            self.done.instants += u64::from(is_first);
+            self.done.nested_instants += u64::from(!is_first);
+            self.done.sampled += u64::from(!are_all);
+        }
+        Ok(())
+    }
+}
+
+/// Whether `hash` was met after no smaller number of crashes, `depth` included: what is below it is
+/// tried to the same depth then.
+fn is_new(met: &mut BTreeSet<u64>, hash: u64, depth: usize) -> bool {
+    let key = |depth: usize| hash ^ (depth as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    !(1..depth).any(|less| met.contains(&key(less))) && met.insert(key(depth))
+}
+
+fn places(crashes: &[(Place, Steer)]) -> Vec<Place> {
+    crashes.iter().map(|(place, _)| *place).collect()
+}
+
+/// One run of a schedule again, all of it kept, with the crashes at `places`; `None` if there is no
+/// such crash. `images` is the bound of the search that found them.
 ///
 /// # Errors
 /// In words, if the simulator itself fails.
-pub fn exhaust(
+pub fn again(
     runner: &mut Runner,
     scenario: &Scenario,
     seed: u64,
-    bounds: Bounds,
-    each: &mut dyn FnMut(Counterexample) -> ControlFlow<()>,
-) -> Result<Exhausted, String> {
-    let mut done = Exhausted { schedules: 1, ..Exhausted::default() };
-    let mut instants = BTreeSet::new();
-    let mut judged = BTreeSet::new();
-    let points = bounds.only.map_or(1..u64::MAX, |(point, _)| point..point + 1);
-    for point in points {
-        let Some(instant) = look(runner, scenario, seed, point)? else { break };
-        done.points += 1;
-        if !instants.insert(instant.fingerprint) {
-            continue;
+    images: usize,
+    places: &[Place],
+) -> Result<Option<Verdict>, String> {
+    let mut steers: Vec<Steer> = Vec::new();
+    for &(point, nth) in places {
+        let instant = look(runner, scenario, seed, steers.clone(), point)?;
+        let Some(instant) = instant else { return Ok(None) };
+        let (mut left, _) = everything_left(&instant, images);
+        if nth >= left.len() {
+            return Ok(None);
         }
-        done.instants += 1;
-        let left = everything_left(&instant, bounds.images, seed ^ point << 32, &mut done);
-        for (nth, (left, image)) in left.into_iter().enumerate() {
-            done.generated += 1;
-            let is_asked = bounds.only.is_none_or(|(_, only)| only == nth);
-            // What a dead process leaves pending is not in the image: each is tried.
-            let is_new = image.is_none_or(|image| judged.insert((image, instant.obligations)));
-            if !(is_asked && is_new) {
-                continue;
-            }
-            let keep_events = bounds.only.is_some();
-            let steer = Some(Steer { point, left });
-            let verdict =
-                runner.run_caught(scenario, seed, Mode { keep_events, steer, ..Mode::default() });
-            done.recoveries += 1;
-            if let Some(words) = &verdict.harness_error {
-                return Err(format!("point {point}, number {nth}: {words}"));
-            }
-            if !verdict.violations.is_empty()
-                && each(Counterexample { seed, point, nth, verdict }).is_break()
-            {
-                return Ok(done);
-            }
-        }
+        let (_, left, _) = left.swap_remove(nth);
+        steers.push(Steer { point, left });
     }
-    Ok(done)
+    run(runner, scenario, seed, steers, true).map(Some)
 }
 
-/// The instant at `point`; `None` if the first process has ended before.
+fn run(
+    runner: &mut Runner,
+    scenario: &Scenario,
+    seed: u64,
+    steers: Vec<Steer>,
+    keep_events: bool,
+) -> Result<Verdict, String> {
+    let mode = Mode { keep_events, steer: Some(steers), ..Mode::default() };
+    let verdict = runner.run_caught(scenario, seed, mode);
+    match verdict.harness_error {
+        Some(words) => Err(words),
+        None => Ok(verdict),
+    }
+}
+
+/// The instant at `point` of the process after these crashes, or at its end, if that is the point
+/// behind its last; `None` if the process has fewer.
 fn look(
     runner: &mut Runner,
     scenario: &Scenario,
     seed: u64,
+    mut steers: Vec<Steer>,
     point: u64,
 ) -> Result<Option<Instant>, String> {
-    let steer = Some(Steer { point, left: Left::Anything });
-    let verdict = runner.run_caught(scenario, seed, Mode { steer, ..Mode::default() });
-    match verdict.harness_error {
-        Some(words) => Err(format!("point {point}: {words}")),
-        None => Ok(verdict.instant),
-    }
+    steers.push(Steer { point, left: Left::Anything });
+    let verdict = run(runner, scenario, seed, steers, false)?;
+    let Some(instant) = verdict.instant else {
+        return Err(format!("no process runs at point {point}, nor ends before it"));
+    };
+    Ok(Some(instant).filter(|instant| point <= instant.point + 1))
 }
 
-/// All that a crash may leave, with the hash of the image after a power loss.
-fn everything_left(
-    instant: &Instant,
-    most: usize,
-    seed: u64,
-    done: &mut Exhausted,
-) -> Vec<(Left, Option<u64>)> {
+/// All that a crash may leave, numbered, with the hash of the image after a power loss and of what
+/// it must not have lost; and whether it is all.
+fn everything_left(instant: &Instant, most: usize) -> (Vec<(usize, Left, Option<u64>)>, bool) {
     let (deaths, all_deaths) = instant.deaths(most);
-    let mut left: Vec<_> = deaths.into_iter().map(|death| (death, None)).collect();
+    let deaths = deaths.into_iter().map(|death| (death, None));
+    // A process that left without a close is dead already, and its disk is that of its last point.
+    if instant.stage == Stage::Left {
+        let left = deaths.enumerate().map(|(nth, (death, image))| (nth, death, image));
+        return (left.collect(), all_deaths);
+    }
     let space = instant.disk.crash_space();
-    let (images, all_images) = images(&space, most, seed);
-    done.sampled += u64::from(!(all_deaths && all_images));
-    left.extend(images.into_iter().map(|fates| {
-        let hash = space.disk(&fates).image_hash();
-        (Left::Image(fates), Some(hash))
-    }));
-    left
-}
-
-/// Every image of `space`, or `most` drawn ones; the flag says whether it is every.
-fn images(space: &CrashSpace, most: usize, seed: u64) -> (Vec<Fates>, bool) {
-    let mut images = Vec::new();
-    let walked = space.walk(&mut |fates| {
-        if images.len() == most {
-            return ControlFlow::Break(());
-        }
-        images.push(fates.clone());
-        ControlFlow::Continue(())
+    let mut stream = Stream::new(instant.fingerprint, Purpose::Disk);
+    let (images, all_images) = space.images(most, &mut stream);
+    let images = images.into_iter().map(|fates| {
+        let text = format!("{:x} {:x}", space.disk(&fates).image_hash(), instant.obligations);
+        (Left::Image(fates), Some(xxh3_64(text.as_bytes())))
     });
-    if walked.is_continue() {
-        return (images, true);
-    }
-    let mut stream = Stream::new(seed, Purpose::Disk);
-    for fates in &mut images {
-        *fates = space.draw(&mut stream);
-    }
-    (images, false)
+    let left = deaths.chain(images).enumerate().map(|(nth, (left, image))| (nth, left, image));
+    (left.collect(), all_deaths && all_images)
 }

@@ -42,6 +42,9 @@ struct Onlooker;
 
 impl Observer for Onlooker {
     fn replayed(&self, log: u64, entries: &mut dyn InternalIterator) {
+        let outside = Outside::enter();
+        with_world(|world| world.note_replayed(&format!("{DATABASE}/{log:06}.log")));
+        drop(outside);
         entries.seek_to_first();
         while entries.valid() {
             let key = ParsedInternalKey::parse(entries.key()).expect("a memtable holds whole keys");

@@ -1,8 +1,8 @@
-//! Steered crashes: a run that dies at a point of the caller's choice, with a disk of his choice.
+//! Steered crashes: processes that die at points of the caller's choice, with disks of his choice.
 //!
-//! A run is a function of scenario and seed, so the same point is met as often as one likes; each
-//! time another image of all that a crash may leave there can be taken. [`crate::exhaust`] takes
-//! all of them.
+//! A run is a function of scenario, seed and the deaths before, so the same point is met as often
+//! as one likes; each time another image of all that a crash may leave there can be taken.
+//! [`crate::exhaust`] takes all of them.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -10,10 +10,11 @@ use crate::disk::{CrashReport, Disk, Fates, Pick};
 use crate::scenario::CrashKind;
 use crate::world::World;
 
-/// One crash, chosen.
+/// One death, chosen.
 #[derive(Clone, Debug)]
 pub struct Steer {
-    /// The scheduling point of the run at which the first process dies, from 1.
+    /// The scheduling point at which it happens, counted from 1 over the whole run; the end of the
+    /// process, if that comes first.
     pub point: u64,
     /// What it leaves.
     pub left: Left,
@@ -82,6 +83,10 @@ impl Pick for Chosen<'_> {
 /// A moment of a run: the disk, and what the program has been told so far.
 #[derive(Clone, Debug)]
 pub struct Instant {
+    /// The scheduling points of the run until then.
+    pub point: u64,
+    /// Where the process stands.
+    pub stage: Stage,
     /// The disk, with all that is pending.
     pub disk: Disk,
     /// A hash of the disk with what is pending, and of all that clients asked for and were told:
@@ -91,13 +96,27 @@ pub struct Instant {
     pub obligations: u64,
 }
 
+/// Where a process stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It opens the database.
+    Recovery,
+    /// It has opened it.
+    Work,
+    /// It has closed it and returned.
+    Closed,
+    /// It has returned without closing the database.
+    Left,
+}
+
 impl Instant {
-    pub(crate) fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &World, point: u64, stage: Stage) -> Self {
         let text = |told: &dyn std::fmt::Debug| xxh3_64(format!("{told:?}").as_bytes());
         let disk = world.disk.borrow().clone();
-        let obligations = text(&(&*world.history.borrow(), &*world.faults.borrow()));
+        let told = (&*world.history.borrow(), &*world.faults.borrow(), stage == Stage::Closed);
+        let obligations = text(&told);
         let fingerprint = xxh3_64(format!("{:016x}{obligations:x}", disk.fingerprint()).as_bytes());
-        Instant { disk, fingerprint, obligations }
+        Instant { point, stage, disk, fingerprint, obligations }
     }
 
     /// Every way in which the process may die here, `most` at most: the bytes done of each write

@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "simulated code must find its world")]
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ptr;
 use std::rc::Rc;
@@ -50,6 +50,11 @@ pub struct World {
     pub latency: RefCell<Stream>,
     /// Which calls fail.
     pub fault_stream: RefCell<Stream>,
+    /// All logs but the newest, with their bytes, before the last power loss.
+    pub older_logs: RefCell<Vec<(String, Vec<u8>)>>,
+    /// Logs of which an append or a sync failed, until an open has replayed them: what their last
+    /// record holds may be in no memtable.
+    pub failed_logs: RefCell<BTreeSet<String>>,
     /// By thread that is in `resume`: the batches that had failed when it called.
     pub failed_before_resume: RefCell<BTreeMap<ThreadId, Vec<u32>>>,
     /// Set while the database is opened, read and dropped for reading alone.
@@ -100,6 +105,8 @@ impl World {
             history: RefCell::new(History::new(&plan)),
             latency: RefCell::new(Stream::new(plan.seed, Purpose::Latency)),
             fault_stream: RefCell::new(Stream::new(plan.seed, Purpose::Faults)),
+            older_logs: RefCell::default(),
+            failed_logs: RefCell::default(),
             failed_before_resume: RefCell::default(),
             is_previewing: Cell::new(false),
             is_looking: Cell::new(false),
@@ -208,28 +215,65 @@ impl World {
         naive::left_over(&names, &read).unwrap_or_default()
     }
 
+    /// Notes that an open has replayed a log: all of it is in a memtable now.
+    pub fn note_replayed(&self, name: &str) {
+        self.failed_logs.borrow_mut().remove(name);
+    }
+
+    /// Keeps the older logs of directory `dir` as the process saw them: the power goes. The newest
+    /// is always needed.
+    pub fn keep_older_logs(&self, dir: &str) {
+        let disk = self.disk.borrow();
+        let mut names = Vec::new();
+        let is_log = |name: &str| FileRole::of_file(name) == FileRole::Log;
+        let mut note = |name: &str| names.extend(is_log(name).then(|| format!("{dir}/{name}")));
+        disk.list(dir, &mut note).ok();
+        names.sort_unstable();
+        names.pop();
+        let mut logs = self.older_logs.borrow_mut();
+        logs.clear();
+        logs.extend(names.into_iter().filter_map(|name| {
+            let bytes = disk.bytes(&name).ok()?.to_vec();
+            Some((name, bytes))
+        }));
+    }
+
     /// Notes what a log holds that is not needed any more. A compaction may drop an entry of it
-    /// from here on; then nothing else tells where a batch without an answer stands.
+    /// from here on; then nothing else tells where a batch without an answer stands. What a power
+    /// loss left of the log tells nothing more.
     pub fn note_old_log(&self, name: &str) {
         let disk = self.disk.borrow();
-        let Ok(bytes) = disk.bytes(name) else { return };
+        let older = self.older_logs.borrow();
+        let bytes = match older.iter().find(|(older, _)| older == name) {
+            Some((_, bytes)) => bytes,
+            None => disk.bytes(name).unwrap_or_default(),
+        };
         let mut history = self.history.borrow_mut();
         let placed = model::commits(&self.plan, &history);
         let has_place = |sequence| {
             let next = placed.partition_point(|commit| commit.end() <= sequence);
             placed.get(next).is_some_and(|commit| commit.sequence <= sequence)
         };
+        let records = naive::decode_log(bytes);
+        // The last record of a log that failed may have come into no memtable, so into no table.
+        let is_failed = self.failed_logs.borrow().contains(name);
+        let failed = records.last().filter(|_| is_failed).map_or(u64::MAX, |last| last.sequence);
         let mut entries = Vec::new();
-        for batch in naive::decode_log(bytes) {
+        for batch in &records {
             for (operation, sequence) in batch.operations().zip(batch.sequence..) {
-                history.flushed_sequence = history.flushed_sequence.max(sequence);
-                if !has_place(sequence) {
+                let is_placed = has_place(sequence);
+                if is_placed || sequence < failed {
+                    history.flushed_sequence = history.flushed_sequence.max(sequence);
+                }
+                if !is_placed {
                     entries.push(Entry::new(operation.key, sequence, operation.value));
                 }
             }
         }
         for commit in model::settle_log(&self.plan, &history, &entries) {
-            history.batches[commit.batch as usize].written_at = Some(commit.sequence);
+            if commit.sequence < failed {
+                history.batches[commit.batch as usize].written_at = Some(commit.sequence);
+            }
         }
     }
 

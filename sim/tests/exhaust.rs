@@ -1,71 +1,165 @@
 //! Exhausted schedules: what is tried is all there is, and a planted bug is found and shown again.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use faultline_sim::exhaust::{Bounds, Counterexample, Exhausted, exhaust};
-use faultline_sim::run::{Mode, Runner, on_fresh_thread};
+use faultline_sim::disk::Fate;
+use faultline_sim::exhaust::{Bounds, Counterexample, Exhausted, Search, Step, again};
+use faultline_sim::rng::{Purpose, Stream};
+use faultline_sim::run::{Mode, Runner, Verdict, on_fresh_thread};
 use faultline_sim::scenario::{Scenario, embedded};
-use faultline_sim::steer::{Left, Steer};
+use faultline_sim::steer::{Left, Stage, Steer};
 
-const FEW: Bounds = Bounds { images: 64, only: None };
+const FEW: Bounds = Bounds { images: 64, crashes: 1 };
 
 fn tiny(name: &str) -> Scenario {
     let all = embedded().expect("they are right");
     all.into_iter().find(|scenario| scenario.name == name).expect("it is there")
 }
 
-/// What was done, and the counterexamples, up to the first.
+/// What was done, and the counterexamples, `most` at most.
 fn search(
     runner: &mut Runner,
     scenario: &Scenario,
     seed: u64,
     bounds: Bounds,
-) -> (Exhausted, Option<Counterexample>) {
-    let mut found = None;
-    let done = exhaust(runner, scenario, seed, bounds, &mut |counterexample| {
-        found = Some(counterexample);
-        ControlFlow::Break(())
-    });
-    (done.expect("the harness works"), found)
+    most: usize,
+) -> (Exhausted, Vec<Counterexample>) {
+    let mut search = Search::new(scenario, seed, bounds);
+    let mut found = Vec::new();
+    loop {
+        match search.step(runner).expect("the harness works") {
+            Step::GoOn => {}
+            Step::Found(counterexample) => found.push(*counterexample),
+            Step::Done => break,
+        }
+        if found.len() == most {
+            break;
+        }
+    }
+    (search.done(), found)
+}
+
+fn checkers(verdict: &Verdict) -> Vec<&'static str> {
+    verdict.violations.iter().map(|violation| violation.checker).collect()
 }
 
 #[test]
 fn no_crash_of_a_tiny_schedule_breaks_a_promise() {
     for name in ["tiny_two_syncs", "tiny_log_switch", "tiny_failed_sync"] {
         let scenario = tiny(name);
-        let (first, again) = on_fresh_thread(move |runner| {
+        let (first, second) = on_fresh_thread(move |runner| {
             // A runner that was used for other things comes to the same.
-            let first = search(runner, &scenario, 3, FEW);
+            let first = search(runner, &scenario, 3, FEW, 1);
             runner.run(&tiny("crash_mid_add_record"), 1, Mode::default());
-            (first, search(runner, &scenario, 3, FEW))
+            (first, search(runner, &scenario, 3, FEW, 1))
         });
-        assert!(first.1.is_none(), "{name}: {:?}", first.1);
-        assert_eq!(first.0, again.0, "{name}");
-        let Exhausted { points, instants, sampled, generated, recoveries, .. } = first.0;
-        assert!(100 < points && 30 < instants && instants < points, "{name}: {:?}", first.0);
+        assert!(first.1.is_empty(), "{name}: {:?}", first.1);
+        assert_eq!(first.0, second.0, "{name}");
+        let Exhausted { points, instants, sampled, recoveries, seen_before, .. } = first.0;
+        assert!(50 < points && 30 < instants && instants < points, "{name}: {:?}", first.0);
         assert!(sampled < instants / 2, "{name}: {:?}", first.0);
-        assert!(500 < recoveries && recoveries < generated, "{name}: {:?}", first.0);
+        assert!(300 < recoveries && 0 < seen_before, "{name}: {:?}", first.0);
+        assert_eq!((first.0.nested_instants, first.0.nested_recoveries), (0, 0));
     }
 }
 
 #[test]
-fn a_disk_that_swallows_syncs_is_found_and_shown_again() {
-    let mut scenario = tiny("tiny_two_syncs");
-    scenario.spec.disk.swallow_syncs = true;
+fn the_first_process_alone_is_crashed_up_to_its_close() {
+    let scenario = tiny("tiny_two_syncs");
     on_fresh_thread(move |runner| {
-        let (_, found) = search(runner, &scenario, 0, FEW);
-        let found = found.expect("an acknowledged write is lost");
-        let only = Bounds { only: Some((found.point, found.nth)), ..FEW };
-        let (done, again) = search(runner, &scenario, 0, only);
-        let again = again.expect("the same crash");
-        assert_eq!((done.instants, done.recoveries), (1, 1));
-        assert_eq!((again.point, again.nth), (found.point, found.nth));
-        assert_eq!(again.verdict.trace_hash, found.verdict.trace_hash);
-        let checkers = |found: &Counterexample| {
-            found.verdict.violations.iter().map(|v| v.checker).collect::<Vec<_>>()
+        let (done, _) = search(runner, &scenario, 1, FEW, 1);
+        let look = |runner: &mut Runner, point| {
+            let steer = Some(vec![Steer { point, left: Left::Anything }]);
+            runner.run(&scenario, 1, Mode { steer, ..Mode::default() }).instant
         };
-        assert_eq!(checkers(&again), checkers(&found));
-        assert!(!again.verdict.events.is_empty(), "it is told in full");
+        let end = look(runner, u64::MAX).expect("the process ends");
+        assert_eq!(end.stage, Stage::Closed);
+        // One for each point, and one for the end.
+        assert_eq!(done.points, end.point + 1);
+        let last = look(runner, end.point).expect("the last point");
+        assert_eq!((last.point, last.stage), (end.point, Stage::Work));
+        // Without a steered death nobody dies, also not at the close.
+        let mode = Mode { steer: Some(Vec::new()), keep_events: true, ..Mode::default() };
+        let verdict = runner.run(&scenario, 1, mode);
+        assert!(verdict.disks.is_empty() && verdict.crashes == 0);
+        assert!(verdict.points > end.point, "a second process shows what is there");
+    });
+}
+
+#[test]
+fn opens_are_crashed_on_request() {
+    let scenario = tiny("tiny_two_syncs");
+    on_fresh_thread(move |runner| {
+        let bounds = Bounds { images: 2, crashes: 1 };
+        let (single, _) = search(runner, &scenario, 0, bounds, 1);
+        let (double, found) = search(runner, &scenario, 0, Bounds { crashes: 2, ..bounds }, 1);
+        assert!(found.is_empty(), "{found:?}");
+        assert_eq!((single.points, single.instants), (double.points, double.instants));
+        assert_eq!(double.recoveries - double.nested_recoveries, single.recoveries);
+        assert!(double.nested_instants > 10 * single.instants, "{double:?}");
+        assert!(double.nested_recoveries > 10 * single.recoveries, "{double:?}");
+    });
+}
+
+#[test]
+fn a_disk_that_swallows_syncs_is_found_and_shown_again() {
+    for seed in 0..4 {
+        let mut scenario = tiny("tiny_two_syncs");
+        scenario.spec.disk.swallow_syncs = true;
+        on_fresh_thread(move |runner| {
+            let (_, found) = search(runner, &scenario, seed, FEW, 3);
+            assert!(!found.is_empty(), "an acknowledged write is lost");
+            for found in found {
+                let shown = again(runner, &scenario, seed, FEW.images, &found.crashes);
+                let shown = shown.expect("the harness works").expect("the same crash");
+                assert_eq!(shown.trace_hash, found.verdict.trace_hash);
+                assert_eq!(checkers(&shown), checkers(&found.verdict));
+                assert!(!shown.events.is_empty(), "it is told in full");
+            }
+            let shown = again(runner, &scenario, seed, FEW.images, &[(u64::MAX, 0)]);
+            assert!(shown.expect("the harness works").is_none(), "there is no such point");
+        });
+    }
+}
+
+#[test]
+fn where_there_are_too_many_images_the_telling_ones_come_first() {
+    let scenario = tiny("tiny_failed_sync");
+    on_fresh_thread(move |runner| {
+        let mut compared = 0;
+        for point in 1.. {
+            let steer = Some(vec![Steer { point, left: Left::Anything }]);
+            let verdict = runner.run(&scenario, 0, Mode { steer, ..Mode::default() });
+            let Some(instant) = verdict.instant.filter(|i| i.stage != Stage::Closed) else { break };
+            let space = instant.disk.crash_space();
+            let mut legal = BTreeSet::new();
+            let walked = space.walk(&mut |fates| {
+                legal.insert(fates.clone());
+                if legal.len() < 4096 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            let stream = || Stream::new(point, Purpose::Disk);
+            let (all, are_all) = space.images(4096, &mut stream());
+            assert_eq!(are_all, walked.is_continue() || legal.len() == 4096 && all.len() == 4096);
+            if walked.is_break() || !(40..400).contains(&legal.len()) {
+                continue;
+            }
+            assert_eq!(all.iter().collect::<BTreeSet<_>>(), legal.iter().collect());
+            let most = legal.len() - 1;
+            let (some, are_all) = space.images(most, &mut stream());
+            assert!(!are_all && some.len() <= most);
+            assert_eq!(some.iter().collect::<BTreeSet<_>>().len(), some.len(), "none comes twice");
+            // Versions without garbage are all among the legal ones; garbage is of many kinds.
+            let hashes: BTreeSet<u64> = legal.iter().map(|f| space.disk(f).image_hash()).collect();
+            let has = |nth: usize| hashes.contains(&space.disk(&some[nth]).image_hash());
+            assert!((0..8).all(has), "point {point}");
+            // Nothing is kept, and all is.
+            assert_eq!(Some(&some[0]), legal.first());
+            let report = space.report(&some[1]);
+            assert!(report.ops.iter().all(|(_, fate)| *fate == Fate::Survived), "{report:?}");
+            compared += 1;
+        }
+        assert!(compared > 5, "{compared}");
     });
 }
 
@@ -75,9 +169,9 @@ fn a_dying_process_has_done_any_number_of_bytes_of_its_writes() {
     on_fresh_thread(move |runner| {
         let mut lone_writes = 0;
         for point in 1.. {
-            let steer = Some(Steer { point, left: Left::Anything });
+            let steer = Some(vec![Steer { point, left: Left::Anything }]);
             let verdict = runner.run(&scenario, 0, Mode { steer, ..Mode::default() });
-            let Some(instant) = verdict.instant else { break };
+            let Some(instant) = verdict.instant.filter(|i| i.stage != Stage::Closed) else { break };
             let (deaths, are_all) = instant.deaths(4096);
             assert!(are_all);
             let most = |at: usize| {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::corpus::Expectation;
+use crate::exhaust::Place;
 use crate::policy::PolicyName;
 use crate::sweep::Seeds;
 
@@ -224,12 +225,15 @@ pub struct ExhaustArgs {
     /// Seeds, of which each is a schedule: A..B, N for 0..N, a list 1,5,9
     #[arg(long, value_name = "SEEDS", default_value = "1", value_parser = parse_seeds)]
     pub seeds: Seeds,
-    /// Images of an instant, at most: if there are more, as many are drawn
-    #[arg(long, value_name = "N", default_value_t = 4096)]
+    /// Images of an instant, at most: if there are more, so many are tried, the telling ones first
+    #[arg(long, value_name = "N", default_value_t = IMAGES_MAX)]
     pub images: usize,
-    /// Only this of all, as POINT:NUMBER; it is told in full
-    #[arg(long, value_name = "POINT:NUMBER", value_parser = parse_only)]
-    pub only: Option<(u64, usize)>,
+    /// Further crashes, one after another, each while what the one before left is opened
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub nested: usize,
+    /// Only the run with these crashes, as POINT:NUMBER,… or `none`; it is told in full
+    #[arg(long, value_name = "CRASHES", value_parser = parse_only)]
+    pub only: Option<Only>,
     /// Worker threads [default: one a core]
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
@@ -247,9 +251,27 @@ pub struct ExhaustArgs {
     pub format: Format,
 }
 
-fn parse_only(text: &str) -> Result<(u64, usize), String> {
-    let parts = text.split_once(':').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-    parts.ok_or_else(|| format!("`{text}` is not a point and a number, such as 117:20"))
+/// What `--images` is if it is not given.
+pub(super) const IMAGES_MAX: usize = 4096;
+
+/// The crashes of one run.
+#[derive(Clone, Debug)]
+pub struct Only(pub Vec<Place>);
+
+fn parse_only(text: &str) -> Result<Only, String> {
+    if text == "none" {
+        return Ok(Only(Vec::new()));
+    }
+    let place = |part: &str| {
+        let (point, number) = part.split_once(':')?;
+        Some((point.parse().ok().filter(|point| *point > 0)?, number.parse().ok()?))
+    };
+    let places = text.split(',').map(place).collect::<Option<_>>().map(Only);
+    places.ok_or_else(|| {
+        format!(
+            "`{text}` is neither `none` nor points with numbers, such as 117:20 or 117:20,140:3"
+        )
+    })
 }
 
 /// Flags of `doctor`.

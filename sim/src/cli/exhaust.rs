@@ -6,160 +6,291 @@
     reason = "schedules are exhausted on all cores, and the time is told"
 )]
 
-use std::ops::ControlFlow;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::args::{ExhaustArgs, Format};
+use super::args::{ExhaustArgs, Format, IMAGES_MAX};
 use super::output::{event, remark, say};
 use super::run::cores;
 use super::select::select_one;
 use super::{Exit, Failed};
-use crate::exhaust::{self, Bounds, Counterexample, Exhausted};
+use crate::exhaust::{self, Bounds, Counterexample, Exhausted, Place, Search, Step};
 use crate::report::{self, counted};
-use crate::run::Runner;
+use crate::run::{Runner, Verdict, on_fresh_thread};
 use crate::scenario::Scenario;
 
 pub(super) fn exhaust(args: &ExhaustArgs) -> Result<Exit, Failed> {
     let (scenario, flags) = select_one(&args.scenario, &args.set, args.policy.as_ref())?;
-    let bounds = Bounds { images: args.images.max(1), only: args.only };
+    let teller = Teller { args, scenario: &scenario, flags: &flags };
+    if let Some(only) = &args.only {
+        return teller.show_again(&only.0);
+    }
     let started = Instant::now();
-    let whole =
-        Whole { next: AtomicU64::new(0), stop: AtomicBool::new(false), done: Mutex::default() };
+    let whole = Whole::new(args, &scenario);
     std::thread::scope(|scope| {
         for _ in 0..args.jobs.unwrap_or_else(cores).max(1) {
-            scope.spawn(|| whole.work(&scenario, args, bounds));
+            whole.start_worker(scope, Vec::new());
         }
     });
-    let mut schedules = whole.done.into_inner().expect("no worker panics");
-    schedules.sort_by_key(|schedule| schedule.index);
+    let last = whole.last.load(Ordering::Relaxed);
+    let mut ended = whole.ended.into_inner().expect("no worker panics");
+    ended.sort_by_key(|ended| ended.index);
     let mut done = Exhausted::default();
     let mut found = 0;
-    for schedule in schedules {
-        done.add(&schedule.done?);
-        found += schedule.found.len();
-        for counterexample in &schedule.found {
-            tell(args, &scenario, &flags, counterexample);
+    for ended in ended.into_iter().filter(|ended| ended.index <= last) {
+        done.add(&ended.done);
+        found += ended.found.len();
+        for counterexample in &ended.found {
+            teller.tell(counterexample);
+        }
+        if let Some(words) = ended.failed {
+            return Err(Failed { exit: Exit::Internal, words });
         }
     }
-    if done.recoveries == 0 {
-        remark("there is no such crash: the schedule has fewer points, or leaves less at that one");
+    if done.schedules == 0 {
+        remark("there is no seed, so no schedule");
         return Ok(Exit::Nothing);
     }
-    summarize(args, &done, found, started.elapsed());
+    teller.summarize(&done, found, started.elapsed());
     Ok(if found == 0 { Exit::Clean } else { Exit::Broken })
 }
 
-struct Whole {
+/// What the workers share.
+struct Whole<'a> {
+    args: &'a ExhaustArgs,
+    scenario: &'a Scenario,
+    bounds: Bounds,
+    /// The schedule that begins next, by its place among the seeds.
     next: AtomicU64,
-    stop: AtomicBool,
-    done: Mutex<Vec<Schedule>>,
+    /// What comes behind this one is not wanted any more.
+    last: AtomicU64,
+    ended: Mutex<Vec<Ended>>,
 }
 
 /// What came of one schedule.
-struct Schedule {
+#[derive(Default)]
+struct Ended {
     index: u64,
-    done: Result<Exhausted, Failed>,
+    done: Exhausted,
     found: Vec<Counterexample>,
+    /// How the simulator failed.
+    failed: Option<String>,
 }
 
-impl Whole {
-    fn work(&self, scenario: &Scenario, args: &ExhaustArgs, bounds: Bounds) {
-        let mut runner = Runner::default();
-        while !self.stop.load(Ordering::Relaxed) {
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
-            if index >= args.seeds.count() {
-                return;
-            }
-            let mut found = Vec::new();
-            let seed = args.seeds.get(index);
-            let done = exhaust::exhaust(&mut runner, scenario, seed, bounds, &mut |one| {
-                found.push(one);
-                // A simulated panic has used up this thread.
-                if args.keep_going && !std::thread::panicking() {
-                    ControlFlow::Continue(())
+impl<'a> Whole<'a> {
+    fn new(args: &'a ExhaustArgs, scenario: &'a Scenario) -> Self {
+        let bounds = Bounds { images: args.images.max(1), crashes: args.nested + 1 };
+        let (next, last) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+        Whole { args, scenario, bounds, next, last, ended: Mutex::default() }
+    }
+
+    /// Starts a thread that goes on with the schedules in `begun` and takes new ones after them.
+    fn start_worker<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        begun: Vec<(Ended, Search)>,
+    ) {
+        scope.spawn(move || {
+            let mut runner = Runner::default();
+            let mut begun = begun;
+            while let Some((mut ended, mut search)) = begun.pop().or_else(|| self.begin()) {
+                if self.go_on(&mut runner, &mut ended, &mut search) {
+                    self.ended.lock().expect("no worker panics").push(ended);
                 } else {
-                    ControlFlow::Break(())
+                    begun.push((ended, search));
                 }
-            });
-            let failed = |words| Failed { exit: Exit::Internal, words };
-            if done.is_err() || !(found.is_empty() || args.keep_going) {
-                self.stop.store(true, Ordering::Relaxed);
+                // A simulated panic has used up this thread.
+                if std::thread::panicking() {
+                    return self.start_worker(scope, begun);
+                }
             }
-            let done = done.map_err(failed);
-            self.done.lock().expect("no worker panics").push(Schedule { index, done, found });
+        });
+    }
+
+    fn begin(&self) -> Option<(Ended, Search)> {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        if index >= self.args.seeds.count() || index > self.last.load(Ordering::Relaxed) {
+            return None;
+        }
+        let search = Search::new(self.scenario, self.args.seeds.get(index), self.bounds);
+        Some((Ended { index, ..Ended::default() }, search))
+    }
+
+    /// Searches on; true if the schedule has ended, false if it needs another thread.
+    fn go_on(&self, runner: &mut Runner, ended: &mut Ended, search: &mut Search) -> bool {
+        loop {
+            let step = search.step(runner);
+            ended.done = search.done();
+            match step {
+                Ok(Step::GoOn) => {}
+                Ok(Step::Done) => return true,
+                Ok(Step::Found(counterexample)) => {
+                    ended.found.push(*counterexample);
+                    if !self.args.keep_going {
+                        self.last.fetch_min(ended.index, Ordering::Relaxed);
+                        return true;
+                    }
+                }
+                Err(words) => {
+                    ended.failed = Some(format!("seed {}: {words}", search.seed()));
+                    self.last.fetch_min(ended.index, Ordering::Relaxed);
+                    return true;
+                }
+            }
+            if ended.index > self.last.load(Ordering::Relaxed) {
+                return true;
+            }
             if std::thread::panicking() {
-                return;
+                return false;
             }
         }
     }
 }
 
-/// One counterexample, in words or as an event.
-fn tell(args: &ExhaustArgs, scenario: &Scenario, flags: &str, found: &Counterexample) {
-    let Counterexample { seed, point, nth, verdict } = found;
-    let bound =
-        if args.images == 4096 { String::new() } else { format!(" --images {}", args.images) };
-    let command = format!(
-        "sim exhaust {} --seeds {seed}..{}{bound} --only {point}:{nth}{flags}",
-        scenario.name,
-        seed + 1
-    );
-    if args.format == Format::Human {
-        if args.only.is_some() {
-            say(report::failure(scenario, *seed, verdict, flags).trim_end());
-        } else if let Some(first) = verdict.violations.first() {
-            say(format!(
-                "FAIL {}  crash at point {point} of seed {seed}, number {nth}",
-                first.checker
-            ));
+/// Says what came of it, in words or as events.
+struct Teller<'a> {
+    args: &'a ExhaustArgs,
+    scenario: &'a Scenario,
+    flags: &'a str,
+}
+
+impl Teller<'_> {
+    /// Runs one counterexample of an earlier search again.
+    fn show_again(&self, places: &[Place]) -> Result<Exit, Failed> {
+        if self.args.seeds.count() != 1 {
+            return Err(Failed::usage("--only is about one schedule: name one seed with --seeds"));
+        }
+        let seed = self.args.seeds.get(0);
+        let (scenario, images) = (self.scenario.clone(), self.args.images.max(1));
+        let crashes = places.to_vec();
+        let again = on_fresh_thread(move |runner| {
+            exhaust::again(runner, &scenario, seed, images, &crashes)
+        });
+        let verdict = again.map_err(|words| Failed { exit: Exit::Internal, words })?;
+        let Some(verdict) = verdict else {
+            remark("there is no such crash: the process has fewer points, or leaves less there");
+            return Ok(Exit::Nothing);
+        };
+        if verdict.violations.is_empty() {
+            let Verdict { points, crashes, acks, trace_hash, .. } = verdict;
+            if self.args.format == Format::Human {
+                say(format!(
+                    "no promise was broken: {points} points, {crashes} crashes, {acks} \
+                     acknowledged writes, trace {trace_hash:016x}"
+                ));
+            }
+            return Ok(Exit::Clean);
+        }
+        if self.args.format == Format::Json {
+            self.tell(&Counterexample { seed, crashes: places.to_vec(), verdict });
+        } else {
+            let command = self.command(seed, places);
+            let words = words(places);
+            let told = report::steered_failure(self.scenario, seed, &verdict, &words, &command);
+            say(told.trim_end());
+        }
+        Ok(Exit::Broken)
+    }
+
+    /// The command that shows a run again.
+    fn command(&self, seed: u64, crashes: &[Place]) -> String {
+        let bound = match self.args.images {
+            IMAGES_MAX => String::new(),
+            images => format!(" --images {images}"),
+        };
+        let places: Vec<String> =
+            crashes.iter().map(|(point, nth)| format!("{point}:{nth}")).collect();
+        let only = if places.is_empty() { "none".to_owned() } else { places.join(",") };
+        format!(
+            "cargo run --release --bin sim -- exhaust {} --seeds {seed}..{}{bound} --only {only}{}",
+            self.scenario.name,
+            seed.saturating_add(1),
+            self.flags
+        )
+    }
+
+    fn tell(&self, found: &Counterexample) {
+        let Counterexample { seed, crashes, verdict } = found;
+        let command = self.command(*seed, crashes);
+        let Some(first) = verdict.violations.first() else { return };
+        if self.args.format == Format::Human {
+            let token = format!("{}:{seed}", self.scenario.token());
+            say(format!("FAIL {}  {token}, {}", first.checker, sentence(crashes)));
             say(format!("  promise    {}", first.promise));
             say(format!("  expected   {}", first.expected));
             say(format!("  got        {}", first.got));
+            say(format!("  see it     {command}"));
+            return;
         }
-        say(format!("  see it     {command}"));
-        return;
+        let checkers: Vec<&str> = verdict.violations.iter().map(|found| found.checker).collect();
+        let crashes: Vec<_> = crashes
+            .iter()
+            .map(|(point, number)| json!({ "point": point, "number": number }))
+            .collect();
+        event(&json!({
+            "v": 1, "event": "counterexample", "scenario": self.scenario.token(), "seed": seed,
+            "crashes": crashes, "checkers": checkers, "promise": first.promise,
+            "expected": first.expected, "got": first.got,
+            "trace_hash": format!("{:016x}", verdict.trace_hash), "replay": command,
+        }));
     }
-    let checkers: Vec<&str> =
-        verdict.violations.iter().map(|violation| violation.checker).collect();
-    let first = verdict.violations.first();
-    event(&json!({
-        "v": 1, "event": "counterexample", "scenario": scenario.token(), "seed": seed,
-        "point": point, "number": nth, "checkers": checkers,
-        "promise": first.map(|first| first.promise),
-        "expected": first.map(|first| first.expected.clone()),
-        "got": first.map(|first| first.got.clone()), "replay": command,
-    }));
+
+    fn summarize(&self, done: &Exhausted, found: usize, elapsed: Duration) {
+        let Exhausted { schedules, points, instants, sampled, recoveries, .. } = *done;
+        let stopped = found > 0 && !self.args.keep_going;
+        if self.args.format == Format::Json {
+            event(&json!({
+                "v": 1, "event": "exhaust_finished", "schedules": schedules, "points": points,
+                "instants": instants, "nested_instants": done.nested_instants,
+                "sampled_instants": sampled, "recoveries": recoveries,
+                "nested_recoveries": done.nested_recoveries, "seen_before": done.seen_before,
+                "counterexamples": found, "stopped_at_counterexample": stopped,
+                "wall_millis": elapsed.as_millis() as u64,
+            }));
+            return;
+        }
+        if stopped {
+            say("stopped at the first counterexample, having tried:");
+        }
+        say(format!("{} of all there are: total unknown", counted(schedules as usize, "schedule")));
+        say(format!("a crash in the first process: {points} points, {instants} instants"));
+        if self.args.nested > 0 {
+            say(format!(
+                "crashes of the opens after it, up to {}: {} instants",
+                self.args.nested, done.nested_instants
+            ));
+        }
+        let whole = instants + done.nested_instants - sampled;
+        say(format!("{whole} instants exhausted, {sampled} sampled"));
+        let nested = match self.args.nested {
+            0 => String::new(),
+            _ => format!(", {} of them after several crashes", done.nested_recoveries),
+        };
+        say(format!(
+            "{recoveries} recoveries judged{nested}; {} images were as one judged before",
+            done.seen_before
+        ));
+        let seconds = elapsed.as_secs_f64();
+        say(format!("{seconds:.1} s, {:.0} recoveries/s", recoveries as f64 / seconds.max(1e-9)));
+        say(match found {
+            0 => "no promise was broken".to_owned(),
+            _ => counted(found, "counterexample"),
+        });
+    }
 }
 
-fn summarize(args: &ExhaustArgs, done: &Exhausted, found: usize, elapsed: Duration) {
-    let Exhausted { schedules, points, instants, sampled, generated, recoveries } = *done;
-    if args.format == Format::Json {
-        event(&json!({
-            "v": 1, "event": "exhaust_finished", "schedules": schedules, "points": points,
-            "instants": instants, "sampled_instants": sampled, "generated": generated,
-            "recoveries": recoveries, "counterexamples": found,
-            "stopped_at_counterexample": found > 0 && !args.keep_going,
-            "wall_millis": elapsed.as_millis() as u64,
-        }));
-        return;
+fn sentence(crashes: &[Place]) -> String {
+    match crashes {
+        [] => "without a crash".to_owned(),
+        crashes => words(crashes).join(", then "),
     }
-    let whole = instants - sampled;
-    let seconds = elapsed.as_secs_f64();
-    say(format!("{} of all there are: total unknown", counted(schedules as usize, "schedule")));
-    say(format!(
-        "one crash, in the first process: {points} points, {instants} instants; {whole} exhausted, \
-         {sampled} sampled"
-    ));
-    say(format!(
-        "{generated} deaths and images; {recoveries} recovered and judged, the others seen before"
-    ));
-    say(format!("{seconds:.1} s, {:.0} recoveries/s", recoveries as f64 / seconds.max(1e-9)));
-    say(match found {
-        0 => "no promise was broken".to_owned(),
-        _ => counted(found, "counterexample"),
-    });
+}
+
+fn words(crashes: &[Place]) -> Vec<String> {
+    let words = crashes.iter().map(|(point, nth)| format!("at point {point}, number {nth}"));
+    words.collect()
 }

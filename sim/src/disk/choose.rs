@@ -13,11 +13,18 @@ use super::space::{Space, Target};
 use super::state::{Disk, Pick};
 
 /// One image: the version of each register, and which unwritten sectors show garbage.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fates {
     pub(super) versions: Vec<u32>,
     /// Register of a sector and the number its garbage is made from.
     pub(super) garbage: Vec<(u32, u32)>,
+}
+
+impl Fates {
+    /// These versions, and no garbage.
+    pub(super) fn of(versions: Vec<u32>) -> Fates {
+        Fates { versions, garbage: Vec::new() }
+    }
 }
 
 /// Strategies with how often each is taken.
@@ -114,7 +121,7 @@ impl Space {
     }
 
     /// Keeps the operations up to `last`. A prefix of time is always legal.
-    fn keep_until(&self, last: OpId, versions: &mut [u32]) {
+    pub(super) fn keep_until(&self, last: OpId, versions: &mut [u32]) {
         for (index, version) in versions.iter_mut().enumerate() {
             let steps = &self.steps[self.step_range(index as u32)];
             let kept = steps.partition_point(|step| step.op <= last);
@@ -124,7 +131,7 @@ impl Space {
 
     /// Calls `each` with the version of each register that `op` changes, and the place of the
     /// change in its chain.
-    fn each_step_of(
+    pub(super) fn each_step_of(
         &self,
         op: OpId,
         mut each: impl FnMut(&mut u32, u32, u32),

@@ -198,6 +198,10 @@ impl CrashSpace {
         ControlFlow::Continue(())
     }
 
+    pub(super) fn space(&self) -> &Space {
+        &self.space
+    }
+
     /// One image by one of the strategies, and garbage of many kinds.
     pub fn draw(&self, pick: &mut dyn Pick) -> Fates {
         let mut fates = Fates::default();

@@ -69,6 +69,7 @@ mod file;
 mod image;
 mod listing;
 mod names;
+mod order;
 mod profile;
 mod report;
 mod space;

@@ -268,8 +268,13 @@ impl World {
     /// Notes a failure after which the engine must stop all writes. What `resume` writes and closes
     /// is its own affair: it fails, or has made up for it.
     fn note_log_failure(&self, kernel: &Kernel, op: FileOp, target: &Target<'_>) {
+        if target.role != FileRole::Log {
+            return;
+        }
+        if matches!(op, FileOp::Append | FileOp::Sync) {
+            self.failed_logs.borrow_mut().insert(target.name.to_owned());
+        }
         let is_fatal = matches!(op, FileOp::Append | FileOp::Sync | FileOp::Close)
-            && target.role == FileRole::Log
             && self.phase.get() == Phase::Run
             && !self.failed_before_resume.borrow().contains_key(&kernel.current());
         if is_fatal {

@@ -19,11 +19,38 @@ use crate::workload::Plan;
 /// `verdict` must come from a run that kept its events. `flags` are those that a replay needs
 /// beside the token, each with a space before it.
 pub fn failure(scenario: &Scenario, seed: u64, verdict: &Verdict, flags: &str) -> String {
-    let token = format!("{}:{seed}", scenario.token());
+    let plan = Plan::draw(scenario, seed);
+    let command = replay_command(&format!("{}:{seed}", scenario.token()), flags);
+    tell(scenario, &plan, verdict, plan::lines(&plan), &command)
+}
+
+/// As [`failure`], for a run of which the caller has chosen the deaths: `crashes` says in words
+/// which, and `command` shows it again.
+pub fn steered_failure(
+    scenario: &Scenario,
+    seed: u64,
+    verdict: &Verdict,
+    crashes: &[String],
+    command: &str,
+) -> String {
+    let mut plan = Plan::draw(scenario, seed);
+    plan.leave_out_crashes();
+    let mut lines = plan::lines(&plan);
+    lines.extend(crashes.iter().map(|crash| format!("  crash      {crash}")));
+    tell(scenario, &plan, verdict, lines, command)
+}
+
+fn tell(
+    scenario: &Scenario,
+    plan: &Plan,
+    verdict: &Verdict,
+    planned: Vec<String>,
+    command: &str,
+) -> String {
+    let token = format!("{}:{}", scenario.token(), plan.seed);
     let Some(violation) = verdict.violations.first() else {
         return format!("{token}: no violation\n");
     };
-    let plan = Plan::draw(scenario, seed);
     let mut lines = vec![
         format!("FAIL {}  {token}", violation.checker),
         format!("  promise    {}", violation.promise),
@@ -38,7 +65,7 @@ pub fn failure(scenario: &Scenario, seed: u64, verdict: &Verdict, flags: &str) -
         lines.push(format!("  LevelDB    {leveldb}"));
     }
     lines.push(String::new());
-    lines.extend(plan::lines(&plan));
+    lines.extend(planned);
     lines.push(String::new());
     lines.extend(lanes::lines(&verdict.events, violation.point));
     if let Some(death) = verdict.disks.iter().rfind(|death| death.point <= violation.point) {
@@ -46,11 +73,11 @@ pub fn failure(scenario: &Scenario, seed: u64, verdict: &Verdict, flags: &str) -
         lines.extend(disk_at_death(death).iter().map(|line| format!("  {line}").trim_end().into()));
     }
     lines.push(String::new());
-    lines.extend(recovered::lines(&plan, verdict.shown.as_ref()));
+    lines.extend(recovered::lines(plan, verdict.shown.as_ref()));
     lines.push(String::new());
     lines.push(format!("  BROKEN     {}, at point {}", violation.promise, violation.point));
     lines.push(format!("  trace      {:016x}, {} points", verdict.trace_hash, verdict.points));
-    lines.push(format!("  reproduce  {}", replay_command(&token, flags)));
+    lines.push(format!("  reproduce  {command}"));
     lines.join("\n") + "\n"
 }
 

@@ -68,6 +68,16 @@ impl Plan {
         }
     }
 
+    /// Takes all deaths out of it: the drawn ones and those of scripts.
+    pub fn leave_out_crashes(&mut self) {
+        self.crashes.clear();
+        for batch in &mut self.batches {
+            if matches!(batch.after, After::Crash(_)) {
+                batch.after = After::Nothing;
+            }
+        }
+    }
+
     /// Takes the writers from scripts; only sizes are drawn.
     fn follow(&mut self, scripts: &[Script], stream: &mut Stream) {
         let keys = scripts.iter().flat_map(|script| &script.steps).map(|step| step.key + 1);

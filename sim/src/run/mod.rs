@@ -1,0 +1,170 @@
+//! One run: a seed of a scenario from an empty disk to the verdict.
+//!
+//! A run is a sequence of *incarnations*: each opens the database, shows what it recovered, lets
+//! clients work, and ends with a close or a crash. After the last planned crash, one incarnation
+//! finishes the work and closes, and one more opens what that left.
+
+mod death;
+mod incarnations;
+
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+
+use self::incarnations::Run;
+use crate::checker::Checker;
+use crate::disk::{Disk, POSIX_WEAK};
+use crate::engine_events;
+use crate::fault::FaultPlan;
+use crate::host::Host;
+use crate::kernel::Kernel;
+use crate::policy::{Decision, Policy, PolicyName, Replay};
+use crate::scenario::Scenario;
+use crate::steer::Steer;
+use crate::trace::Trace;
+pub use crate::verdict::{DiskAtDeath, Verdict};
+use crate::workload::{Custom, Plan};
+use crate::world::{self, World};
+
+/// How a run is carried out, apart from what it does.
+#[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that have nothing to do with each other"
+)]
+pub struct Mode {
+    /// Keep every event in words, and the disk before and after each crash.
+    pub keep_events: bool,
+    /// Keep the choices of the scheduler among the events too.
+    pub keep_choices: bool,
+    /// Record the schedule.
+    pub record_schedule: bool,
+    /// Keep what the disk holds whenever no process runs on it.
+    pub keep_images: bool,
+    /// Follow this schedule instead of the plan's policy.
+    pub schedule: Option<Vec<Decision>>,
+    /// The first processes die so, in this order, and no other dies, whatever is planned.
+    pub steer: Option<Vec<Steer>>,
+    /// What drives the kernel. Decides nothing: the trace is the same.
+    pub host: Host,
+}
+
+/// Runs seeds, one after another, on one OS thread.
+///
+/// If `std::thread::panicking()` is true after a run, that OS thread must not be used again: a
+/// simulated thread panicked and will never finish unwinding.
+#[derive(Debug)]
+pub struct Runner {
+    kernel: Rc<Kernel>,
+    /// That of the last run: its memory is used again.
+    disk: Disk,
+}
+
+impl Default for Runner {
+    fn default() -> Self {
+        let kernel = Kernel::new(PolicyName::Random.build(0), Trace::new(false));
+        Runner { kernel: Rc::new(kernel), disk: Disk::new(&POSIX_WEAK) }
+    }
+}
+
+impl Runner {
+    /// Runs `seed` of `scenario` with the simulator's own checkers.
+    pub fn run(&mut self, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
+        self.carry_out(scenario, seed, crate::checker::all(), None, mode)
+    }
+
+    /// As [`Runner::run`]; if the harness panics, the verdict says so, and the runner is of no use
+    /// any more.
+    pub fn run_caught(&mut self, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
+        let run = AssertUnwindSafe(|| self.run(scenario, seed, mode));
+        #[expect(clippy::disallowed_methods, reason = "a panic of the harness is told as one")]
+        let result = std::panic::catch_unwind(run);
+        result.unwrap_or_else(|panic| {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+            let words = format!("it panicked: {}", words.unwrap_or("without words"));
+            Verdict { harness_error: Some(words), ..Verdict::default() }
+        })
+    }
+
+    /// Runs a workload, a fault hook and checkers of the caller's own on the disk, with the
+    /// crashes, faults and schedule that `seed` draws from `scenario`. Its clients are not started.
+    ///
+    /// The simulator's own checkers judge its own clients: of them, only
+    /// [`crate::checker::Liveness`] says something about another workload.
+    pub fn run_custom(
+        &mut self,
+        scenario: &Scenario,
+        seed: u64,
+        custom: Custom,
+        checkers: Vec<Box<dyn Checker>>,
+        mode: Mode,
+    ) -> Verdict {
+        self.carry_out(scenario, seed, checkers, Some(custom), mode)
+    }
+
+    fn carry_out(
+        &mut self,
+        scenario: &Scenario,
+        seed: u64,
+        checkers: Vec<Box<dyn Checker>>,
+        custom: Option<Custom>,
+        mode: Mode,
+    ) -> Verdict {
+        let mut plan = Plan::draw(scenario, seed);
+        if mode.steer.is_some() {
+            plan.leave_out_crashes();
+        }
+        let faults = FaultPlan::new(&scenario.spec.faults);
+        let policy: Box<dyn Policy> = match mode.schedule {
+            Some(schedule) => Box::new(Replay::new(schedule)),
+            None => plan.policy.build(plan.seed),
+        };
+        let trace =
+            if mode.keep_choices { Trace::with_choices() } else { Trace::new(mode.keep_events) };
+        self.kernel.reset(policy, trace);
+        self.kernel.set_run(&format!("{}:{seed}", scenario.token()));
+        self.kernel.ask_for_spurious_wakeups(world::spurious_wakeup);
+        if mode.record_schedule {
+            self.kernel.record_schedule();
+        }
+        let disk = std::mem::replace(&mut self.disk, Disk::new(plan.profile));
+        let mut world = World::new(plan, faults, checkers, disk);
+        if let Some(custom) = custom {
+            world.workload = Some(custom.workload);
+            world.fault_hook = RefCell::new(custom.fault_hook);
+        }
+        let _listening = mode.keep_events.then(engine_events::listen);
+        let run = Run {
+            kernel: Rc::clone(&self.kernel),
+            host: mode.host,
+            keep: mode.keep_events,
+            keep_images: mode.keep_images,
+            is_steered: mode.steer.is_some(),
+            steers: mode.steer.unwrap_or_default().into(),
+            verdict: Verdict::default(),
+            left_over: Vec::new(),
+            world,
+        };
+        let seed = run.world.plan.seed;
+        let (verdict, disk) = mode.host.drive(seed, run.incarnations());
+        self.disk = disk;
+        verdict
+    }
+}
+
+/// Calls `f` with a runner on an OS thread of its own, which a simulated panic may use up.
+///
+/// # Panics
+/// If `f` panics.
+pub fn on_fresh_thread<R: Send + 'static>(f: impl FnOnce(&mut Runner) -> R + Send + 'static) -> R {
+    #[expect(clippy::disallowed_methods, reason = "the harness runs on the system's threads")]
+    let thread = std::thread::spawn(move || f(&mut Runner::default()));
+    thread.join().expect("the harness does not panic")
+}
+
+/// Runs `seed` of `scenario` on an OS thread of its own. A panic of the harness is in the verdict.
+pub fn run_on_fresh_thread(scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
+    let scenario = scenario.clone();
+    on_fresh_thread(move |runner| runner.run_caught(&scenario, seed, mode))
+}
