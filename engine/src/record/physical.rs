@@ -119,7 +119,10 @@ impl PhysicalReader {
     }
 
     fn end_of_file(&mut self) -> Physical {
-        let torn = (self.position < self.filled).then(|| (self.offset(), Defect::TornHeader));
+        // Where no header fits any more in the block, what there is of the padding is no header.
+        let has_room = self.position + HEADER_SIZE <= BLOCK_SIZE;
+        let is_torn = self.position < self.filled && has_room;
+        let torn = is_torn.then(|| (self.offset(), Defect::TornHeader));
         self.position = self.filled;
         Physical::End { torn, start_follows: false }
     }

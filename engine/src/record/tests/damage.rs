@@ -137,6 +137,23 @@ fn every_cut_of_a_log_ends_in_whole_records_and_a_tail() {
 }
 
 #[test]
+fn a_file_that_ends_in_padding_has_lost_nothing() {
+    for room in 0..HEADER_SIZE {
+        let full = big("x", BLOCK_SIZE - HEADER_SIZE - room);
+        let whole = log_of(&[&full, b"y"]);
+        for padding in 0..=room {
+            let end = BLOCK_SIZE - room + padding;
+            let found = read_all(&whole[..end]);
+            assert_eq!(found.records, [&full[..]], "{padding} bytes of {room}");
+            assert_eq!((found.tail, found.dropped), (None, vec![]));
+        }
+        // One byte into the next block, there may have been a record.
+        let tail = read_all(&whole[..=BLOCK_SIZE]).tail.map(|tail| (tail.offset, tail.defect));
+        assert_eq!(tail, Some((to_u64(BLOCK_SIZE), Defect::TornHeader)));
+    }
+}
+
+#[test]
 fn every_cut_across_blocks_ends_in_whole_records_and_a_tail() {
     let payloads = [&b"first"[..], &big("long", 2 * BLOCK_SIZE), b"last"];
     let whole = log_of(&payloads);
