@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use faultline_sim::disk::Fate;
+use faultline_sim::disk::{Fate, Fates};
 use faultline_sim::exhaust::{Bounds, Counterexample, Exhausted, Search, Step, again};
 use faultline_sim::rng::{Purpose, Stream};
 use faultline_sim::run::{Mode, Runner, Verdict, on_fresh_thread};
@@ -128,38 +128,38 @@ fn where_there_are_too_many_images_the_telling_ones_come_first() {
     let scenario = tiny("tiny_failed_sync");
     on_fresh_thread(move |runner| {
         let mut compared = 0;
-        for point in 1.. {
+        let places = (0..4).flat_map(|seed| (1..200).map(move |point| (seed, point)));
+        for (seed, point) in places {
             let steer = Some(vec![Steer { point, left: Left::Anything }]);
-            let verdict = runner.run(&scenario, 0, Mode { steer, ..Mode::default() });
-            let Some(instant) = verdict.instant.filter(|i| i.stage != Stage::Closed) else { break };
-            let space = instant.disk.crash_space();
+            let verdict = runner.run(&scenario, seed, Mode { steer, ..Mode::default() });
+            let space = verdict.instant.expect("a point or an end").disk.crash_space();
             let mut legal = BTreeSet::new();
             let walked = space.walk(&mut |fates| {
                 legal.insert(fates.clone());
-                if legal.len() < 4096 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                if legal.len() < 400 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
-            let stream = || Stream::new(point, Purpose::Disk);
-            let (all, are_all) = space.images(4096, &mut stream());
-            assert_eq!(are_all, walked.is_continue() || legal.len() == 4096 && all.len() == 4096);
-            if walked.is_break() || !(40..400).contains(&legal.len()) {
+            if walked.is_break() || legal.len() < 10 {
                 continue;
             }
+            let stream = || Stream::new(point, Purpose::Disk);
+            let (all, are_all) = space.images(legal.len(), &mut stream());
+            assert!(are_all);
             assert_eq!(all.iter().collect::<BTreeSet<_>>(), legal.iter().collect());
             let most = legal.len() - 1;
             let (some, are_all) = space.images(most, &mut stream());
             assert!(!are_all && some.len() <= most);
             assert_eq!(some.iter().collect::<BTreeSet<_>>().len(), some.len(), "none comes twice");
-            // Versions without garbage are all among the legal ones; garbage is of many kinds.
+            // What is singled out is legal; what is drawn may show garbage of other kinds.
             let hashes: BTreeSet<u64> = legal.iter().map(|f| space.disk(f).image_hash()).collect();
-            let has = |nth: usize| hashes.contains(&space.disk(&some[nth]).image_hash());
-            assert!((0..8).all(has), "point {point}");
-            // Nothing is kept, and all is.
-            assert_eq!(Some(&some[0]), legal.first());
+            let is_legal = |fates: &Fates| hashes.contains(&space.disk(fates).image_hash());
+            assert!(some.iter().take(5).all(is_legal), "seed {seed}, point {point}");
+            // Nothing is kept, then all is.
+            assert_eq!(some.first(), legal.first());
             let report = space.report(&some[1]);
             assert!(report.ops.iter().all(|(_, fate)| *fate == Fate::Survived), "{report:?}");
             compared += 1;
         }
-        assert!(compared > 5, "{compared}");
+        assert!(compared > 50, "{compared}");
     });
 }
 
@@ -171,7 +171,9 @@ fn a_dying_process_has_done_any_number_of_bytes_of_its_writes() {
         for point in 1.. {
             let steer = Some(vec![Steer { point, left: Left::Anything }]);
             let verdict = runner.run(&scenario, 0, Mode { steer, ..Mode::default() });
-            let Some(instant) = verdict.instant.filter(|i| i.stage != Stage::Closed) else { break };
+            let Some(instant) = verdict.instant.filter(|instant| instant.point == point) else {
+                break;
+            };
             let (deaths, are_all) = instant.deaths(4096);
             assert!(are_all);
             let most = |at: usize| {
