@@ -56,6 +56,8 @@ probes! {
     Compacted "compacted",
     /// An open found a table below level 2, where only compactions go.
     CompactedDeep "compacted_deep",
+    /// A sync of the engine was left out.
+    SyncLeftOut "sync_left_out",
     /// A crash struck while tables of a compaction were in no version.
     CrashInCompaction "crash_in_compaction",
     /// The MANIFEST was replaced while clients were at work.

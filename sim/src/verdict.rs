@@ -1,5 +1,7 @@
 //! What a run came to.
 
+use std::collections::BTreeMap;
+
 use crate::checker::Violation;
 use crate::disk::{self, FileState};
 use crate::fault::FaultCounts;
@@ -46,6 +48,8 @@ pub struct Verdict {
     pub schedule: Vec<Decision>,
     /// The moment at which the run was to stop and show what a crash could leave.
     pub instant: Option<Instant>,
+    /// The labels of the syncs that were met, and how often, if asked for.
+    pub syncs: BTreeMap<String, u64>,
     /// What the disk held before each incarnation, and last of all at the end of the run, if asked
     /// for.
     pub images: Vec<disk::Image>,

@@ -24,6 +24,7 @@ use crate::model;
 use crate::naive;
 use crate::probe::{Probe, ProbeSet};
 use crate::rng::{Purpose, Stream};
+use crate::syncs::SyncWatch;
 use crate::trace::{Lane, Tag};
 use crate::workload::{FaultHook, Plan, PlannedCrash, Workload};
 
@@ -55,6 +56,8 @@ pub struct World {
     /// Logs of which an append or a sync failed, until an open has replayed them: what their last
     /// record holds may be in no memtable.
     pub failed_logs: RefCell<BTreeSet<String>>,
+    /// The syncs, if they are watched.
+    pub syncs: Option<RefCell<SyncWatch>>,
     /// By thread that is in `resume`: the batches that had failed when it called.
     pub failed_before_resume: RefCell<BTreeMap<ThreadId, Vec<u32>>>,
     /// Set while the database is opened, read and dropped for reading alone.
@@ -107,6 +110,7 @@ impl World {
             fault_stream: RefCell::new(Stream::new(plan.seed, Purpose::Faults)),
             older_logs: RefCell::default(),
             failed_logs: RefCell::default(),
+            syncs: None,
             failed_before_resume: RefCell::default(),
             is_previewing: Cell::new(false),
             is_looking: Cell::new(false),
@@ -132,6 +136,9 @@ impl World {
         self.history.borrow_mut().begin_incarnation(number);
         self.crash.set(crash);
         self.calls_seen.set(0);
+        if let Some(syncs) = &self.syncs {
+            syncs.borrow_mut().begin_incarnation();
+        }
         self.is_compacting.set(false);
         self.is_looking.set(false);
         self.is_previewing.set(false);

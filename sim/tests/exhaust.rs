@@ -5,6 +5,8 @@ use std::ops::ControlFlow;
 
 use faultline_sim::disk::{Fate, Fates};
 use faultline_sim::exhaust::{Bounds, Counterexample, Exhausted, Search, Step, again};
+use faultline_sim::necessary::{Effort, Sync, leave_out, syncs};
+use faultline_sim::probe::Probe;
 use faultline_sim::rng::{Purpose, Stream};
 use faultline_sim::run::{Mode, Runner, Verdict, on_fresh_thread};
 use faultline_sim::scenario::{Scenario, embedded};
@@ -121,6 +123,47 @@ fn a_disk_that_swallows_syncs_is_found_and_shown_again() {
             assert!(shown.expect("the harness works").is_none(), "there is no such point");
         });
     }
+}
+
+#[test]
+fn a_sync_that_is_left_out_is_missed() {
+    let scenarios = [tiny("tiny_two_syncs")];
+    let effort = Effort { looks: 8, schedules: 2, images: 64, seeds: 0 };
+    let met = syncs(&scenarios, effort).expect("the harness works");
+    let labels: Vec<&str> = met.iter().map(|sync| sync.label.as_str()).collect();
+    for label in [
+        "open/main: sync MANIFEST",
+        "open/main: sync dbtmp",
+        "open/main: sync_dir db after create log",
+        "open/main: sync_dir db after rename CURRENT",
+        "run/writer: sync log",
+    ] {
+        assert!(labels.contains(&label), "{label} is not among {labels:?}");
+    }
+    let commit = met.iter().find(|sync| sync.label == "run/writer: sync log").expect("is there");
+    let found = leave_out(&scenarios, commit, "posix-weak", effort).expect("the harness works");
+    let needed = found.needed.expect("an acknowledged write is lost");
+    assert_eq!((needed.scenario, needed.violation.checker), (0, "durability"));
+    // The same crash with the sync in its place breaks nothing.
+    let shown = |leave_out: Option<String>| {
+        let mut scenario = tiny("tiny_two_syncs");
+        scenario.spec.disk.profiles = vec!["posix-weak".to_owned()];
+        scenario.spec.disk.leave_out = leave_out;
+        let (crash, seed) = (needed.crash.clone().expect("it was exhausted"), needed.seed);
+        on_fresh_thread(move |runner| again(runner, &scenario, seed, 64, &crash))
+            .expect("the harness works")
+    };
+    let without = shown(Some(commit.label.clone())).expect("the same crash");
+    assert_eq!(checkers(&without), ["durability"]);
+    assert!(without.probes.has(Probe::SyncLeftOut));
+    let with = shown(None);
+    assert!(with.is_none_or(|verdict| {
+        verdict.violations.is_empty() && !verdict.probes.has(Probe::SyncLeftOut)
+    }));
+    // A sync of which nothing was ever pending is not missed.
+    let nothing = Sync { label: "run/writer: sync table".to_owned(), ..commit.clone() };
+    let found = leave_out(&scenarios, &nothing, "posix-weak", effort).expect("the harness works");
+    assert!(found.needed.is_none() && found.runs > 1000, "{found:?}");
 }
 
 #[test]

@@ -221,7 +221,12 @@ pub struct MutantsArgs {
 #[derive(Args, Clone, Debug)]
 pub struct ExhaustArgs {
     /// The scenario, by name or path: a small one, such as tiny_two_syncs
-    pub scenario: String,
+    #[arg(required_unless_present = "necessary_syncs")]
+    pub scenario: Option<String>,
+    /// Instead of that: leave out each sync of the engine in turn, on each profile of the disk, and
+    /// show what breaks
+    #[arg(long, conflicts_with_all = ["scenario", "only", "nested", "policy", "set", "keep_going"])]
+    pub necessary_syncs: bool,
     /// Seeds, of which each is a schedule: A..B, N for 0..N, a list 1,5,9
     #[arg(long, value_name = "SEEDS", default_value = "1", value_parser = parse_seeds)]
     pub seeds: Seeds,
@@ -231,7 +236,7 @@ pub struct ExhaustArgs {
     /// Further crashes, one after another, each while what the one before left is opened
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub nested: usize,
-    /// Only the run with these crashes, as POINT:NUMBER,… or `none`; it is told in full
+    /// Only the run with these crashes, as POINT:NUMBER,POINT:NUMBER or `none`; it is told in full
     #[arg(long, value_name = "CRASHES", value_parser = parse_only)]
     pub only: Option<Only>,
     /// Worker threads [default: one a core]

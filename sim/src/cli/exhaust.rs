@@ -17,14 +17,17 @@ use super::args::{ExhaustArgs, Format, IMAGES_MAX};
 use super::output::{event, remark, say};
 use super::run::cores;
 use super::select::select_one;
-use super::{Exit, Failed};
+use super::{Exit, Failed, necessary};
 use crate::exhaust::{self, Bounds, Counterexample, Exhausted, Place, Search, Step};
 use crate::report::{self, counted};
 use crate::run::{Runner, Verdict, on_fresh_thread};
 use crate::scenario::Scenario;
 
 pub(super) fn exhaust(args: &ExhaustArgs) -> Result<Exit, Failed> {
-    let (scenario, flags) = select_one(&args.scenario, &args.set, args.policy.as_ref())?;
+    let Some(name) = args.scenario.as_ref().filter(|_| !args.necessary_syncs) else {
+        return necessary::necessary_syncs(args);
+    };
+    let (scenario, flags) = select_one(name, &args.set, args.policy.as_ref())?;
     let teller = Teller { args, scenario: &scenario, flags: &flags };
     if let Some(only) = &args.only {
         return teller.show_again(&only.0);
@@ -259,16 +262,17 @@ impl Teller<'_> {
         say(format!("{} of all there are: total unknown", counted(schedules as usize, "schedule")));
         say(format!("a crash in the first process: {points} points, {instants} instants"));
         if self.args.nested > 0 {
-            say(format!(
-                "crashes of the opens after it, up to {}: {} instants",
-                self.args.nested, done.nested_instants
-            ));
+            let further = match self.args.nested {
+                1 => "a second crash".to_owned(),
+                more => format!("up to {more} further crashes"),
+            };
+            say(format!("{further}, while opening: {} instants", done.nested_instants));
         }
         let whole = instants + done.nested_instants - sampled;
         say(format!("{whole} instants exhausted, {sampled} sampled"));
         let nested = match self.args.nested {
             0 => String::new(),
-            _ => format!(", {} of them after several crashes", done.nested_recoveries),
+            _ => format!(", {} of them after a further crash", done.nested_recoveries),
         };
         say(format!(
             "{recoveries} recoveries judged{nested}; {} images were as one judged before",

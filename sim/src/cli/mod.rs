@@ -5,6 +5,7 @@ mod corpus;
 mod doctor;
 mod exhaust;
 mod mutants;
+mod necessary;
 mod output;
 mod replay;
 mod run;

@@ -79,8 +79,11 @@ fn embedded(name: &str, text: &str) -> (String, String, String) {
 }
 
 fn unknown(pattern: &str) -> Failed {
-    let names: Vec<&str> = EMBEDDED.iter().map(|(name, _)| *name).collect();
-    Failed::usage(format!("no scenario is called `{pattern}`; there are {}", names.join(", ")))
+    let likeness = |name: &str| strsim::jaro_winkler(pattern, name);
+    let names = EMBEDDED.iter().map(|(name, _)| *name).filter(|name| likeness(name) > 0.7);
+    let nearest = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let hint = nearest.map_or_else(String::new, |name| format!("did you mean `{name}`? "));
+    Failed::usage(format!("no scenario is called `{pattern}`; {hint}`sim scenario list` shows all"))
 }
 
 /// Parses a scenario and puts the changes in. The digest stays that of the text, because the token

@@ -109,6 +109,9 @@ pub(super) fn call<B, T>(
             let word = u64::from(object) << 8 | op as u64;
             kernel.with_trace(|trace| trace.note(Tag::Io, word));
             world.note_change(kernel, op, target);
+            if let Some(syncs) = &world.syncs {
+                syncs.borrow_mut().note(kernel, op, target.name, target.role);
+            }
             let fault = world.decide_fault(kernel, op, target);
             let moment = world.crash_moment(op, target.role);
             if moment == Some(Moment::Before) {
@@ -206,9 +209,13 @@ pub(super) fn sync(
     call(
         op,
         target,
-        |world, _| begin(&mut world.disk.borrow_mut()),
+        |world, _| {
+            let is_left_out = world.leaves_out(op, target);
+            (!is_left_out).then(|| begin(&mut world.disk.borrow_mut())).transpose()
+        },
         |world, ticket, fault| {
             let failed = fault.and_then(|fault| fault.errno);
+            let Some(ticket) = ticket else { return failed.map_or(Ok(()), Err) };
             let is_kept = failed.is_none() && !world.plan.swallow_syncs;
             let outcome = if is_kept { SyncOutcome::Ok } else { SyncOutcome::Failed };
             world.disk.borrow_mut().finish_sync(ticket, outcome);
@@ -232,6 +239,18 @@ impl World {
         })?;
         kernel.with_trace(|trace| trace.note(Tag::Fault, fault.word()));
         Some(inject(fault))
+    }
+
+    /// Whether this sync is the one that the disk leaves out.
+    fn leaves_out(&self, op: FileOp, target: &Target<'_>) -> bool {
+        let Some(syncs) = &self.syncs else { return false };
+        let call = (op, target.name, target.role);
+        let is_left_out =
+            with_kernel(|kernel| syncs.borrow_mut().meet(kernel, self.phase.get(), call));
+        if is_left_out {
+            self.hit(Probe::SyncLeftOut);
+        }
+        is_left_out
     }
 
     /// Notes a change that an open for reading alone asks for.

@@ -213,6 +213,8 @@ impl Run {
         verdict.events = self.kernel.with_trace(Trace::take_events);
         verdict.drift = self.kernel.drift();
         verdict.schedule = self.kernel.take_schedule();
+        verdict.syncs =
+            self.world.syncs.map(|syncs| syncs.into_inner().into_met()).unwrap_or_default();
         (verdict, self.world.disk.into_inner())
     }
 }

@@ -21,6 +21,7 @@ use crate::kernel::Kernel;
 use crate::policy::{Decision, Policy, PolicyName, Replay};
 use crate::scenario::Scenario;
 use crate::steer::Steer;
+use crate::syncs::SyncWatch;
 use crate::trace::Trace;
 pub use crate::verdict::{DiskAtDeath, Verdict};
 use crate::workload::{Custom, Plan};
@@ -43,6 +44,8 @@ pub struct Mode {
     pub keep_images: bool,
     /// Follow this schedule instead of the plan's policy.
     pub schedule: Option<Vec<Decision>>,
+    /// Note the labels of syncs.
+    pub note_syncs: bool,
     /// The first processes die so, in this order, and no other dies, whatever is planned.
     pub steer: Option<Vec<Steer>>,
     /// What drives the kernel. Decides nothing: the trace is the same.
@@ -130,6 +133,9 @@ impl Runner {
         }
         let disk = std::mem::replace(&mut self.disk, Disk::new(plan.profile));
         let mut world = World::new(plan, faults, checkers, disk);
+        if mode.note_syncs || world.plan.leave_out.is_some() {
+            world.syncs = Some(RefCell::new(SyncWatch::new(world.plan.leave_out.clone())));
+        }
         if let Some(custom) = custom {
             world.workload = Some(custom.workload);
             world.fault_hook = RefCell::new(custom.fault_hook);

@@ -187,6 +187,8 @@ pub struct DiskSpec {
     /// A disk that lies: syncs return Ok and do nothing. No engine survives it; it shows what a
     /// failure looks like, and that one is found.
     pub swallow_syncs: bool,
+    /// The label of a sync of the engine that returns Ok and does nothing: see [`crate::syncs`].
+    pub leave_out: Option<String>,
 }
 
 impl Default for DiskSpec {
@@ -195,6 +197,7 @@ impl Default for DiskSpec {
             profiles: vec!["posix-weak".into(), "ext4-ordered".into()],
             capacity: None,
             swallow_syncs: false,
+            leave_out: None,
         }
     }
 }

@@ -29,6 +29,7 @@ impl Plan {
             profile: Profile::named(profile).expect("checked when the scenario was read"),
             capacity: spec.disk.capacity.map(|bytes| u64::from(bytes.draw(&mut stream))),
             swallow_syncs: spec.disk.swallow_syncs,
+            leave_out: spec.disk.leave_out.clone(),
             engine: draw_engine(&spec.engine, &mut stream),
             resume: stream.chance(spec.workload.resume),
             batches: Vec::new(),

@@ -27,6 +27,8 @@ pub struct Plan {
     pub capacity: Option<u64>,
     /// Whether syncs return Ok and do nothing.
     pub swallow_syncs: bool,
+    /// The label of a sync that returns Ok and does nothing.
+    pub leave_out: Option<String>,
     /// The engine's sizes, and how it writes tables.
     pub engine: PlannedEngine,
     /// Whether writers call `resume` after a background error.
@@ -210,6 +212,7 @@ impl Plan {
             profile: &POSIX_WEAK,
             capacity: None,
             swallow_syncs: false,
+            leave_out: None,
             engine: PlannedEngine {
                 write_buffer_size: 4096,
                 reopened_write_buffer_size: 4096,
