@@ -8,6 +8,7 @@ mod compaction;
 mod concurrency;
 mod corruption;
 mod creation;
+mod directory;
 mod faults;
 mod faulty_env;
 mod few_threads;
