@@ -245,12 +245,14 @@ impl World {
     fn leaves_out(&self, op: FileOp, target: &Target<'_>) -> bool {
         let Some(syncs) = &self.syncs else { return false };
         let call = (op, target.name, target.role);
-        let is_left_out =
-            with_kernel(|kernel| syncs.borrow_mut().meet(kernel, self.phase.get(), call));
-        if is_left_out {
-            self.hit(Probe::SyncLeftOut);
-        }
-        is_left_out
+        with_kernel(|kernel| {
+            let is_left_out = syncs.borrow_mut().meet(kernel, self.phase.get(), call);
+            if is_left_out {
+                self.hit(Probe::SyncLeftOut);
+                kernel.tell(Lane::Fault, || format!("left out: {op} {}", target.short()));
+            }
+            is_left_out
+        })
     }
 
     /// Notes a change that an open for reading alone asks for.
