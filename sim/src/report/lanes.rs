@@ -127,7 +127,8 @@ fn is_of_a_thread(event: &Event) -> bool {
     event.thread != ThreadId::CLOCK && event.lane != Lane::End
 }
 
-/// The last calls to the disk, the last events of each thread, and the end, in order. Of a thread
+/// The last calls to the disk and the faults among them, the last events of each thread, and the
+/// end, in order. Of a thread
 /// that did nothing while those calls were made, the last event alone.
 fn select<'a>(process: &[&'a Event]) -> Vec<&'a Event> {
     let calls = process.iter().rev().filter(|event| event.lane == Lane::Disk).take(OF_THE_DISK);
@@ -146,7 +147,7 @@ fn select<'a>(process: &[&'a Event]) -> Vec<&'a Event> {
             let most = if event.point < since { 1 } else { OF_A_THREAD };
             is_last_of_thread = of_threads[place].1 <= most;
         }
-        let is_late_call = event.lane == Lane::Disk && event.point >= since;
+        let is_late_call = matches!(event.lane, Lane::Disk | Lane::Fault) && event.point >= since;
         if is_last_of_thread || is_late_call || event.lane == Lane::End {
             shown.push(*event);
         }
