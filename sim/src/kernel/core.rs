@@ -11,7 +11,7 @@ use corosensei::{Coroutine, Yielder};
 
 use super::stack::PooledStack;
 use super::{End, Limits, POINT_NANOS, Step, StepKind, ThreadId};
-use crate::policy::{Decision, Policy};
+use crate::policy::{Decision, Policy, Watcher};
 use crate::trace::{Event, Lane, Tag, Trace};
 
 pub(super) type Stackful = Coroutine<(), (), (), PooledStack>;
@@ -59,6 +59,8 @@ pub(super) fn wait_key(step: Step) -> u64 {
 /// What the kernel knows; borrowed for the length of one step, never across a switch.
 pub(super) struct Core {
     pub(super) policy: Box<dyn Policy>,
+    /// Whether `policy` has a watcher.
+    pub(super) is_watched: bool,
     pub(super) threads: Vec<Thread>,
     /// By thread: [`wait_key`] of what it waits for while blocked, else 0. Apart from `threads`,
     /// because every release of a contended lock looks through it.
@@ -147,6 +149,10 @@ impl Core {
 
     /// Asks the policy who goes on; `None` if nobody can.
     pub(super) fn choose(&mut self, may_go_on: Option<ThreadId>, step: Step) -> Option<ThreadId> {
+        if step.kind != StepKind::Exit {
+            let current = self.current;
+            self.tell_watcher(|watcher| watcher.arrives(current, step));
+        }
         loop {
             let chosen = match self.runnable.as_slice() {
                 [] => return None,
@@ -163,6 +169,7 @@ impl Core {
                     chosen
                 }
             };
+            self.tell_watcher(|watcher| watcher.goes(chosen));
             self.trace.note(Tag::Choice, u64::from(chosen.0) << 32 | (step.kind as u64));
             if chosen == ThreadId::CLOCK {
                 self.fire_timer();
@@ -170,6 +177,23 @@ impl Core {
                 return Some(chosen);
             }
         }
+    }
+
+    /// Tells the policy of an event, if it wants to be told.
+    #[inline]
+    pub(super) fn tell_watcher(&mut self, tell: impl FnOnce(&mut dyn Watcher)) {
+        if self.is_watched
+            && let Some(watcher) = self.policy.watcher()
+        {
+            tell(watcher);
+        }
+    }
+
+    pub(super) fn note_spawn(&mut self, child: ThreadId) {
+        self.trace.note(Tag::Spawn, u64::from(child.0));
+        // The main thread is the first: whoever ran last is of another process.
+        let parent = if child == ThreadId(1) { ThreadId::CLOCK } else { self.current };
+        self.tell_watcher(|watcher| watcher.spawned(parent, child));
     }
 
     /// Keeps a choice among the runnable threads in words.
