@@ -11,8 +11,9 @@ use corosensei::{Coroutine, Yielder};
 
 use super::stack::PooledStack;
 use super::{End, Limits, POINT_NANOS, Step, StepKind, ThreadId};
+use crate::arena::Outside;
 use crate::policy::{Decision, Policy, Watcher};
-use crate::trace::{Event, Lane, Tag, Trace};
+use crate::trace::{Event, Lane, Place, Tag, Trace};
 
 pub(super) type Stackful = Coroutine<(), (), (), PooledStack>;
 
@@ -139,7 +140,7 @@ impl Core {
                 thread.timed_out = true;
                 self.nanos = self.nanos.max(timer.nanos);
                 let nanos = self.nanos;
-                self.trace.note(Tag::Clock, nanos);
+                self.note(Tag::Clock, nanos);
                 self.make_runnable(timer.thread);
                 return;
             }
@@ -170,7 +171,7 @@ impl Core {
                 }
             };
             self.tell_watcher(|watcher| watcher.goes(chosen));
-            self.trace.note(Tag::Choice, u64::from(chosen.0) << 32 | (step.kind as u64));
+            self.note(Tag::Choice, u64::from(chosen.0) << 32 | (step.kind as u64));
             if chosen == ThreadId::CLOCK {
                 self.fire_timer();
             } else {
@@ -189,8 +190,26 @@ impl Core {
         }
     }
 
+    /// Adds one event to the trace.
+    #[inline]
+    pub(super) fn note(&mut self, tag: Tag, word: u64) {
+        self.tell_place();
+        self.trace.note(tag, word);
+    }
+
+    /// Tells the trace where the run is, if it wants to know.
+    #[inline]
+    pub(super) fn tell_place(&mut self) {
+        if self.trace.wants_place() {
+            let _outside = Outside::enter();
+            let thread_name = self.thread_name(self.current);
+            let place = Place { point: self.points, nanos: self.nanos, thread_name };
+            self.trace.set_place(place);
+        }
+    }
+
     pub(super) fn note_spawn(&mut self, child: ThreadId) {
-        self.trace.note(Tag::Spawn, u64::from(child.0));
+        self.note(Tag::Spawn, u64::from(child.0));
         // The main thread is the first: whoever ran last is of another process.
         let parent = if child == ThreadId(1) { ThreadId::CLOCK } else { self.current };
         self.tell_watcher(|watcher| watcher.spawned(parent, child));

@@ -394,7 +394,7 @@ impl Kernel {
             }
         };
         let id = ThreadId(index as u32);
-        core.trace.note(Tag::Pick, u64::from(id.0));
+        core.note(Tag::Pick, u64::from(id.0));
         if count > 1 && core.trace.keeps_choices() {
             let (woken, step) = (core.thread_name(id), step.kind.name());
             core.keep_schedule(format!("{step}: wakes {woken}, one of {count} that wait"));

@@ -39,6 +39,8 @@ pub struct Mode {
     pub keep_events: bool,
     /// Keep the choices of the scheduler among the events too.
     pub keep_choices: bool,
+    /// Keep the events from the first of these numbers to the second as they are hashed.
+    pub note_between: Option<(u64, u64)>,
     /// Record the schedule.
     pub record_schedule: bool,
     /// Keep what the disk holds whenever no process runs on it.
@@ -158,8 +160,11 @@ impl Runner {
             plan.leave_out_crashes();
         }
         let faults = FaultPlan::new(&scenario.spec.faults);
-        let trace =
+        let mut trace =
             if mode.keep_choices { Trace::with_choices() } else { Trace::new(mode.keep_events) };
+        if let Some(numbers) = mode.note_between {
+            trace.note_between(numbers);
+        }
         self.kernel.reset(policy, trace);
         self.kernel.set_run(&format!("{}:{}", scenario.token(), plan.seed));
         self.kernel.ask_for_spurious_wakeups(world::spurious_wakeup);
