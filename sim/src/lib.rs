@@ -20,6 +20,7 @@ pub mod cli;
 pub mod corpus;
 mod damage;
 pub mod disk;
+pub mod divergence;
 mod engine_events;
 pub mod env;
 pub mod exhaust;

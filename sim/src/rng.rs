@@ -24,6 +24,8 @@ pub enum Purpose {
     Plan = 6,
     /// Which opens are preceded by one for reading alone.
     Preview = 7,
+    /// Who runs next in a run that only counts, before the one that is judged.
+    Pilot = 8,
 }
 
 /// One stream of random numbers.

@@ -9,7 +9,7 @@ use crate::judge::Shown;
 use crate::policy::Decision;
 use crate::probe::ProbeSet;
 use crate::steer::Instant;
-use crate::trace::Event;
+use crate::trace::{Event, Noted};
 
 /// What a run came to.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,10 @@ pub struct Verdict {
     pub probes: ProbeSet,
     /// Whether the simulator itself failed; then the rest means nothing.
     pub harness_error: Option<String>,
+    /// See [`crate::trace::Trace::take_checkpoints`].
+    pub checkpoints: Vec<u64>,
+    /// Some events as they were hashed, if asked for.
+    pub noted: Vec<Noted>,
     /// Every event in words, if asked for.
     pub events: Vec<Event>,
     /// The disk around each crash and power loss, if events were asked for.

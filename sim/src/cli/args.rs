@@ -75,7 +75,8 @@ pub struct RunArgs {
     /// Worker threads [default: one a core]
     #[arg(long, value_name = "N", env = "SIM_JOBS")]
     pub jobs: Option<usize>,
-    /// Scheduling policy: portfolio, random, pct:D, sticky, crash-adjacent
+    /// Scheduling policy: portfolio, random, pct:D, sticky, crash-adjacent, urw,
+    /// surw
     #[arg(long, value_name = "NAME", env = "SIM_POLICY")]
     pub policy: Option<PolicyName>,
     /// Set a field of every scenario, such as crash.count=2

@@ -5,6 +5,7 @@ use super::output::say;
 use super::select::select;
 use super::{Exit, Failed};
 use crate::canary;
+use crate::divergence;
 use crate::run::{Mode, run_on_fresh_thread};
 
 pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failed> {
@@ -12,11 +13,17 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failed> {
     let mut differing = 0;
     for scenario in &scenarios {
         for seed in 0..args.runs {
-            let hash = |_| run_on_fresh_thread(scenario, seed, Mode::default()).trace_hash;
-            let (first, second) = (hash(1), hash(2));
+            let run = |mode| run_on_fresh_thread(scenario, seed, mode);
+            let (one, other) = (run(Mode::default()), run(Mode::default()));
+            let (first, second) = (one.trace_hash, other.trace_hash);
             if first != second {
                 differing += 1;
                 say(format!("{}:{seed}: {first:016x} and {second:016x}", scenario.token()));
+                let again = |span| {
+                    let (keep_events, note_between) = (true, Some(span));
+                    run(Mode { keep_events, note_between, ..Mode::default() })
+                };
+                say(divergence::find(&one, &other, again).to_string());
             }
         }
     }

@@ -11,8 +11,9 @@ use corosensei::{Coroutine, Yielder};
 
 use super::stack::PooledStack;
 use super::{End, Limits, POINT_NANOS, Step, StepKind, ThreadId};
-use crate::policy::{Decision, Policy};
-use crate::trace::{Event, Lane, Tag, Trace};
+use crate::arena::Outside;
+use crate::policy::{Decision, Policy, Watcher};
+use crate::trace::{Event, Lane, Place, Tag, Trace};
 
 pub(super) type Stackful = Coroutine<(), (), (), PooledStack>;
 
@@ -59,6 +60,8 @@ pub(super) fn wait_key(step: Step) -> u64 {
 /// What the kernel knows; borrowed for the length of one step, never across a switch.
 pub(super) struct Core {
     pub(super) policy: Box<dyn Policy>,
+    /// Whether `policy` has a watcher.
+    pub(super) is_watched: bool,
     pub(super) threads: Vec<Thread>,
     /// By thread: [`wait_key`] of what it waits for while blocked, else 0. Apart from `threads`,
     /// because every release of a contended lock looks through it.
@@ -137,7 +140,7 @@ impl Core {
                 thread.timed_out = true;
                 self.nanos = self.nanos.max(timer.nanos);
                 let nanos = self.nanos;
-                self.trace.note(Tag::Clock, nanos);
+                self.note(Tag::Clock, nanos);
                 self.make_runnable(timer.thread);
                 return;
             }
@@ -147,6 +150,10 @@ impl Core {
 
     /// Asks the policy who goes on; `None` if nobody can.
     pub(super) fn choose(&mut self, may_go_on: Option<ThreadId>, step: Step) -> Option<ThreadId> {
+        if step.kind != StepKind::Exit {
+            let current = self.current;
+            self.tell_watcher(|watcher| watcher.arrives(current, step));
+        }
         loop {
             let chosen = match self.runnable.as_slice() {
                 [] => return None,
@@ -163,13 +170,49 @@ impl Core {
                     chosen
                 }
             };
-            self.trace.note(Tag::Choice, u64::from(chosen.0) << 32 | (step.kind as u64));
+            self.tell_watcher(|watcher| watcher.goes(chosen));
+            self.note(Tag::Choice, u64::from(chosen.0) << 32 | (step.kind as u64));
             if chosen == ThreadId::CLOCK {
                 self.fire_timer();
             } else {
                 return Some(chosen);
             }
         }
+    }
+
+    /// Tells the policy of an event, if it wants to be told.
+    #[inline]
+    pub(super) fn tell_watcher(&mut self, tell: impl FnOnce(&mut dyn Watcher)) {
+        if self.is_watched
+            && let Some(watcher) = self.policy.watcher()
+        {
+            tell(watcher);
+        }
+    }
+
+    /// Adds one event to the trace.
+    #[inline]
+    pub(super) fn note(&mut self, tag: Tag, word: u64) {
+        self.tell_place();
+        self.trace.note(tag, word);
+    }
+
+    /// Tells the trace where the run is, if it wants to know.
+    #[inline]
+    pub(super) fn tell_place(&mut self) {
+        if self.trace.wants_place() {
+            let _outside = Outside::enter();
+            let thread_name = self.thread_name(self.current);
+            let place = Place { point: self.points, nanos: self.nanos, thread_name };
+            self.trace.set_place(place);
+        }
+    }
+
+    pub(super) fn note_spawn(&mut self, child: ThreadId) {
+        self.note(Tag::Spawn, u64::from(child.0));
+        // The main thread is the first: whoever ran last is of another process.
+        let parent = if child == ThreadId(1) { ThreadId::CLOCK } else { self.current };
+        self.tell_watcher(|watcher| watcher.spawned(parent, child));
     }
 
     /// Keeps a choice among the runnable threads in words.

@@ -65,7 +65,9 @@ impl Kernel {
 
     /// Calls `f` with the trace. Not from within `f`.
     pub fn with_trace<R>(&self, f: impl FnOnce(&mut Trace) -> R) -> R {
-        f(&mut self.core.borrow_mut().trace)
+        let mut core = self.core.borrow_mut();
+        core.tell_place();
+        f(&mut core.trace)
     }
 
     /// Keeps an event in words, if the trace keeps events.

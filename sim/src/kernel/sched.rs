@@ -74,10 +74,11 @@ pub(crate) fn with_kernel<R>(f: impl FnOnce(&Kernel) -> R) -> R {
 }
 impl Kernel {
     /// A kernel with no process yet.
-    pub fn new(policy: Box<dyn Policy>, trace: Trace) -> Self {
+    pub fn new(mut policy: Box<dyn Policy>, trace: Trace) -> Self {
         install_panic_hook();
         overflow::install();
         let core = Core {
+            is_watched: policy.watcher().is_some(),
             policy,
             threads: Vec::with_capacity(16),
             blocked_on: Vec::with_capacity(16),
@@ -115,6 +116,7 @@ impl Kernel {
         self.clear_process();
         let mut core = self.core.borrow_mut();
         core.policy = policy;
+        core.is_watched = core.policy.watcher().is_some();
         core.trace = trace;
         core.nanos = 0;
         core.points = 0;
@@ -137,6 +139,7 @@ impl Kernel {
             let clock = Thread::new("clock");
             core.threads.push(clock);
             core.blocked_on.push(0);
+            core.tell_watcher(|watcher| watcher.process_starts());
         }
         self.new_thread("main", main);
     }
@@ -260,7 +263,7 @@ impl Kernel {
         thread.stack_limit = stack_limit;
         core.threads.push(thread);
         core.blocked_on.push(0);
-        core.trace.note(Tag::Spawn, u64::from(id.0));
+        core.note_spawn(id);
         core.make_runnable(id);
         id
     }
@@ -391,7 +394,7 @@ impl Kernel {
             }
         };
         let id = ThreadId(index as u32);
-        core.trace.note(Tag::Pick, u64::from(id.0));
+        core.note(Tag::Pick, u64::from(id.0));
         if count > 1 && core.trace.keeps_choices() {
             let (woken, step) = (core.thread_name(id), step.kind.name());
             core.keep_schedule(format!("{step}: wakes {woken}, one of {count} that wait"));

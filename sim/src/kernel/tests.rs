@@ -16,14 +16,6 @@ use super::{End, Kernel, Limits, SimAtomicU64, SimClock, SimThreads};
 use crate::policy::PolicyName;
 use crate::trace::Trace;
 
-const POLICIES: [PolicyName; 5] = [
-    PolicyName::Random,
-    PolicyName::Pct(2),
-    PolicyName::Pct(3),
-    PolicyName::Sticky,
-    PolicyName::CrashAdjacent,
-];
-
 /// Runs `main` on an OS thread of its own, which a panic of a simulated thread uses up.
 fn run(
     policy: &PolicyName,
@@ -74,7 +66,7 @@ fn counter_program(threads: u64, rounds: u64) {
 
 #[test]
 fn locks_exclude_and_nothing_is_left_behind() {
-    for policy in &POLICIES {
+    for policy in &PolicyName::EACH {
         for seed in 0..50 {
             let (end, _, live) = run(policy, seed, Limits::NONE, || counter_program(4, 5));
             assert_eq!(end, End::Returned(vec![]), "{policy} {seed}");
@@ -85,7 +77,7 @@ fn locks_exclude_and_nothing_is_left_behind() {
 
 #[test]
 fn one_seed_is_one_trace_and_seeds_differ() {
-    for policy in &POLICIES {
+    for policy in &PolicyName::EACH {
         let hash = |seed| run(policy, seed, Limits::NONE, || counter_program(3, 4)).1;
         let hashes: BTreeSet<u64> = (0..20).map(hash).collect();
         // PCT has few priority orders to draw from; the others have the whole tree.
@@ -205,7 +197,7 @@ fn a_panic_ends_the_process_at_once() {
 
 #[test]
 fn a_thread_that_spins_with_yield_starves_nobody() {
-    for policy in &POLICIES {
+    for policy in &PolicyName::EACH {
         for seed in 0..20 {
             let (end, ..) =
                 run(policy, seed, Limits { points_max: 100_000, ..Limits::NONE }, || {

@@ -4,19 +4,25 @@
 //! portfolio.
 //!
 //! Architecture invariant: a policy sees identities only, never the state of the engine, and draws
-//! from the schedule stream alone.
+//! from the schedule stream alone; a [`Pilot`], which decides nothing that is judged, has its own.
 
 mod crash_adjacent;
 mod pct;
+mod profile;
 mod random;
 mod replay;
 mod sticky;
+mod surw;
+mod urw;
 
 pub use crash_adjacent::CrashAdjacent;
 pub use pct::Pct;
+pub use profile::{Pilot, Profile, Shared};
 pub use random::Random;
 pub use replay::{Decision, Replay};
 pub use sticky::Sticky;
+pub use surw::Surw;
+pub use urw::Urw;
 
 use std::fmt;
 use std::str::FromStr;
@@ -38,12 +44,34 @@ pub trait Policy {
     fn drift(&self) -> u64 {
         0
     }
+
+    /// Whom to tell of events beside the choices; `None` for a policy that counts none. Asked once,
+    /// when a kernel takes the policy, and then only if there is one.
+    fn watcher(&mut self) -> Option<&mut dyn Watcher> {
+        None
+    }
+}
+
+/// What a policy that counts events is told.
+pub trait Watcher {
+    /// A process starts. Its threads are numbered from 1 again.
+    fn process_starts(&mut self);
+
+    /// `parent` has started `child`, the next in number. The main thread has [`ThreadId::CLOCK`]
+    /// for a parent.
+    fn spawned(&mut self, parent: ThreadId, child: ThreadId);
+
+    /// `thread` is about to do `step`.
+    fn arrives(&mut self, thread: ThreadId, step: Step);
+
+    /// `thread` does what it was about to do: it was chosen, or nobody else can go on.
+    fn goes(&mut self, thread: ThreadId);
 }
 
 /// A policy by name, as scenarios and `--policy` give it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyName {
-    /// Draws one of the others for each seed.
+    /// Draws one of the next four for each seed.
     Portfolio,
     /// [`Random`].
     Random,
@@ -53,17 +81,45 @@ pub enum PolicyName {
     Sticky,
     /// [`CrashAdjacent`].
     CrashAdjacent,
+    /// [`Urw`].
+    Urw,
+    /// [`Surw`].
+    Surw,
 }
 
 impl PolicyName {
-    /// The policy for `seed`. `Portfolio` is resolved first: see [`PolicyName::resolve`].
+    /// Every policy that chooses, `pct` with two depths.
+    pub const EACH: [PolicyName; 7] = [
+        PolicyName::Random,
+        PolicyName::Pct(2),
+        PolicyName::Pct(3),
+        PolicyName::Sticky,
+        PolicyName::CrashAdjacent,
+        PolicyName::Urw,
+        PolicyName::Surw,
+    ];
+
+    /// Whether the policy counts on the [`Profile`] of a [`Pilot`].
+    pub fn wants_profile(&self) -> bool {
+        matches!(self, PolicyName::Urw | PolicyName::Surw)
+    }
+
+    /// The policy for `seed`. `Portfolio` is resolved first: see [`PolicyName::resolve`]. One that
+    /// wants a profile does without.
     pub fn build(&self, seed: u64) -> Box<dyn Policy> {
+        self.build_with(seed, Profile::default())
+    }
+
+    /// As [`PolicyName::build`], with a profile for those that want one.
+    pub fn build_with(&self, seed: u64, profile: Profile) -> Box<dyn Policy> {
         let stream = Stream::new(seed, Purpose::Schedule);
         match self {
             PolicyName::Portfolio | PolicyName::Random => Box::new(Random::new(stream)),
             PolicyName::Pct(depth) => Box::new(Pct::new(stream, *depth)),
             PolicyName::Sticky => Box::new(Sticky::new(stream)),
             PolicyName::CrashAdjacent => Box::new(CrashAdjacent::new(stream)),
+            PolicyName::Urw => Box::new(Urw::new(stream, profile)),
+            PolicyName::Surw => Box::new(Surw::new(stream, profile)),
         }
     }
 
@@ -91,6 +147,8 @@ impl fmt::Display for PolicyName {
             PolicyName::Pct(depth) => write!(f, "pct:{depth}"),
             PolicyName::Sticky => f.write_str("sticky"),
             PolicyName::CrashAdjacent => f.write_str("crash-adjacent"),
+            PolicyName::Urw => f.write_str("urw"),
+            PolicyName::Surw => f.write_str("surw"),
         }
     }
 }
@@ -105,12 +163,14 @@ impl FromStr for PolicyName {
             "pct" => Ok(PolicyName::Pct(3)),
             "sticky" => Ok(PolicyName::Sticky),
             "crash-adjacent" => Ok(PolicyName::CrashAdjacent),
+            "urw" => Ok(PolicyName::Urw),
+            "surw" => Ok(PolicyName::Surw),
             _ => match text.strip_prefix("pct:").map(str::parse) {
                 Some(Ok(depth @ 1..=20)) => Ok(PolicyName::Pct(depth)),
                 Some(_) => Err(format!("`{text}`: the depth of pct is a number from 1 to 20")),
                 None => Err(format!(
                     "unknown policy `{text}`: there are portfolio, random, pct:D, sticky, \
-                     crash-adjacent"
+                     crash-adjacent, urw, surw"
                 )),
             },
         }
@@ -123,8 +183,8 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for name in ["portfolio", "random", "pct:2", "sticky", "crash-adjacent"] {
-            assert_eq!(name.parse::<PolicyName>().map(|p| p.to_string()).as_deref(), Ok(name));
+        for policy in PolicyName::EACH.into_iter().chain([PolicyName::Portfolio]) {
+            assert_eq!(policy.to_string().parse(), Ok(policy));
         }
         assert!("pct:0".parse::<PolicyName>().is_err());
         assert!("fair".parse::<PolicyName>().is_err());

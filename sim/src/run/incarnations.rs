@@ -210,6 +210,8 @@ impl Run {
         verdict.virtual_nanos = self.kernel.nanos();
         verdict.faults = FaultCounts::of_plan(&self.world.faults.borrow());
         verdict.probes = self.world.probes.get();
+        verdict.checkpoints = self.kernel.with_trace(Trace::take_checkpoints);
+        verdict.noted = self.kernel.with_trace(Trace::take_noted);
         verdict.events = self.kernel.with_trace(Trace::take_events);
         verdict.drift = self.kernel.drift();
         verdict.schedule = self.kernel.take_schedule();

@@ -18,7 +18,8 @@ use crate::engine_events;
 use crate::fault::FaultPlan;
 use crate::host::Host;
 use crate::kernel::Kernel;
-use crate::policy::{Decision, Policy, PolicyName, Replay};
+use crate::policy::{Decision, Pilot, Policy, PolicyName, Profile, Replay};
+use crate::rng::{Purpose, Stream};
 use crate::scenario::Scenario;
 use crate::steer::Steer;
 use crate::syncs::SyncWatch;
@@ -38,6 +39,8 @@ pub struct Mode {
     pub keep_events: bool,
     /// Keep the choices of the scheduler among the events too.
     pub keep_choices: bool,
+    /// Keep the events from the first of these numbers to the second as they are hashed.
+    pub note_between: Option<(u64, u64)>,
     /// Record the schedule.
     pub record_schedule: bool,
     /// Keep what the disk holds whenever no process runs on it.
@@ -72,8 +75,40 @@ impl Default for Runner {
 
 impl Runner {
     /// Runs `seed` of `scenario` with the simulator's own checkers.
-    pub fn run(&mut self, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
-        self.carry_out(scenario, seed, crate::checker::all(), None, mode)
+    pub fn run(&mut self, scenario: &Scenario, seed: u64, mut mode: Mode) -> Verdict {
+        let plan = Plan::draw(scenario, seed);
+        let policy: Box<dyn Policy> = match mode.schedule.take() {
+            Some(schedule) => Box::new(Replay::new(schedule)),
+            None if plan.policy.wants_profile() => match self.pilot(scenario, seed, &mode) {
+                Ok(profile) => plan.policy.build_with(plan.seed, profile),
+                Err(verdict) => return *verdict,
+            },
+            None => plan.policy.build(plan.seed),
+        };
+        self.carry_out(scenario, plan, policy, crate::checker::all(), None, mode)
+    }
+
+    /// Counts the events of a run under [`PolicyName::Random`], for a policy that wants to know.
+    ///
+    /// # Errors
+    /// The verdict, if that run already breaks a promise: it is that of the seed then.
+    fn pilot(
+        &mut self,
+        scenario: &Scenario,
+        seed: u64,
+        mode: &Mode,
+    ) -> Result<Profile, Box<Verdict>> {
+        let profile = Rc::default();
+        let plan = Plan::draw(scenario, seed);
+        let stream = Stream::new(plan.seed, Purpose::Pilot);
+        let policy = Box::new(Pilot::new(stream, Rc::clone(&profile)));
+        // One profile for all the deaths that a caller may choose.
+        let mode = Mode { schedule: None, steer: mode.steer.as_ref().map(|_| Vec::new()), ..*mode };
+        let verdict = self.carry_out(scenario, plan, policy, crate::checker::all(), None, mode);
+        if verdict.violations.is_empty() && verdict.harness_error.is_none() {
+            return Ok(profile.take());
+        }
+        Err(Box::new(verdict))
     }
 
     /// As [`Runner::run`]; if the harness panics, the verdict says so, and the runner is of no use
@@ -94,39 +129,44 @@ impl Runner {
     /// crashes, faults and schedule that `seed` draws from `scenario`. Its clients are not started.
     ///
     /// The simulator's own checkers judge its own clients: of them, only
-    /// [`crate::checker::Liveness`] says something about another workload.
+    /// [`crate::checker::Liveness`] says something about another workload. The workload is run
+    /// once: a policy that wants a [`Profile`] does without.
     pub fn run_custom(
         &mut self,
         scenario: &Scenario,
         seed: u64,
         custom: Custom,
         checkers: Vec<Box<dyn Checker>>,
-        mode: Mode,
+        mut mode: Mode,
     ) -> Verdict {
-        self.carry_out(scenario, seed, checkers, Some(custom), mode)
+        let plan = Plan::draw(scenario, seed);
+        let policy: Box<dyn Policy> = match mode.schedule.take() {
+            Some(schedule) => Box::new(Replay::new(schedule)),
+            None => plan.policy.build(plan.seed),
+        };
+        self.carry_out(scenario, plan, policy, checkers, Some(custom), mode)
     }
 
     fn carry_out(
         &mut self,
         scenario: &Scenario,
-        seed: u64,
+        mut plan: Plan,
+        policy: Box<dyn Policy>,
         checkers: Vec<Box<dyn Checker>>,
         custom: Option<Custom>,
         mode: Mode,
     ) -> Verdict {
-        let mut plan = Plan::draw(scenario, seed);
         if mode.steer.is_some() {
             plan.leave_out_crashes();
         }
         let faults = FaultPlan::new(&scenario.spec.faults);
-        let policy: Box<dyn Policy> = match mode.schedule {
-            Some(schedule) => Box::new(Replay::new(schedule)),
-            None => plan.policy.build(plan.seed),
-        };
-        let trace =
+        let mut trace =
             if mode.keep_choices { Trace::with_choices() } else { Trace::new(mode.keep_events) };
+        if let Some(numbers) = mode.note_between {
+            trace.note_between(numbers);
+        }
         self.kernel.reset(policy, trace);
-        self.kernel.set_run(&format!("{}:{seed}", scenario.token()));
+        self.kernel.set_run(&format!("{}:{}", scenario.token(), plan.seed));
         self.kernel.ask_for_spurious_wakeups(world::spurious_wakeup);
         if mode.record_schedule {
             self.kernel.record_schedule();

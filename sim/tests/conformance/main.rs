@@ -57,14 +57,7 @@ fn linux_conforms() {
 
 #[test]
 fn the_simulator_conforms_under_every_policy_and_profile() {
-    let policies = [
-        PolicyName::Random,
-        PolicyName::Pct(2),
-        PolicyName::Pct(3),
-        PolicyName::Sticky,
-        PolicyName::CrashAdjacent,
-    ];
-    for policy in policies {
+    for policy in PolicyName::EACH {
         for seed in 0..12 {
             let name = policy.clone();
             let (end, left) = on_fresh_thread(move |_| simulated(&name, seed));
