@@ -69,8 +69,7 @@ impl Disk {
 
     /// Keeps of the broken promises those that show: names, and content of files that are there.
     pub(super) fn keep_broken(&mut self, mut broken: Vec<Op>) {
-        let is_name = |op: &Op| matches!(op.kind, OpKind::Entry(_));
-        broken.retain(|op| is_name(op) || self.inode(op.ino).kind == Kind::File);
+        broken.retain(|op| !op.is_of_content() || self.inode(op.ino).kind == Kind::File);
         self.broken = broken;
         self.lies.clear();
     }

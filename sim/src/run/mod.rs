@@ -13,9 +13,9 @@ use std::rc::Rc;
 
 use self::incarnations::Run;
 use crate::checker::Checker;
-use crate::disk::{Disk, POSIX_WEAK};
+use crate::disk::{Device, Disk, POSIX_WEAK};
 use crate::engine_events;
-use crate::fault::FaultPlan;
+use crate::fault::{FaultKind, FaultPlan};
 use crate::host::Host;
 use crate::kernel::Kernel;
 use crate::policy::{Decision, Policy, PolicyName, Replay};
@@ -119,6 +119,10 @@ impl Runner {
             plan.leave_out_crashes();
         }
         let faults = FaultPlan::new(&scenario.spec.faults);
+        let faults = match plan.profile.device {
+            Device::Honest => faults.without(FaultKind::SyncLie),
+            Device::MayLie => faults,
+        };
         let policy: Box<dyn Policy> = match mode.schedule {
             Some(schedule) => Box::new(Replay::new(schedule)),
             None => plan.policy.build(plan.seed),
