@@ -319,7 +319,10 @@ fn everything_left(instant: &Instant, most: usize) -> (Vec<(usize, Left, Option<
     let mut stream = Stream::new(instant.fingerprint, Purpose::Disk);
     let (images, all_images) = space.images(most, &mut stream);
     let images = images.into_iter().map(|fates| {
-        let text = format!("{:x} {:x}", space.disk(&fates).image_hash(), instant.obligations);
+        let disk = space.disk(&fates);
+        // A promise that the device broke excuses a loss, so the same image is judged otherwise.
+        let broken = if disk.broken_promises().is_empty() { "" } else { " broken" };
+        let text = format!("{:x} {:x}{broken}", disk.image_hash(), instant.obligations);
         (Left::Image(fates), Some(xxh3_64(text.as_bytes())))
     });
     let left = deaths.chain(images).enumerate().map(|(nth, (left, image))| (nth, left, image));

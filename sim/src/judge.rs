@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::checker::{AfterEnd, AfterOpen, Checker, Ending, Image, Violation};
+use crate::checker::{AfterEnd, AfterOpen, Checker, Ending, Excuse, Image, Violation};
 use crate::history::{History, Status};
 use crate::model::{self, Settlement};
 use crate::probe::{Probe, ProbeSet};
@@ -30,6 +30,8 @@ pub struct Judge {
     image: Image,
     /// Names of the files that were damaged before it.
     damaged: Vec<String>,
+    /// What excuses a loss in it.
+    excuse: Excuse,
     before: Option<Ending>,
     /// What this incarnation's open showed; with that it has decided what is there.
     shown: Option<Shown>,
@@ -50,16 +52,25 @@ impl Judge {
             violations: Vec::new(),
             image: Image::default(),
             damaged: Vec::new(),
+            excuse: Excuse::None,
             before: None,
             shown: None,
             faults_before: 0,
         }
     }
 
-    /// An incarnation begins on a disk that holds `image`; the files `damaged` were damaged before.
-    pub fn begin_incarnation(&mut self, image: Image, damaged: Vec<String>, faults_so_far: u64) {
+    /// An incarnation begins on a disk that holds `image`; the files `damaged` were damaged before,
+    /// and `excuse` is there for what is missing.
+    pub fn begin_incarnation(
+        &mut self,
+        image: Image,
+        damaged: Vec<String>,
+        excuse: Excuse,
+        faults_so_far: u64,
+    ) {
         self.image = image;
         self.damaged = damaged;
+        self.excuse = excuse;
         self.shown = None;
         self.faults_before = faults_so_far;
     }
@@ -71,9 +82,14 @@ impl Judge {
         plan: &Plan,
         history: &mut History,
         probes: &mut ProbeSet,
-        excused: bool,
     ) -> bool {
-        let settlement = model::settle(plan, history, &history.opened);
+        let mut settlement = model::settle(plan, history, &history.opened);
+        if self.excuse == Excuse::Anywhere {
+            // Tables may be gone, and what was in them was not for that reason dropped by a
+            // compaction.
+            settlement.keep_seen(&history.opened.entries);
+            history.flushed_sequence = history.flushed_sequence.min(settlement.last);
+        }
         if !settlement.settled.is_empty() {
             probes.hit(Probe::UnansweredRecovered);
         }
@@ -86,7 +102,7 @@ impl Judge {
             before: self.before.as_ref(),
             settlement: &settlement,
             image: &self.image,
-            excused,
+            excuse: self.excuse,
         };
         for checker in &mut self.checkers {
             self.violations.extend(checker.after_open(&open).err());
@@ -117,6 +133,7 @@ impl Judge {
                 ending: &ending,
                 left_over,
                 damaged: &self.damaged,
+                excuse: self.excuse,
                 faults: faults_so_far - self.faults_before,
                 point,
             };

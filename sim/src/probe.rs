@@ -66,6 +66,8 @@ probes! {
     Damaged "damaged",
     /// An open for reading alone showed what there is.
     Previewed "previewed",
+    /// A power loss took what a sync had covered: the device had lied.
+    PromiseBroken "promise_broken",
 }
 
 /// The probes that one run hit.

@@ -10,6 +10,7 @@ use faultline::table::{BloomFilter, Compression};
 use faultline::{Db, Observer, Options, Result, ValueType};
 
 use crate::arena::Outside;
+use crate::checker::Excuse;
 use crate::env::SimEnv;
 use crate::fault::Phase;
 use crate::history::{Call, Entry, ValueDigest};
@@ -196,8 +197,9 @@ fn show(db: &Db<SimEnv>) -> bool {
             }
             let mut probes = world.probes.get();
             let mut judge = world.judge.borrow_mut();
-            let kept =
-                judge.after_open(&world.plan, &mut history, &mut probes, world.excused.get());
+            let kept = judge.after_open(&world.plan, &mut history, &mut probes);
+            // What is gone is known from here on.
+            world.broken.set(Excuse::None);
             world.probes.set(probes);
             drop(judge);
             drop(history);

@@ -4,9 +4,9 @@
 //! and each step of the clock. Two runs of one seed have the same hash, in every build profile and
 //! whatever the number of worker threads; one changed byte gives another hash.
 //!
-//! The hash is a chain, and every [`CHECKPOINT_EVERY`] events it is put down. Where two runs have the
-//! same checkpoint they did the same until then, so [`crate::divergence`] finds the first event that
-//! differs from two lists of numbers.
+//! The hash is a chain, and every [`CHECKPOINT_EVERY`] events it is put down. Where two runs have
+//! the same checkpoint they did the same until then, so [`crate::divergence`] finds the first event
+//! that differs from two lists of numbers.
 
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -32,6 +32,8 @@ pub struct Verdict {
     pub bytes: u64,
     /// Faults delivered.
     pub faults: FaultCounts,
+    /// Whether the disk took synced bytes, so that less than everything was demanded of some open.
+    pub excused: bool,
     /// Places that the run has been at.
     pub probes: ProbeSet,
     /// Whether the simulator itself failed; then the rest means nothing.

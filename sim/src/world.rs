@@ -14,8 +14,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::arena::Outside;
-use crate::checker::{Checker, Image};
-use crate::disk::{Disk, Pick};
+use crate::checker::{Checker, Excuse, Image};
+use crate::disk::{Disk, Op, Pick};
 use crate::fault::{FaultPlan, FileRole, Operation, Phase};
 use crate::history::{Entry, FileBreach, History};
 use crate::judge::Judge;
@@ -70,8 +70,12 @@ pub struct World {
     pub found_hooked: Cell<u64>,
     /// Files that were damaged between processes.
     pub found_damaged: Cell<u64>,
-    /// Whether such damage excuses the loss of synced bytes, for the first open that shows it.
-    pub excused: Cell<bool>,
+    /// What such damage excuses, for the first open that shows it.
+    pub excused: Cell<Excuse>,
+    /// What promises broken by the device excuse, for the first open that shows what is left.
+    pub broken: Cell<Excuse>,
+    /// How many of the next syncs the device lies about.
+    pub lies_left: Cell<u32>,
     /// Places that this run has been at.
     pub probes: Cell<ProbeSet>,
     /// What a crash leaves.
@@ -116,7 +120,9 @@ impl World {
             is_looking: Cell::new(false),
             found_hooked: Cell::new(0),
             found_damaged: Cell::new(0),
-            excused: Cell::new(false),
+            excused: Cell::default(),
+            broken: Cell::default(),
+            lies_left: Cell::new(0),
             probes: Cell::new(ProbeSet::default()),
             found_full: Cell::new(0),
             chance: RefCell::new(Stream::new(plan.seed, Purpose::Disk)),
@@ -149,6 +155,40 @@ impl World {
     pub fn heal(&self) {
         self.faults.borrow_mut().heal();
         self.disk.borrow_mut().set_capacity(None);
+        self.lies_left.set(0);
+    }
+
+    /// What excuses a loss that the next open shows.
+    pub fn excuse(&self) -> Excuse {
+        self.excused.get().max(self.broken.get())
+    }
+
+    /// The power went: the device begins anew, and what it broke of its promises about files that
+    /// the database in `dir` still needs excuses a loss. If only the newest log lost bytes, it is
+    /// still a prefix that is left.
+    pub fn note_power_loss(&self, dir: &str) {
+        self.lies_left.set(0);
+        let disk = self.disk.borrow();
+        let broken = disk.broken_promises();
+        let read = |name: &str| disk.bytes(&format!("{dir}/{name}")).ok();
+        let mut newest = None;
+        let mut note = |name: &str| {
+            let is_log = FileRole::of_file(name) == FileRole::Log;
+            let has_bytes = read(name).is_some_and(|bytes| !bytes.is_empty());
+            newest = (is_log && has_bytes).then(|| name.to_owned()).or(newest.take());
+        };
+        disk.list(dir, &mut note).ok();
+        // Where the database cannot be read, it may need anything.
+        let is_needed = |op: &&Op| {
+            naive::left_over(&[op.name(&disk)], &read).map_or(true, |names| names.is_empty())
+        };
+        let needed: Vec<&Op> = broken.iter().filter(is_needed).collect();
+        let is_newest = |op: &&Op| op.is_of_content() && newest.as_deref() == Some(op.name(&disk));
+        if !needed.is_empty() {
+            let excuse = if needed.iter().all(is_newest) { Excuse::End } else { Excuse::Anywhere };
+            self.broken.set(self.broken.get().max(excuse));
+            self.hit(Probe::PromiseBroken);
+        }
     }
 
     /// Whether a script has steps left.

@@ -1,7 +1,7 @@
 //! Promises 1 to 4: nothing that had to survive is missing, what survives is a prefix, and what was
 //! flushed is in tables.
 
-use super::{AfterEnd, AfterOpen, Checker, Ending, Violation, name_batch};
+use super::{AfterEnd, AfterOpen, Checker, Ending, Excuse, Violation, name_batch};
 use crate::history::Flushed;
 use crate::scenario::CrashKind;
 
@@ -16,7 +16,8 @@ impl Checker for Durability {
 
     fn after_open(&mut self, open: &AfterOpen<'_>) -> Result<(), Violation> {
         let (plan, settlement) = (open.plan, open.settlement);
-        if let Some(hole) = settlement.holes.first() {
+        let hole = settlement.holes.first();
+        if let Some(hole) = hole.filter(|_| open.excuse < Excuse::Anywhere) {
             return Err(Violation {
                 checker: self.name(),
                 promise: "what is recovered is a prefix of the commit order",
@@ -25,7 +26,7 @@ impl Checker for Durability {
                 point: open.history.opened.point,
             });
         }
-        if open.excused {
+        if open.excuse != Excuse::None {
             return Ok(());
         }
         // What had to survive ends with this sequence.

@@ -78,6 +78,19 @@ pub enum Ending {
     Stuck(End),
 }
 
+/// What excuses the loss of synced bytes: the disk took them, and nobody above it is to blame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Excuse {
+    /// Nothing does.
+    #[default]
+    None,
+    /// Bytes of logs, or of one file that was damaged, may be gone; what is left is a prefix.
+    End,
+    /// Bytes and names of any file may be gone. A table or a MANIFEST that lost some may take
+    /// batches along out of the middle, and may not be readable.
+    Anywhere,
+}
+
 /// What checkers look at when an incarnation has opened the database.
 #[derive(Debug)]
 pub struct AfterOpen<'a> {
@@ -91,8 +104,8 @@ pub struct AfterOpen<'a> {
     pub settlement: &'a Settlement,
     /// What the disk held when the open began, as the independent decoder reads it.
     pub image: &'a Image,
-    /// Whether a media fault excuses the loss of synced bytes.
-    pub excused: bool,
+    /// What excuses a loss.
+    pub excuse: Excuse,
 }
 
 /// What checkers look at when an incarnation has ended.
@@ -110,6 +123,8 @@ pub struct AfterEnd<'a> {
     pub left_over: &'a [String],
     /// Names of files that were damaged before this incarnation.
     pub damaged: &'a [String],
+    /// What excused a loss that its open showed.
+    pub excuse: Excuse,
     /// Faults delivered to this incarnation.
     pub faults: u64,
     /// Scheduling point of the end.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AfterEnd, AfterOpen, Checker, Ending, Violation};
+use super::{AfterEnd, AfterOpen, Checker, Ending, Excuse, Violation};
 use crate::naive::{Database, TableFile};
 
 /// Looks at which files there are, and at what is in which table.
@@ -24,7 +24,7 @@ impl Checker for Structure {
     fn after_open(&mut self, open: &AfterOpen<'_>) -> Result<(), Violation> {
         self.has_dropped = open.image.is_torn;
         match &open.image.structure_defect {
-            Some(defect) if !open.excused => Err(Violation {
+            Some(defect) if open.excuse == Excuse::None => Err(Violation {
                 checker: self.name(),
                 promise: "the tables of the MANIFEST are there, levels are sorted, and of one key \
                           newer entries stand above older ones",

@@ -140,6 +140,7 @@ fn run_finished(
         "ops": totals.ops,
         "bytes": totals.bytes,
         "violations": violations(totals),
+        "excused": totals.excused,
         "determinism_checked": totals.determinism_checked,
         "faults": faults,
         "probes": probes,
@@ -192,6 +193,10 @@ fn summary(totals: &Totals, missing: &[(String, String)], wanted: Option<u64>) {
         .collect();
     if !hits.is_empty() {
         say(format!("runs by probe: {}", hits.join(", ")));
+    }
+    if totals.excused > 0 {
+        let runs = counted(totals.excused as usize, "run");
+        say(format!("in {runs} the disk took synced bytes: no open had to show those"));
     }
     if totals.determinism_checked > 0 {
         say(format!("{} runs were run twice and compared", totals.determinism_checked));

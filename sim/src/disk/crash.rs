@@ -81,6 +81,7 @@ impl Disk {
 
     /// Turns the disk into one image of its space.
     fn become_image(&mut self, space: &Space, fates: &Fates) {
+        let broken = self.find_broken(space, fates);
         self.end_incarnation();
         self.apply(space, fates);
         self.meta.clear();
@@ -108,6 +109,7 @@ impl Disk {
                 self.used += charged;
             }
         }
+        self.keep_broken(broken);
     }
 
     fn count_links(&mut self, dir: Ino) {

@@ -50,6 +50,9 @@ impl Disk {
             }
         }
         add(&self.meta);
+        if !self.lies.is_empty() {
+            add(&self.lies);
+        }
         for flight in self.flights.iter().filter(|flight| flight.busy) {
             add(&(flight.ino, flight.begun, &flight.bytes));
         }

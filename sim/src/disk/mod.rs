@@ -48,11 +48,19 @@
 //! dirtied again in between; then a page is written whole. The size is not a page: it stays
 //! pending, and the next sync makes it durable, so it may come to cover bytes that are lost.
 //!
-//! **Nothing synced is ever lost.** Media faults are not part of this model.
+//! **Nothing synced is ever lost**, unless the device lies. Other media faults are not part of this
+//! model.
+//!
+//! **A sync that lied** returns Ok and makes nothing durable; all that it covered stays pending.
+//! Whoever completes the sync says that it lied, and may say so only where the profile has a device
+//! that may lie. What such a sync would have made durable is a promise: after a power loss
+//! [`Disk::broken_promises`] names each operation of which the image lacks a promised part. An image
+//! that breaks none is one that an honest device could have left. The death of a process breaks
+//! none.
 //!
 //! **Profiles** ([`Profile`]) add edges, as data: [`POSIX_WEAK`] none, [`EXT4_ORDERED`] those of a
 //! metadata journal, of blocks written before the size that exposes them, and of renames that
-//! replace a file.
+//! replace a file. [`DEVICE_LIES`] is the first on a device that may lie.
 //!
 //! # Simplifications
 //!
@@ -67,6 +75,7 @@ mod crash;
 mod directory;
 mod file;
 mod image;
+mod lies;
 mod listing;
 mod names;
 mod order;
@@ -82,8 +91,8 @@ pub use file::InFlight;
 pub use image::Image;
 pub use listing::FileState;
 pub use profile::{
-    CrossDirectoryRename, EXT4_ORDERED, FailedDirSync, FileSync, MetadataOrder, NewBlocks,
-    POSIX_WEAK, PROFILES, Profile, ReplacingRename, Unwritten,
+    CrossDirectoryRename, DEVICE_LIES, Device, EXT4_ORDERED, FailedDirSync, FileSync,
+    MetadataOrder, NewBlocks, POSIX_WEAK, PROFILES, Profile, ReplacingRename, Unwritten,
 };
 pub use report::{CrashReport, Fate, Op, OpKind, Strategy};
 pub use state::{Disk, EntryOp, Errno, Fd, Ino, Pick};

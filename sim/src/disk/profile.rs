@@ -11,8 +11,7 @@
 //! Rows still to come and what they need beyond the switches here: a journal that carries data
 //! (new blocks and old alike wait for the same commit, and a failed write-back is reported by the
 //! next sync); a log-structured metadata log with sizes published after their own data; copy on
-//! write (old or new extent, never mixed, and a failed sync that takes the new bytes back); a
-//! device that answers Ok to a sync and keeps nothing.
+//! write (old or new extent, never mixed, and a failed sync that takes the new bytes back).
 
 /// How directory operations and truncations are ordered among themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +83,17 @@ pub enum FailedDirSync {
     StaysPending,
 }
 
+/// Whether the device keeps what it answers Ok for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// It does: [`super::SyncOutcome::Lied`] is refused.
+    Honest,
+    /// A sync may lie: answered with Ok, it makes nothing durable. What it covered stays pending,
+    /// and a later sync that does not lie covers it again (assumption: a flush of the device takes
+    /// along what it holds of the file; what it may take along of others is not counted on).
+    MayLie,
+}
+
 /// One row of switches; see the module.
 #[derive(Debug)]
 pub struct Profile {
@@ -103,7 +113,23 @@ pub struct Profile {
     pub unwritten: Unwritten,
     /// Names after a failed directory sync.
     pub failed_dir_sync: FailedDirSync,
+    /// What an Ok is worth.
+    pub device: Device,
 }
+
+/// [`POSIX_WEAK`] on a device that may lie. No program can keep its promises on it: it shows what
+/// becomes of one whose ground gives way, and [`super::Disk::broken_promises`] says when it did.
+pub static DEVICE_LIES: Profile = Profile {
+    name: "device-lies",
+    metadata: MetadataOrder::Free,
+    new_blocks: NewBlocks::Unordered,
+    replacing_rename: ReplacingRename::Bare,
+    file_sync: FileSync::ContentOnly,
+    cross_directory_rename: CrossDirectoryRename::BothSyncs,
+    unwritten: Unwritten::ZerosOrGarbage,
+    failed_dir_sync: FailedDirSync::CleansPage,
+    device: Device::MayLie,
+};
 
 /// What POSIX promises and no more: only syncs order anything, only a directory sync keeps names.
 pub static POSIX_WEAK: Profile = Profile {
@@ -115,6 +141,7 @@ pub static POSIX_WEAK: Profile = Profile {
     cross_directory_rename: CrossDirectoryRename::BothSyncs,
     unwritten: Unwritten::ZerosOrGarbage,
     failed_dir_sync: FailedDirSync::CleansPage,
+    device: Device::Honest,
 };
 
 /// ext4 with `data=ordered` and delayed allocation.
@@ -130,10 +157,11 @@ pub static EXT4_ORDERED: Profile = Profile {
     cross_directory_rename: CrossDirectoryRename::EitherSync,
     unwritten: Unwritten::Zeros,
     failed_dir_sync: FailedDirSync::StaysPending,
+    device: Device::Honest,
 };
 
 /// Every profile, in the order of their strength.
-pub static PROFILES: [&Profile; 2] = [&POSIX_WEAK, &EXT4_ORDERED];
+pub static PROFILES: [&Profile; 3] = [&DEVICE_LIES, &POSIX_WEAK, &EXT4_ORDERED];
 
 impl Profile {
     /// Finds a profile by its name.

@@ -185,9 +185,19 @@ impl Op {
         }
     }
 
+    /// Whether it changed bytes or the size of a file, and not a name.
+    pub fn is_of_content(&self) -> bool {
+        !matches!(self.kind, OpKind::Entry(_))
+    }
+
+    /// The last part of the name that the file was given by then, or by the operation.
+    pub fn name<'a>(&self, disk: &'a Disk) -> &'a str {
+        disk.names.get(self.name)
+    }
+
     /// The operation in words, such as `write 000003.log 512..640`.
     pub fn describe(&self, disk: &Disk) -> String {
-        let name = disk.names.get(self.name);
+        let name = self.name(disk);
         match self.kind {
             OpKind::Write { offset, len } => format!("write {name} {offset}..{}", offset + len),
             OpKind::Truncate { size } => format!("truncate {name} to {size}"),

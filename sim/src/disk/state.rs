@@ -2,8 +2,10 @@
 
 use super::choose::Fates;
 use super::content::{Content, OpId};
+use super::lies::Lie;
 use super::names::{NameId, Names};
 use super::profile::Profile;
+use super::report::Op;
 use super::space::Space;
 
 /// An inode number. Survives a crash as long as the file does; reused after the file is gone.
@@ -229,6 +231,10 @@ pub struct Disk {
     pub(super) used: u64,
     /// Whether a truncation may be pending somewhere.
     pub(super) has_cuts: bool,
+    /// Syncs that lied since the last power loss.
+    pub(super) lies: Vec<Lie>,
+    /// What the last power loss took of what they had promised.
+    pub(super) broken: Vec<Op>,
     /// Scratch of the last power loss, kept for its memory.
     pub(super) space: Space,
     pub(super) fates: Fates,
@@ -252,6 +258,8 @@ impl Disk {
             capacity: None,
             used: 0,
             has_cuts: false,
+            lies: Vec::new(),
+            broken: Vec::new(),
             space: Space::default(),
             fates: Fates::default(),
         };
@@ -273,6 +281,8 @@ impl Disk {
         // Tickets of the last run touch nothing in the next.
         self.epoch += 1;
         (self.capacity, self.used, self.has_cuts) = (None, 0, false);
+        self.lies.clear();
+        self.broken.clear();
         // Taken from the end, so that a used disk gives out the same numbers as a new one.
         self.free_inodes.clear();
         for index in (0..self.inodes.len()).rev() {

@@ -1,8 +1,10 @@
 //! Syncs of files and directories: what exactly becomes durable, and what a failure leaves.
 
 use super::content::OpId;
+use super::lies::Lie;
 use super::profile::{
-    CrossDirectoryRename, FailedDirSync, FileSync, MetadataOrder, NewBlocks, ReplacingRename,
+    CrossDirectoryRename, Device, FailedDirSync, FileSync, MetadataOrder, NewBlocks,
+    ReplacingRename,
 };
 use super::state::{Disk, Errno, Fd, Ino, Kind, MetaOp};
 
@@ -23,6 +25,8 @@ pub enum SyncOutcome {
     Ok,
     /// Some of it may have reached the medium; the rest is lost unless it is written again.
     Failed,
+    /// The device says Ok and has kept nothing; only where [`Device::MayLie`].
+    Lied,
 }
 
 impl Disk {
@@ -45,6 +49,10 @@ impl Disk {
     }
 
     /// Completes a sync of either kind. One submitted before the last crash touches nothing.
+    ///
+    /// # Panics
+    ///
+    /// If it lied on a profile whose device is honest.
     #[expect(clippy::needless_pass_by_value, reason = "a ticket is good for one completion")]
     pub fn finish_sync(&mut self, ticket: SyncTicket, outcome: SyncOutcome) {
         if ticket.epoch != self.epoch {
@@ -64,6 +72,10 @@ impl Disk {
                     self.inode_mut(ino).lost.push((begin, now));
                 }
             }
+            (Kind::File | Kind::Directory, SyncOutcome::Lied) => {
+                assert_eq!(self.profile.device, Device::MayLie, "an honest device does not lie");
+                self.lies.push(Lie { ino, begin });
+            }
             (Kind::Free, _) => unreachable!("a sync in flight holds the file open"),
         }
         self.inode_mut(ino).opens -= 1;
@@ -74,7 +86,7 @@ impl Disk {
         self.profile.new_blocks == NewBlocks::BeforeSize
     }
 
-    fn file_synced(&mut self, ino: Ino, begin: OpId) {
+    pub(super) fn file_synced(&mut self, ino: Ino, begin: OpId) {
         let mut commit = 0;
         if self.profile.metadata == MetadataOrder::Journal {
             commit = self.inode(ino).content.last_size_change(begin);
@@ -88,7 +100,7 @@ impl Disk {
         self.commit_journal(commit);
     }
 
-    fn directory_synced(&mut self, dir: Ino, begin: OpId) {
+    pub(super) fn directory_synced(&mut self, dir: Ino, begin: OpId) {
         let lost = self.inode(dir).lost.iter().filter(|(_, since)| *since <= begin);
         let lost = lost.map(|(upto, _)| *upto).max().unwrap_or(0);
         let last = self.meta.iter().rev().find(|op| op.id <= begin && op.touches(dir));

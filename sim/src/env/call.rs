@@ -7,8 +7,8 @@ use faultline::FileOp;
 
 use super::inject::{Injected, inject};
 use crate::arena::Outside;
-use crate::disk::{Disk, Errno, SyncOutcome, SyncTicket};
-use crate::fault::{FileRole, Operation, Phase};
+use crate::disk::{Device, Disk, Errno, SyncOutcome, SyncTicket};
+use crate::fault::{FaultKind, FileRole, Operation, Phase};
 use crate::history::{FileBreach, LogFailure};
 use crate::kernel::{Kernel, Step, StepKind, with_kernel};
 use crate::probe::Probe;
@@ -216,8 +216,17 @@ pub(super) fn sync(
         |world, ticket, fault| {
             let failed = fault.and_then(|fault| fault.errno);
             let Some(ticket) = ticket else { return failed.map_or(Ok(()), Err) };
-            let is_kept = failed.is_none() && !world.plan.swallow_syncs;
-            let outcome = if is_kept { SyncOutcome::Ok } else { SyncOutcome::Failed };
+            let outcome = if failed.is_some() || world.plan.swallow_syncs {
+                SyncOutcome::Failed
+            } else if world.is_lie(fault) {
+                with_kernel(|kernel| {
+                    kernel
+                        .tell(Lane::Fault, || format!("the device lies: {op} {}", target.short()));
+                });
+                SyncOutcome::Lied
+            } else {
+                SyncOutcome::Ok
+            };
             world.disk.borrow_mut().finish_sync(ticket, outcome);
             failed.map_or(Ok(()), Err)
         },
@@ -237,8 +246,19 @@ impl World {
             let mut stream = self.fault_stream.borrow_mut();
             self.faults.borrow_mut().decide(operation, role, phase, &mut *stream)
         })?;
+        if fault.kind == FaultKind::SyncLie && self.plan.profile.device == Device::Honest {
+            return None;
+        }
         kernel.with_trace(|trace| trace.note(Tag::Fault, fault.word()));
         Some(inject(fault))
+    }
+
+    /// Whether the device lies about the sync that completes now; `fault` may have it begin to.
+    fn is_lie(&self, fault: Option<Injected>) -> bool {
+        let begins = fault.map_or(0, |fault| fault.lies());
+        let left = self.lies_left.get().max(begins);
+        self.lies_left.set(left.saturating_sub(1));
+        0 < left
     }
 
     /// Whether this sync is the one that the disk leaves out.

@@ -20,7 +20,18 @@ pub(super) struct Injected {
     pub(super) delay: Duration,
 }
 
+/// Syncs at most that a device lies about once it has begun to.
+const LIES_MAX: u64 = 24;
+
 impl Injected {
+    /// How many syncs the device lies about from this one on.
+    pub(super) fn lies(&self) -> u32 {
+        match self.kind {
+            FaultKind::SyncLie => 1 + self.fault.scaled(LIES_MAX) as u32,
+            _ => 0,
+        }
+    }
+
     /// How many of `len` bytes an append writes.
     pub(super) fn kept(&self, len: usize) -> usize {
         match self.kind {

@@ -99,12 +99,15 @@ fault_kinds! {
     LongStall long_stall [Open Create Read Append Sync Close Rename Remove List SyncDir],
     /// A wait for a condition variable ends although nobody has notified it.
     SpuriousWakeup spurious_wakeup [Wait],
+    /// The device begins to lie: this sync, and a drawn number of syncs after it, return Ok and
+    /// make nothing durable. Only where the profile has a device that may lie.
+    SyncLie sync_lie [Sync SyncDir],
 }
 
 impl FaultKind {
     /// Whether the call that is struck returns an error.
     pub fn is_error(self) -> bool {
-        !matches!(self, Self::LatencySpike | Self::LongStall | Self::SpuriousWakeup)
+        !matches!(self, Self::LatencySpike | Self::LongStall | Self::SpuriousWakeup | Self::SyncLie)
     }
 }
 

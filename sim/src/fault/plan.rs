@@ -192,6 +192,14 @@ impl FaultPlan {
         None
     }
 
+    /// The same plan with no fault of `kind`.
+    #[must_use]
+    pub fn without(mut self, kind: FaultKind) -> Self {
+        self.rates.retain(|rate| rate.place.kind != kind);
+        self.scripts.retain(|script| script.place.kind != kind);
+        self
+    }
+
     /// Ends all faults for the rest of the run: the machine is healthy again.
     pub fn heal(&mut self) {
         self.healed = true;

@@ -8,6 +8,8 @@
 //! Invariant: if some choice of batches explains every entry, the result has no stranger, no part
 //! and no hole, unless that takes more than [`TURNS_MAX`] choices to find.
 
+use std::collections::BTreeSet;
+
 use super::omissions::Omissions;
 use super::{Commit, commits};
 use crate::history::{Entry, History, Opened, Status, in_commit_order};
@@ -351,6 +353,18 @@ impl Explanation {
 }
 
 impl Settlement {
+    /// Counts the batches of which no entry was shown as lost, instead of as dropped by a
+    /// compaction.
+    pub(crate) fn keep_seen(&mut self, entries: &[Entry]) {
+        let shown: BTreeSet<u64> = entries.iter().map(|entry| entry.sequence).collect();
+        let is_seen = |commit: &Commit| shown.range(commit.sequence..commit.end()).next().is_some();
+        let (seen, unseen) = self.present.drain(..).partition(is_seen);
+        self.present = seen;
+        self.settled.retain(is_seen);
+        self.lost.extend::<Vec<_>>(unseen);
+        self.last = shown.last().copied().unwrap_or(0);
+    }
+
     fn add_whole(&mut self, batch: Placed) {
         self.present.push(batch.commit);
         if !batch.is_answered {

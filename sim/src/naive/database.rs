@@ -235,11 +235,14 @@ impl<'bytes> Database<'bytes> {
                     "a sequence number that goes back"
                 }
                 Ok(batch) => {
-                    if log.batches.is_empty() {
-                        let before = expected.filter(|expected| *expected != batch.sequence);
-                        log.gap = before.map(|before| (before, batch.sequence));
+                    // A batch without operations stands at a number, and takes none.
+                    if batch.count != 0 {
+                        if log.batches.iter().all(|batch| batch.count == 0) {
+                            let before = expected.filter(|expected| *expected != batch.sequence);
+                            log.gap = before.map(|before| (before, batch.sequence));
+                        }
+                        *expected = Some(batch.end());
                     }
-                    *expected = Some(batch.end());
                     log.batches.push(batch);
                     continue;
                 }

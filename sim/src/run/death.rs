@@ -83,7 +83,18 @@ impl Run {
         let mut chance = self.world.chance.borrow_mut();
         let past = self.keep.then(|| disk.clone());
         let report = left.strike(&mut disk, &mut *chance);
+        drop(disk);
+        drop(chance);
+        let world = &self.world;
+        if left.kind() == CrashKind::PowerLoss {
+            world.note_power_loss(process::DATABASE);
+        }
         self.kernel.tell(Lane::End, || format!("CRASH: {what}"));
+        let disk = world.disk.borrow();
+        for op in disk.broken_promises().iter().filter(|_| report.is_some()) {
+            let words = || format!("synced, and not all there: {}", op.describe(&disk));
+            self.kernel.tell(Lane::End, words);
+        }
         if let Some(past) = past {
             let fates = match report {
                 Some(report) => report.describe(&past),

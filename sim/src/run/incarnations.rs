@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::checker::{Ending, Image};
+use crate::checker::{Ending, Excuse, Image};
 use crate::damage::Damaged;
 use crate::disk::Disk;
 use crate::fault::{FaultCounts, Phase};
@@ -101,7 +101,7 @@ impl Run {
             self.kernel.tell(Lane::Fault, || format!("DAMAGE: {damaged}"));
             world.hit(Probe::Damaged);
             if !damaged.is_refused() {
-                world.excused.set(true);
+                world.excused.set(Excuse::End);
             }
             Some(damaged)
         })
@@ -115,7 +115,7 @@ impl Run {
             damaged.repair(&mut world.disk.borrow_mut());
         }
         if world.judge.borrow().shown().is_some() {
-            world.excused.set(false);
+            world.excused.set(Excuse::None);
         }
     }
 
@@ -140,8 +140,12 @@ impl Run {
             *flushed = last.max(*flushed);
         }
         let names = damaged.iter().map(|damaged| damaged.name().to_owned()).collect();
-        world.judge.borrow_mut().begin_incarnation(image, names, faults);
-        world.found_damaged.set(world.found_damaged.get() + damaged.len() as u64);
+        let excuse = world.excuse();
+        self.verdict.excused |= excuse != Excuse::None;
+        world.judge.borrow_mut().begin_incarnation(image, names, excuse, faults);
+        let is_broken = u64::from(world.broken.get() != Excuse::None);
+        let found = world.found_damaged.get() + damaged.len() as u64 + is_broken;
+        world.found_damaged.set(found);
         let steer = self.steers.pop_front();
         let limits = match &steer {
             Some(steer) => Limits { crash_at_point: steer.point, ..Limits::NONE },

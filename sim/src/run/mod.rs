@@ -13,9 +13,9 @@ use std::rc::Rc;
 
 use self::incarnations::Run;
 use crate::checker::Checker;
-use crate::disk::{Disk, POSIX_WEAK};
+use crate::disk::{Device, Disk, POSIX_WEAK};
 use crate::engine_events;
-use crate::fault::FaultPlan;
+use crate::fault::{FaultKind, FaultPlan};
 use crate::host::Host;
 use crate::kernel::Kernel;
 use crate::policy::{Decision, Pilot, Policy, PolicyName, Profile, Replay};
@@ -160,6 +160,10 @@ impl Runner {
             plan.leave_out_crashes();
         }
         let faults = FaultPlan::new(&scenario.spec.faults);
+        let faults = match plan.profile.device {
+            Device::Honest => faults.without(FaultKind::SyncLie),
+            Device::MayLie => faults,
+        };
         let mut trace =
             if mode.keep_choices { Trace::with_choices() } else { Trace::new(mode.keep_events) };
         if let Some(numbers) = mode.note_between {

@@ -18,6 +18,7 @@ scenarios!(
     "creation_loses_current",
     "creation_loses_directory",
     "creation_loses_manifest",
+    "device_lies",
     "directory_syncs_fail",
     "disk_full",
     "explicit_syncs",

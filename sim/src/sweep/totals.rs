@@ -61,6 +61,8 @@ pub struct Totals {
     pub resident_when_done: Option<u64>,
     /// Faults delivered.
     pub faults: FaultCounts,
+    /// Runs in which the disk took synced bytes, so that less was demanded of some open.
+    pub excused: u64,
     /// Runs that hit each probe.
     pub probes: ProbeCounts,
     /// Sum over all runs of a mix of scenario, seed and trace hash.
@@ -103,6 +105,7 @@ impl Totals {
         self.ops += verdict.ops;
         self.bytes += verdict.bytes;
         self.faults.add(&verdict.faults);
+        self.excused += u64::from(verdict.excused);
         self.probes.add(verdict.probes);
         self.trace_hash = self.trace_hash.wrapping_add(report.mixed_hash());
         self.determinism_checked += u64::from(report.second_hash.is_some());

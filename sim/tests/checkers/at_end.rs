@@ -1,6 +1,8 @@
 //! The checkers that look at what clients were told: sequence, reads, errors, liveness, recovery.
 
-use faultline_sim::checker::{Durability, Ending, Errors, Liveness, Reads, Recovery, Sequence};
+use faultline_sim::checker::{
+    Durability, Ending, Errors, Excuse, Liveness, Reads, Recovery, Sequence,
+};
 use faultline_sim::history::{Call, Flushed, LogFailure, Status};
 use faultline_sim::kernel::End;
 
@@ -318,6 +320,11 @@ fn what_was_opened_can_be_read() {
     story.history.opened.unreadable = Some("000005.ldb: damaged".to_owned());
     fails(story.judge_end(&mut Recovery), "recovery", 70, "can be read");
     fails(story.judge_end(&mut Recovery), "recovery", 70, "got 000005.ldb: damaged");
+    story.excuse = Excuse::End;
+    fails(story.judge_end(&mut Recovery), "recovery", 70, "can be read");
+    // The disk took bytes of tables that had been synced.
+    story.excuse = Excuse::Anywhere;
+    passes(&story.judge_end(&mut Recovery));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The checkers that look at what an open shows: durability, contents, atomicity, and the half of
 //! sequence that concerns the disk.
 
-use faultline_sim::checker::{Atomicity, Contents, Durability, Sequence};
+use faultline_sim::checker::{Atomicity, Contents, Durability, Excuse, Sequence};
 use faultline_sim::history::{Entry, Status};
 
 use crate::story::{CLOSED, GAVE_UP, KILLED, POWERLESS, STUCK, Story, fails, passes};
@@ -33,7 +33,7 @@ fn a_power_loss_takes_nothing_synced() {
         is_durable(&story.clone().shows(0, 1).shows(1, 3));
         is_lost(&story.clone().synced(3).shows(0, 1), "batch 1 of writer 0");
         is_lost(&story.clone().synced(4).shows(0, 1).shows(1, 3), "batch 0 of writer 1");
-        is_durable(&Story { excused: true, ..story });
+        is_durable(&Story { excuse: Excuse::End, ..story });
     }
 }
 
@@ -44,7 +44,7 @@ fn the_death_of_the_process_takes_nothing_acknowledged() {
         is_lost(&story, "loses nothing acknowledged");
         is_lost(&story, "batch 0 of writer 1 (1 operation at sequence 4)");
         is_durable(&story.clone().shows(3, 4));
-        is_durable(&Story { excused: true, ..story.clone() });
+        is_durable(&Story { excuse: Excuse::End, ..story.clone() });
         // The same on the first open, of which nothing was promised.
         is_durable(&Story { before: None, ..story });
     }
@@ -61,8 +61,9 @@ fn what_survives_is_a_prefix() {
         let hole = three_acked(before.clone()).synced(0).shows(0, 1).shows(3, 4);
         is_lost(&hole, prefix);
         is_lost(&hole, "batch 1 of writer 0 (1 operation at sequence 3), or nothing behind it");
-        // No media fault excuses a hole.
-        is_lost(&Story { excused: true, ..hole.clone() }, prefix);
+        // Damage at the end of what survives excuses no hole.
+        is_lost(&Story { excuse: Excuse::End, ..hole.clone() }, prefix);
+        is_durable(&Story { excuse: Excuse::Anywhere, ..hole.clone() });
         is_durable(&hole.shows(1, 3));
         // A batch without an answer behind a hole makes it one, too.
         let late = three_acked(before).synced(0).written(4, Status::InFlight, 5, 6);

@@ -1,6 +1,8 @@
 //! What clients were told and what an open showed, put together step by step.
 
-use faultline_sim::checker::{AfterEnd, AfterOpen, Checker, Ending, Image, Recoverable, Violation};
+use faultline_sim::checker::{
+    AfterEnd, AfterOpen, Checker, Ending, Excuse, Image, Recoverable, Violation,
+};
 use faultline_sim::history::{Call, Entry, History, Outcome, Read, Status, ValueDigest};
 use faultline_sim::kernel::End;
 use faultline_sim::model::{commits, settle};
@@ -31,7 +33,7 @@ pub(crate) struct Story {
     pub(crate) image: Image,
     pub(crate) before: Option<Ending>,
     pub(crate) ending: Ending,
-    pub(crate) excused: bool,
+    pub(crate) excuse: Excuse,
     pub(crate) faults: u64,
     pub(crate) left_over: Vec<String>,
     pub(crate) damaged: Vec<String>,
@@ -70,7 +72,7 @@ impl Story {
             image: Image::default(),
             before: None,
             ending: CLOSED,
-            excused: false,
+            excuse: Excuse::None,
             faults: 0,
             left_over: Vec::new(),
             damaged: Vec::new(),
@@ -212,7 +214,7 @@ impl Story {
             before: self.before.as_ref(),
             settlement: &settle(&self.plan, &self.history, &self.history.opened),
             image: &self.image,
-            excused: self.excused,
+            excuse: self.excuse,
         })
     }
 
@@ -225,6 +227,7 @@ impl Story {
             ending: &self.ending,
             left_over: &self.left_over,
             damaged: &self.damaged,
+            excuse: self.excuse,
             faults: self.faults,
             point: 90,
         })

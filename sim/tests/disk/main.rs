@@ -6,6 +6,7 @@
 mod brute;
 mod calls;
 mod crashes;
+mod lies;
 mod program;
 mod random;
 mod table;

@@ -23,6 +23,10 @@ pub(crate) enum Act {
     BeginSync(&'static str),
     EndSync,
     FailEndSync,
+    /// A sync that lies: Ok, and nothing is durable.
+    Lie(&'static str),
+    LieDir(&'static str),
+    LieEndSync,
     /// An append that is still in flight when the power goes.
     InFlight(&'static str, u8, u32),
 }
@@ -75,6 +79,9 @@ fn step(disk: &mut Disk, act: Act, ticket: &mut Option<SyncTicket>) -> Option<()
         }
         Act::EndSync => disk.finish_sync(ticket.take()?, SyncOutcome::Ok),
         Act::FailEndSync => disk.finish_sync(ticket.take()?, SyncOutcome::Failed),
+        Act::Lie(path) => sync(disk, path, SyncOutcome::Lied)?,
+        Act::LieDir(path) => sync_dir(disk, path, SyncOutcome::Lied)?,
+        Act::LieEndSync => disk.finish_sync(ticket.take()?, SyncOutcome::Lied),
         Act::InFlight(path, letter, len) => {
             let fd = disk.open(path).ok()?;
             let _in_flight = disk.begin_append(fd, &vec![letter; len as usize]).ok()?;
@@ -97,7 +104,8 @@ fn sync_dir(disk: &mut Disk, path: &str, outcome: SyncOutcome) -> Option<()> {
     Some(())
 }
 
-/// What `disk` holds, as text, with the garbage that `report` knows of shown as `?`.
+/// What `disk` holds, as text, with the garbage that `report` knows of shown as `?`, and a `!`
+/// behind an image that breaks what a sync had promised.
 pub(crate) fn show(disk: &Disk, report: &CrashReport) -> String {
     let mut parts = Vec::new();
     for (path, bytes) in disk.image().entries {
@@ -114,7 +122,13 @@ pub(crate) fn show(disk: &Disk, report: &CrashReport) -> String {
         }
         parts.push(format!("{path}={}", runs(&bytes)));
     }
-    if parts.is_empty() { "(nothing)".to_owned() } else { parts.join(" ") }
+    if parts.is_empty() {
+        parts.push("(nothing)".to_owned());
+    }
+    if !disk.broken_promises().is_empty() {
+        parts.push("!".to_owned());
+    }
+    parts.join(" ")
 }
 
 /// Bytes as runs: `A100.28` is a hundred times `A`, then 28 zeros.

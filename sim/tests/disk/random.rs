@@ -1,7 +1,7 @@
 //! Random small programs: the disk allows exactly the images that brute force finds, and draws
 //! only those.
 
-use faultline_sim::disk::{EXT4_ORDERED, POSIX_WEAK, Profile};
+use faultline_sim::disk::{DEVICE_LIES, Device, EXT4_ORDERED, POSIX_WEAK, Profile};
 use proptest::prelude::*;
 
 use crate::brute;
@@ -36,6 +36,9 @@ fn act() -> impl Strategy<Value = Act> {
         3 => file().prop_map(Act::BeginSync),
         2 => Just(Act::EndSync),
         1 => Just(Act::FailEndSync),
+        4 => file().prop_map(Act::Lie),
+        2 => dir().prop_map(Act::LieDir),
+        1 => Just(Act::LieEndSync),
     ]
 }
 
@@ -58,6 +61,9 @@ fn finish(profile: &Profile, acts: &[Act], flight: Option<(&'static str, u32)>) 
         program.push(match *act {
             Act::Append(file, _, len) => Act::Append(file, letter, len),
             Act::Write(file, offset, _, len) => Act::Write(file, offset, letter, len),
+            Act::Lie(file) if profile.device == Device::Honest => Act::Sync(file),
+            Act::LieDir(dir) if profile.device == Device::Honest => Act::SyncDir(dir),
+            Act::LieEndSync if profile.device == Device::Honest => Act::EndSync,
             act => act,
         });
         if PENDING_MAX < brute::pending(profile.name, &program) {
@@ -102,6 +108,11 @@ proptest! {
     #[test]
     fn posix_weak_images_are_those_of_brute_force((acts, flight) in program(), seed: u64) {
         check(&POSIX_WEAK, &acts, flight, seed);
+    }
+
+    #[test]
+    fn device_lies_images_are_those_of_brute_force((acts, flight) in program(), seed: u64) {
+        check(&DEVICE_LIES, &acts, flight, seed);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Named small programs and, for each profile, exactly the images that a power loss may leave.
 //!
 //! Images are text: `a=A100.28` is a file of a hundred `A` and 28 zeros, `?` is stale garbage,
-//! `d/` a directory. The tables are the readable form of the rules: a change here is a change of
-//! the fault model.
+//! `d/` a directory, and a `!` at the end says that the device has broken a promise. The tables are
+//! the readable form of the rules: a change here is a change of the fault model.
 
 use std::fmt::Write;
 
-use faultline_sim::disk::{EXT4_ORDERED, POSIX_WEAK, Profile};
+use faultline_sim::disk::{DEVICE_LIES, EXT4_ORDERED, POSIX_WEAK, Profile};
 
 use crate::brute;
 use crate::program::{Act, images, run};
@@ -128,9 +128,74 @@ const PROGRAMS: &[Program] = &[
     ),
 ];
 
-fn table(profile: &'static Profile) -> String {
+/// Programs for a device that lies; in those above, syncs do not.
+const LIES: &[Program] = &[
+    (
+        "create, write, sync that lies",
+        &[],
+        &[Act::Create("/a"), Act::Append("/a", b'A', 10), Act::Lie("/a"), Act::LieDir("/")],
+    ),
+    (
+        "the directory sync alone lies",
+        &[],
+        &[Act::Create("/a"), Act::Append("/a", b'A', 10), Act::Sync("/a"), Act::LieDir("/")],
+    ),
+    (
+        "append, sync that lies, append",
+        &[Act::Create("/a"), Act::Append("/a", b'A', 10), Act::Sync("/a"), Act::SyncDir("/")],
+        &[Act::Append("/a", b'B', 10), Act::Lie("/a"), Act::Append("/a", b'C', 10)],
+    ),
+    (
+        "sync that lies, then one that does not",
+        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[
+            Act::Append("/a", b'A', 10),
+            Act::Lie("/a"),
+            Act::Append("/a", b'B', 10),
+            Act::Sync("/a"),
+        ],
+    ),
+    (
+        "sync that lies of one file, honest sync of another",
+        &[Act::Create("/a"), Act::Create("/b"), Act::SyncDir("/")],
+        &[
+            Act::Append("/a", b'A', 10),
+            Act::Lie("/a"),
+            Act::Append("/b", b'B', 10),
+            Act::Sync("/b"),
+        ],
+    ),
+    (
+        "failed sync, then one that lies",
+        &[Act::Create("/a"), Act::Append("/a", b'A', 10), Act::Sync("/a"), Act::SyncDir("/")],
+        &[
+            Act::Append("/a", b'B', 10),
+            Act::FailSync("/a"),
+            Act::Lie("/a"),
+            Act::Append("/a", b'C', 10),
+        ],
+    ),
+    (
+        "sync that lies, then a failed one, then an honest one",
+        &[Act::Create("/a"), Act::Append("/a", b'A', 10), Act::Sync("/a"), Act::SyncDir("/")],
+        &[Act::Append("/a", b'B', 10), Act::Lie("/a"), Act::FailSync("/a"), Act::Sync("/a")],
+    ),
+    (
+        "CURRENT switch whose syncs lie",
+        CURRENT_OLD,
+        &[
+            Act::Create("/tmp"),
+            Act::Append("/tmp", b'B', 16),
+            Act::Lie("/tmp"),
+            Act::Rename("/tmp", "/CURRENT"),
+            Act::LieDir("/"),
+        ],
+    ),
+];
+
+fn table(profile: &'static Profile, programs: &[Program]) -> String {
     let mut text = String::new();
-    for (name, before, program) in PROGRAMS {
+    for (name, before, program) in programs {
         let acts: Vec<Act> = before.iter().chain(*program).copied().collect();
         let found = images(&run(profile, &acts));
         assert_eq!(found, brute::images(profile.name, &acts), "{name}: disk and brute force");
@@ -144,10 +209,20 @@ fn table(profile: &'static Profile) -> String {
 
 #[test]
 fn posix_weak_allows_exactly_these_images() {
-    insta::assert_snapshot!("posix-weak", table(&POSIX_WEAK));
+    insta::assert_snapshot!("posix-weak", table(&POSIX_WEAK, PROGRAMS));
 }
 
 #[test]
 fn ext4_ordered_allows_exactly_these_images() {
-    insta::assert_snapshot!("ext4-ordered", table(&EXT4_ORDERED));
+    insta::assert_snapshot!("ext4-ordered", table(&EXT4_ORDERED, PROGRAMS));
+}
+
+#[test]
+fn device_lies_allows_exactly_these_images() {
+    insta::assert_snapshot!("device-lies", table(&DEVICE_LIES, LIES));
+}
+
+#[test]
+fn a_device_that_tells_the_truth_leaves_what_posix_weak_does() {
+    assert_eq!(table(&DEVICE_LIES, PROGRAMS), table(&POSIX_WEAK, PROGRAMS));
 }

@@ -45,6 +45,14 @@ struct Piece {
 /// The rules of a profile, written out once more.
 struct Rules {
     ext4: bool,
+    /// Whether a sync that lies makes nothing durable; else it is a sync like others.
+    lies: bool,
+}
+
+impl Rules {
+    fn of(profile: &str) -> Rules {
+        Rules { ext4: profile == "ext4-ordered", lies: true }
+    }
 }
 
 #[derive(Default)]
@@ -60,7 +68,7 @@ struct Model {
 
 /// How many pieces are pending after `acts`.
 pub(crate) fn pending(profile: &str, acts: &[Act]) -> usize {
-    let model = play(&Rules { ext4: profile == "ext4-ordered" }, acts);
+    let model = play(&Rules::of(profile), acts);
     model.pieces.iter().filter(|piece| !piece.durable).count()
 }
 
@@ -188,6 +196,11 @@ impl Model {
                 self.fail_dir(rules, path.trim_end_matches('/'));
             }
             Act::SyncDir(_) | Act::FailSyncDir(_) => {}
+            Act::Lie(_) | Act::LieDir(_) if rules.lies => {}
+            Act::Lie(path) => self.act_sync(rules, Act::Sync(path))?,
+            Act::LieDir(path) => self.act_sync(rules, Act::SyncDir(path))?,
+            Act::LieEndSync if rules.lies => drop(self.sync.take()),
+            Act::LieEndSync => self.act_sync(rules, Act::EndSync)?,
             Act::BeginSync(path) => {
                 let ino = self.file(path)?;
                 self.sync.get_or_insert((ino, self.time));

@@ -7,8 +7,11 @@ use crate::program::{Act, runs};
 
 /// All images of `acts` under the profile called `profile`, as text.
 pub(crate) fn images(profile: &str, acts: &[Act]) -> BTreeSet<String> {
-    let rules = Rules { ext4: profile == "ext4-ordered" };
+    let rules = Rules::of(profile);
     let model = play(&rules, acts);
+    // What would be durable had no sync lied is a promise.
+    let honest = play(&Rules { lies: false, ..Rules::of(profile) }, acts);
+    let promised: Vec<bool> = honest.pieces.iter().map(|piece| piece.durable).collect();
     let open: Vec<usize> =
         (0..model.pieces.len()).filter(|index| !model.pieces[*index].durable).collect();
     assert!(open.len() <= 20, "too many pieces to try all subsets");
@@ -25,13 +28,19 @@ pub(crate) fn images(profile: &str, acts: &[Act]) -> BTreeSet<String> {
                 continue 'subsets;
             }
         }
-        model.render(&rules, &kept, &mut images);
+        model.render(&rules, &kept, &promised, &mut images);
     }
     images
 }
 
 impl Model {
-    fn render(&self, rules: &Rules, kept: &[bool], images: &mut BTreeSet<String>) {
+    fn render(
+        &self,
+        rules: &Rules,
+        kept: &[bool],
+        promised: &[bool],
+        images: &mut BTreeSet<String>,
+    ) {
         let mut names: BTreeMap<&'static str, usize> = BTreeMap::new();
         for (piece, _) in self.pieces.iter().zip(kept).filter(|(_, kept)| **kept) {
             if let What::Entry { changes, .. } = &piece.what {
@@ -76,8 +85,18 @@ impl Model {
             }
             (texts, chosen) = (next_texts, next_chosen);
         }
-        for text in texts {
-            images.insert(if text.is_empty() { "(nothing)".to_owned() } else { text.join(" ") });
+        let is_broken = (0..kept.len()).filter(|at| promised[*at] && !kept[*at]).any(|at| {
+            let piece = &self.pieces[at];
+            matches!(piece.what, What::Entry { .. }) || chosen[0].contains_key(&piece.ino)
+        });
+        for mut text in texts {
+            if text.is_empty() {
+                text.push("(nothing)".to_owned());
+            }
+            if is_broken {
+                text.push("!".to_owned());
+            }
+            images.insert(text.join(" "));
         }
     }
 

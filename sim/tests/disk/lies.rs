@@ -1,0 +1,76 @@
+//! What a device that lies has promised, and which of it a power loss is said to have broken.
+
+use std::collections::BTreeSet;
+
+use faultline_sim::disk::{DEVICE_LIES, Disk, POSIX_WEAK, SyncOutcome};
+
+use crate::program::{Act, Draws, images, run};
+
+const LIED: &[Act] = &[
+    Act::Create("/a"),
+    Act::SyncDir("/"),
+    Act::Append("/a", b'A', 10),
+    Act::Append("/a", b'B', 600),
+    Act::Lie("/a"),
+    Act::Append("/a", b'C', 10),
+    Act::Create("/b"),
+    Act::LieDir("/"),
+    Act::Create("/c"),
+];
+
+fn broken(disk: &Disk) -> Vec<String> {
+    disk.broken_promises().iter().map(|op| op.describe(disk)).collect()
+}
+
+#[test]
+fn operations_are_named_that_a_sync_had_covered_and_the_image_lacks() {
+    let disk = run(&DEVICE_LIES, LIED);
+    let promised = ["write a 0..10", "write a 10..610", "create b"];
+    let mut seen = BTreeSet::new();
+    for seed in 0..500 {
+        let mut crashed = disk.clone();
+        crashed.power_loss(&mut Draws(seed));
+        let found = broken(&crashed);
+        assert!(found.iter().all(|op| promised.contains(&op.as_str())), "{found:?}");
+        let shows_all = crashed
+            .bytes("/a")
+            .is_ok_and(|bytes| bytes.starts_with(&[[b'A'; 10].as_slice(), &[b'B'; 600]].concat()));
+        assert_eq!(found.iter().all(|op| op == "create b"), shows_all, "{found:?}");
+        assert_eq!(found.contains(&"create b".to_owned()), !crashed.exists("/b"), "{found:?}");
+        seen.insert(found);
+    }
+    // Nothing, either append, both, and each of these without `b`; the first append alone never,
+    // because the second covers the same sector.
+    assert!(5 < seen.len(), "{seen:?}");
+}
+
+#[test]
+fn the_death_of_the_process_breaks_no_promise_and_a_power_loss_after_it_does() {
+    let mut disk = run(&DEVICE_LIES, LIED);
+    let legal = images(&disk);
+    disk.process_death(&mut Draws(1));
+    assert_eq!(broken(&disk), [""; 0]);
+    assert_eq!(images(&disk), legal, "nothing became durable, and no promise is forgotten");
+}
+
+#[test]
+fn promises_end_with_the_power_loss() {
+    let lost = (0..100).map(|seed| {
+        let mut disk = run(&DEVICE_LIES, LIED);
+        disk.power_loss(&mut Draws(seed));
+        disk
+    });
+    let mut disk = lost.into_iter().find(|disk| !disk.broken_promises().is_empty());
+    let disk = disk.as_mut().expect("a power loss that breaks one");
+    disk.power_loss(&mut Draws(1));
+    assert_eq!(broken(disk), [""; 0], "nothing was pending any more");
+}
+
+#[test]
+#[should_panic(expected = "an honest device does not lie")]
+fn an_honest_device_is_not_told_to_lie() {
+    let mut disk = Disk::new(&POSIX_WEAK);
+    let fd = disk.create("/a").expect("a free name");
+    let ticket = disk.begin_sync(fd);
+    disk.finish_sync(ticket, SyncOutcome::Lied);
+}
