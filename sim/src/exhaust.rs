@@ -14,10 +14,11 @@
 //!
 //! Source: the instants and images of ALICE (Pillai et al., OSDI'14), for one schedule at a time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::policy::{Guide, Passage, Walk};
 use crate::rng::{Purpose, Stream};
 use crate::run::{Mode, Runner, Verdict};
 use crate::scenario::Scenario;
@@ -26,8 +27,14 @@ use crate::steer::{Instant, Left, Stage, Steer};
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exhausted {
-    /// Schedules that were exhausted, or begun.
+    /// Schedules taken.
     pub schedules: u64,
+    /// Those of them whose crashes were tried, or begun: the first of each happens-before class.
+    pub classes: u64,
+    /// Seeds of which no schedule with so few preemptions is left.
+    pub within: u64,
+    /// Seeds of which no schedule is left at all.
+    pub whole: u64,
     /// Scheduling points of their first processes, ends included.
     pub points: u64,
     /// Instants: points that differ in what a crash may leave or must not lose.
@@ -48,6 +55,9 @@ impl Exhausted {
     /// Adds what was done elsewhere.
     pub fn add(&mut self, other: &Exhausted) {
         self.schedules += other.schedules;
+        self.classes += other.classes;
+        self.within += other.within;
+        self.whole += other.whole;
         self.points += other.points;
         self.instants += other.instants;
         self.sampled += other.sampled;
@@ -58,6 +68,9 @@ impl Exhausted {
     }
 }
 
+/// In place of a point: there is none.
+const NONE: u64 = u64::MAX;
+
 /// One crash by its place: the point, and which of all that may be left there, in the order in
 /// which they are tried, from 0.
 pub type Place = (u64, usize);
@@ -67,6 +80,8 @@ pub type Place = (u64, usize);
 pub struct Counterexample {
     /// The seed of the schedule.
     pub seed: u64,
+    /// The schedule; `None` if it is the one that the seed gives.
+    pub schedule: Option<Guide>,
     /// Its crashes; empty if it takes none.
     pub crashes: Vec<Place>,
     /// What came of it.
@@ -80,6 +95,11 @@ pub struct Bounds {
     pub images: usize,
     /// Crashes, one after another: 1 for none but the first.
     pub crashes: usize,
+    /// The schedules of the first process: all with at most so many preemptions, one of each
+    /// happens-before class; `None` for the one that the seed gives.
+    pub preemptions: Option<u32>,
+    /// How many of these schedules, at most.
+    pub schedules: u64,
 }
 
 /// What a step of a search has come to.
@@ -93,15 +113,15 @@ pub enum Step {
     Done,
 }
 
-/// The search through one schedule, step by step. After a counterexample it can go on, if need be
-/// on another thread. If a promise is broken without a crash, that is the only counterexample.
+/// The search through the schedules of one seed, step by step. After a counterexample it can go on,
+/// if need be on another thread. If a promise is broken without a crash, that is the only
+/// counterexample of its schedule.
 #[derive(Debug)]
 pub struct Search {
-    scenario: Scenario,
-    seed: u64,
+    course: Course,
     bounds: Bounds,
     done: Exhausted,
-    begun: bool,
+    walk: Option<Walk>,
     /// One for each crash, the first at the bottom.
     levels: Vec<Level>,
     instants: BTreeSet<u64>,
@@ -113,7 +133,8 @@ pub struct Search {
 #[derive(Debug)]
 struct Level {
     before: Vec<(Place, Steer)>,
-    /// The point looked at next.
+    /// The points looked at next; `None` for all from there on.
+    telling: Option<VecDeque<u64>>,
     next: u64,
     /// What the instant before it may leave and was not tried yet.
     left: std::vec::IntoIter<(usize, Left, Option<u64>)>,
@@ -126,7 +147,25 @@ impl Level {
     /// The process that begins after these crashes, when the run has had so many points.
     fn new(before: Vec<(Place, Steer)>, reached: u64) -> Self {
         let left = Vec::new().into_iter();
-        Level { before, next: reached + 1, left, point: reached, reached }
+        Level { before, telling: None, next: reached + 1, left, point: reached, reached }
+    }
+
+    /// The first process, of which the telling points and the end are looked at.
+    fn first(passage: &Passage) -> Self {
+        let end = passage.points() + 1;
+        let telling: VecDeque<u64> = passage.telling().iter().copied().chain([end]).collect();
+        let mut level = Level { telling: Some(telling), ..Level::new(Vec::new(), 0) };
+        level.advance(false);
+        level
+    }
+
+    /// Goes to the point looked at next.
+    fn advance(&mut self, is_last: bool) {
+        self.next = match &mut self.telling {
+            _ if is_last => NONE,
+            Some(telling) => telling.pop_front().unwrap_or(NONE),
+            None => self.next + 1,
+        };
     }
 
     fn steers(&self) -> Vec<Steer> {
@@ -135,23 +174,22 @@ impl Level {
 }
 
 impl Search {
-    /// The search through the schedule that `seed` gives in `scenario`.
+    /// The search through the schedules that `seed` gives in `scenario`.
     pub fn new(scenario: &Scenario, seed: u64, bounds: Bounds) -> Self {
         Search {
-            scenario: scenario.clone(),
-            seed,
+            course: Course { scenario: scenario.clone(), seed, schedule: None },
             bounds,
-            done: Exhausted { schedules: 1, ..Exhausted::default() },
-            begun: false,
-            levels: vec![Level::new(Vec::new(), 0)],
+            done: Exhausted::default(),
+            walk: bounds.preemptions.map(|_| Walk::new()),
+            levels: Vec::new(),
             instants: BTreeSet::new(),
             judged: BTreeSet::new(),
         }
     }
 
-    /// The seed of the schedule.
+    /// The seed of the schedules.
     pub fn seed(&self) -> u64 {
-        self.seed
+        self.course.seed
     }
 
     /// What has been done so far.
@@ -159,22 +197,50 @@ impl Search {
         self.done
     }
 
-    /// Tries one more crash, or looks at one more point.
+    /// Takes the next schedule, without a crash.
+    fn take_schedule(&mut self, runner: &mut Runner) -> Result<Step, String> {
+        let mut first = Level::new(Vec::new(), 0);
+        let (verdict, is_new) = if let Some(walk) = &mut self.walk {
+            let most = self.bounds.preemptions.unwrap_or(0);
+            let is_within = self.done.schedules < self.bounds.schedules;
+            let Some(guide) = is_within.then(|| walk.next(most)).flatten() else {
+                self.done.within = u64::from(walk.is_done_with(most));
+                self.done.whole = u64::from(walk.is_done_with(u32::MAX));
+                return Ok(Step::Done);
+            };
+            let guided = Some((guide, walk.passage()));
+            let mut verdict = self.course.run_guided(runner, guided, Vec::new(), false)?;
+            let passage = std::mem::take(&mut verdict.passage);
+            first = Level::first(&passage);
+            let points = passage.points();
+            let (guide, is_new) = walk.learn(passage);
+            self.done.points += if is_new { points } else { 0 };
+            self.course.schedule = Some(guide);
+            (verdict, is_new)
+        } else if self.done.schedules > 0 {
+            return Ok(Step::Done);
+        } else {
+            (self.course.run(runner, Vec::new(), false)?, true)
+        };
+        self.done.schedules += 1;
+        self.done.classes += u64::from(is_new);
+        if !verdict.violations.is_empty() {
+            // Every run of the schedule would break it.
+            return Ok(self.found(Vec::new(), verdict));
+        }
+        if is_new {
+            self.levels.push(first);
+        }
+        Ok(Step::GoOn)
+    }
+
+    /// Takes one more schedule, tries one more crash, or looks at one more point.
     ///
     /// # Errors
     /// In words, if the simulator itself fails.
     pub fn step(&mut self, runner: &mut Runner) -> Result<Step, String> {
-        if !self.begun {
-            self.begun = true;
-            let verdict = run(runner, &self.scenario, self.seed, Vec::new(), false)?;
-            if !verdict.violations.is_empty() {
-                // Every run of the schedule would break it.
-                self.levels.clear();
-                return Ok(self.found(Vec::new(), verdict));
-            }
-        }
         let depth = self.levels.len();
-        let Some(level) = self.levels.last_mut() else { return Ok(Step::Done) };
+        let Some(level) = self.levels.last_mut() else { return self.take_schedule(runner) };
         let Some((nth, left, image)) = level.left.next() else {
             self.look(runner)?;
             return Ok(Step::GoOn);
@@ -188,7 +254,7 @@ impl Search {
         let mut crashes = level.before.clone();
         crashes.push(((point, nth), Steer { point, left }));
         let steers = crashes.iter().map(|(_, steer)| steer.clone()).collect();
-        let verdict = run(runner, &self.scenario, self.seed, steers, false)
+        let verdict = (self.course.run(runner, steers, false))
             .map_err(|words| format!("{words}, after crashes at {:?}", places(&crashes)))?;
         self.done.recoveries += 1;
         self.done.nested_recoveries += u64::from(depth > 1);
@@ -202,7 +268,9 @@ impl Search {
     }
 
     fn found(&self, crashes: Vec<Place>, verdict: Verdict) -> Step {
-        Step::Found(Box::new(Counterexample { seed: self.seed, crashes, verdict }))
+        let Course { seed, ref schedule, .. } = self.course;
+        let schedule = schedule.clone();
+        Step::Found(Box::new(Counterexample { seed, schedule, crashes, verdict }))
     }
 
     /// Looks at the next point of the last level, or leaves the level if there is none.
@@ -211,10 +279,10 @@ impl Search {
         let Some(level) = self.levels.last_mut() else { return Ok(()) };
         let is_first = level.before.is_empty();
         let point = level.next;
-        let instant = if point == u64::MAX {
+        let instant = if point == NONE {
             None
         } else {
-            look(runner, &self.scenario, self.seed, level.steers(), point)?
+            (self.course.look(runner, level.steers(), point)?)
                 .filter(|instant| is_first || instant.stage == Stage::Recovery)
         };
         let Some(instant) = instant else {
@@ -222,8 +290,8 @@ impl Search {
             return Ok(());
         };
         let is_last = matches!(instant.stage, Stage::Closed | Stage::Left);
-        level.next = if is_last { u64::MAX } else { point + 1 };
-        self.done.points += u64::from(is_first);
+        self.done.points += u64::from(is_first && level.telling.is_none());
+        level.advance(is_last);
         if is_new(&mut self.instants, instant.fingerprint, depth) {
             let (left, are_all) = everything_left(&instant, self.bounds.images);
             level.left = left.into_iter();
@@ -247,62 +315,82 @@ fn places(crashes: &[(Place, Steer)]) -> Vec<Place> {
     crashes.iter().map(|(place, _)| *place).collect()
 }
 
-/// One run of a schedule again, all of it kept, with the crashes at `places`; `None` if there is no
-/// such crash. `images` is the bound of the search that found them.
-///
-/// # Errors
-/// In words, if the simulator itself fails.
-pub fn again(
-    runner: &mut Runner,
-    scenario: &Scenario,
-    seed: u64,
-    images: usize,
-    places: &[Place],
-) -> Result<Option<Verdict>, String> {
-    let mut steers: Vec<Steer> = Vec::new();
-    for &(point, nth) in places {
-        let instant = look(runner, scenario, seed, steers.clone(), point)?;
-        let Some(instant) = instant else { return Ok(None) };
-        let (mut left, _) = everything_left(&instant, images);
-        if nth >= left.len() {
-            return Ok(None);
+/// One schedule of one seed, which can be taken as often as one likes.
+#[derive(Clone, Debug)]
+pub struct Course {
+    /// What runs.
+    pub scenario: Scenario,
+    /// Its seed.
+    pub seed: u64,
+    /// The schedule of the first process; `None` for the one that the seed gives.
+    pub schedule: Option<Guide>,
+}
+
+impl Course {
+    /// One run of the schedule again, all of it kept, with the crashes at `places`; `None` if there
+    /// is no such crash. `images` is the bound of the search that found them.
+    ///
+    /// # Errors
+    /// In words, if the simulator itself fails.
+    pub fn again(
+        &self,
+        runner: &mut Runner,
+        images: usize,
+        places: &[Place],
+    ) -> Result<Option<Verdict>, String> {
+        let mut steers: Vec<Steer> = Vec::new();
+        for &(point, nth) in places {
+            let Some(instant) = self.look(runner, steers.clone(), point)? else { return Ok(None) };
+            let (mut left, _) = everything_left(&instant, images);
+            if nth >= left.len() {
+                return Ok(None);
+            }
+            let (_, left, _) = left.swap_remove(nth);
+            steers.push(Steer { point, left });
         }
-        let (_, left, _) = left.swap_remove(nth);
-        steers.push(Steer { point, left });
+        self.run(runner, steers, true).map(Some)
     }
-    run(runner, scenario, seed, steers, true).map(Some)
-}
 
-fn run(
-    runner: &mut Runner,
-    scenario: &Scenario,
-    seed: u64,
-    steers: Vec<Steer>,
-    keep_events: bool,
-) -> Result<Verdict, String> {
-    let mode = Mode { keep_events, steer: Some(steers), ..Mode::default() };
-    let verdict = runner.run_caught(scenario, seed, mode);
-    match verdict.harness_error {
-        Some(words) => Err(words),
-        None => Ok(verdict),
+    fn run(
+        &self,
+        runner: &mut Runner,
+        steers: Vec<Steer>,
+        keep_events: bool,
+    ) -> Result<Verdict, String> {
+        let guided = self.schedule.clone().map(|guide| (guide, Passage::default()));
+        self.run_guided(runner, guided, steers, keep_events)
     }
-}
 
-/// The instant at `point` of the process after these crashes, or at its end, if that is the point
-/// behind its last; `None` if the process has fewer.
-fn look(
-    runner: &mut Runner,
-    scenario: &Scenario,
-    seed: u64,
-    mut steers: Vec<Steer>,
-    point: u64,
-) -> Result<Option<Instant>, String> {
-    steers.push(Steer { point, left: Left::Anything });
-    let verdict = run(runner, scenario, seed, steers, false)?;
-    let Some(instant) = verdict.instant else {
-        return Err(format!("no process runs at point {point}, nor ends before it"));
-    };
-    Ok(Some(instant).filter(|instant| point <= instant.point + 1))
+    fn run_guided(
+        &self,
+        runner: &mut Runner,
+        guide: Option<(Guide, Passage)>,
+        steers: Vec<Steer>,
+        keep_events: bool,
+    ) -> Result<Verdict, String> {
+        let mode = Mode { keep_events, guide, steer: Some(steers), ..Mode::default() };
+        let verdict = runner.run_caught(&self.scenario, self.seed, mode);
+        match verdict.harness_error {
+            Some(words) => Err(words),
+            None => Ok(verdict),
+        }
+    }
+
+    /// The instant at `point` of the process after these crashes, or at its end, if that is the
+    /// point behind its last; `None` if the process has fewer.
+    fn look(
+        &self,
+        runner: &mut Runner,
+        mut steers: Vec<Steer>,
+        point: u64,
+    ) -> Result<Option<Instant>, String> {
+        steers.push(Steer { point, left: Left::Anything });
+        let verdict = self.run(runner, steers, false)?;
+        let Some(instant) = verdict.instant else {
+            return Err(format!("no process runs at point {point}, nor ends before it"));
+        };
+        Ok(Some(instant).filter(|instant| point <= instant.point + 1))
+    }
 }
 
 /// All that a crash may leave, numbered, with the hash of the image after a power loss and of what

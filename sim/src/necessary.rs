@@ -115,7 +115,8 @@ pub fn leave_out(
     for index in tiny {
         let scenario = without(&scenarios[index], sync, profile);
         for seed in 0..effort.schedules {
-            let bounds = Bounds { images: effort.images, crashes: 1 };
+            let bounds =
+                Bounds { images: effort.images, crashes: 1, preemptions: None, schedules: 1 };
             let search = Search::new(&scenario, seed, bounds);
             let (runs, found) = on_fresh_thread(move |runner| exhaust(runner, search))?;
             finding.runs += runs;

@@ -15,6 +15,7 @@ use crate::env::SimEnv;
 use crate::fault::Phase;
 use crate::history::{Call, Entry, ValueDigest};
 use crate::kernel::{Kernel, SimThreads, with_kernel};
+use crate::policy::ClientWord;
 use crate::probe::Probe;
 use crate::workload::{Trigger, noted, outside, reader, writer};
 use crate::world::{World, with_world};
@@ -191,7 +192,7 @@ fn show(db: &Db<SimEnv>) -> bool {
         with_world(|world| {
             let mut history = world.history.borrow_mut();
             history.opened.last_sequence = last_sequence;
-            history.opened.point = with_kernel(Kernel::points);
+            history.opened.point = kernel.client(ClientWord::IsTold);
             if history.opened.unreadable.is_some() {
                 return false;
             }

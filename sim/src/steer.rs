@@ -113,7 +113,9 @@ impl Instant {
     pub(crate) fn of(world: &World, point: u64, stage: Stage) -> Self {
         let text = |told: &dyn std::fmt::Debug| xxh3_64(format!("{told:?}").as_bytes());
         let disk = world.disk.borrow().clone();
-        let told = (&*world.history.borrow(), &*world.faults.borrow(), stage == Stage::Closed);
+        // When something was told is of no importance, but what was told before what.
+        let history = world.history.borrow().in_order();
+        let told = (history, &*world.faults.borrow(), stage == Stage::Closed);
         // What is excused need not be there: another obligation.
         let obligations = text(&told) ^ world.excuse() as u64;
         let fingerprint = xxh3_64(format!("{:016x}{obligations:x}", disk.fingerprint()).as_bytes());

@@ -6,7 +6,7 @@ use crate::checker::Violation;
 use crate::disk::{self, FileState};
 use crate::fault::FaultCounts;
 use crate::judge::Shown;
-use crate::policy::Decision;
+use crate::policy::{Decision, Passage};
 use crate::probe::ProbeSet;
 use crate::steer::Instant;
 use crate::trace::{Event, Noted};
@@ -42,6 +42,8 @@ pub struct Verdict {
     pub checkpoints: Vec<u64>,
     /// Some events as they were hashed, if asked for.
     pub noted: Vec<Noted>,
+    /// What the first process met of schedules to be taken, if it followed one.
+    pub passage: Passage,
     /// Every event in words, if asked for.
     pub events: Vec<Event>,
     /// The disk around each crash and power loss, if events were asked for.

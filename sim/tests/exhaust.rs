@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use faultline_sim::disk::{Fate, Fates};
-use faultline_sim::exhaust::{Bounds, Counterexample, Exhausted, Search, Step, again};
+use faultline_sim::exhaust::{Bounds, Counterexample, Course, Exhausted, Search, Step};
 use faultline_sim::necessary::{Effort, Sync, leave_out, syncs};
 use faultline_sim::probe::Probe;
 use faultline_sim::rng::{Purpose, Stream};
@@ -12,7 +12,7 @@ use faultline_sim::run::{Mode, Runner, Verdict, on_fresh_thread};
 use faultline_sim::scenario::{Scenario, embedded};
 use faultline_sim::steer::{Left, Stage, Steer};
 
-const FEW: Bounds = Bounds { images: 64, crashes: 1 };
+const FEW: Bounds = Bounds { images: 64, crashes: 1, preemptions: None, schedules: 1 };
 
 fn tiny(name: &str) -> Scenario {
     let all = embedded().expect("they are right");
@@ -93,7 +93,7 @@ fn the_first_process_alone_is_crashed_up_to_its_close() {
 fn opens_are_crashed_on_request() {
     let scenario = tiny("tiny_two_syncs");
     on_fresh_thread(move |runner| {
-        let bounds = Bounds { images: 2, crashes: 1 };
+        let bounds = Bounds { images: 2, crashes: 1, preemptions: None, schedules: 1 };
         let (single, _) = search(runner, &scenario, 0, bounds, 1);
         let (double, found) = search(runner, &scenario, 0, Bounds { crashes: 2, ..bounds }, 1);
         assert!(found.is_empty(), "{found:?}");
@@ -112,17 +112,61 @@ fn a_disk_that_swallows_syncs_is_found_and_shown_again() {
         on_fresh_thread(move |runner| {
             let (_, found) = search(runner, &scenario, seed, FEW, 3);
             assert!(!found.is_empty(), "an acknowledged write is lost");
+            let course = Course { scenario, seed, schedule: None };
             for found in found {
-                let shown = again(runner, &scenario, seed, FEW.images, &found.crashes);
+                assert_eq!(found.schedule, None);
+                let shown = course.again(runner, FEW.images, &found.crashes);
                 let shown = shown.expect("the harness works").expect("the same crash");
                 assert_eq!(shown.trace_hash, found.verdict.trace_hash);
                 assert_eq!(checkers(&shown), checkers(&found.verdict));
                 assert!(!shown.events.is_empty(), "it is told in full");
             }
-            let shown = again(runner, &scenario, seed, FEW.images, &[(u64::MAX, 0)]);
+            let shown = course.again(runner, FEW.images, &[(u64::MAX, 0)]);
             assert!(shown.expect("the harness works").is_none(), "there is no such point");
         });
     }
+}
+
+#[test]
+fn schedules_of_one_seed_share_what_they_have_tried() {
+    let scenario = tiny("tiny_two_syncs");
+    on_fresh_thread(move |runner| {
+        let bounds = Bounds { images: 4, crashes: 1, preemptions: None, schedules: 1 };
+        let (single, _) = search(runner, &scenario, 2, bounds, 1);
+        assert_eq!((single.schedules, single.classes), (1, 1));
+        let bounds = Bounds { preemptions: Some(0), schedules: u64::MAX, ..bounds };
+        let (whole, found) = search(runner, &scenario, 2, bounds, 1);
+        assert!(found.is_empty(), "{found:?}");
+        assert!(1 < whole.classes && whole.classes < whole.schedules, "{whole:?}");
+        assert_eq!(whole.whole, 0, "with preemptions there are more");
+        // Orders of calls and of answers differ; most moments are met in many schedules.
+        assert!(2 * single.instants < whole.instants, "{whole:?}");
+        assert!(whole.instants < single.instants * whole.classes / 4, "{whole:?}");
+        assert_eq!(search(runner, &scenario, 2, bounds, 1).0, whole);
+    });
+}
+
+#[test]
+fn a_counterexample_names_its_schedule() {
+    let mut scenario = tiny("tiny_two_syncs");
+    scenario.spec.disk.leave_out = Some("run/writer: sync log".to_owned());
+    on_fresh_thread(move |runner| {
+        let bounds = Bounds { images: 8, crashes: 1, preemptions: Some(0), schedules: u64::MAX };
+        let (_, found) = search(runner, &scenario, 2, bounds, 400);
+        let schedules: BTreeSet<String> = found
+            .iter()
+            .map(|found| found.schedule.as_ref().expect("it follows one").to_string())
+            .collect();
+        assert!(schedules.len() > 1, "{schedules:?}");
+        for found in found.iter().step_by(20) {
+            let schedule = found.schedule.clone();
+            let course = Course { scenario: scenario.clone(), seed: 2, schedule };
+            let shown = course.again(runner, 8, &found.crashes).expect("the harness works");
+            let shown = shown.expect("the same crash");
+            assert_eq!(shown.trace_hash, found.verdict.trace_hash);
+            assert_eq!(checkers(&shown), checkers(&found.verdict));
+        }
+    });
 }
 
 #[test]
@@ -150,8 +194,8 @@ fn a_sync_that_is_left_out_is_missed() {
         scenario.spec.disk.profiles = vec!["posix-weak".to_owned()];
         scenario.spec.disk.leave_out = leave_out;
         let (crash, seed) = (needed.crash.clone().expect("it was exhausted"), needed.seed);
-        on_fresh_thread(move |runner| again(runner, &scenario, seed, 64, &crash))
-            .expect("the harness works")
+        let course = Course { scenario, seed, schedule: None };
+        on_fresh_thread(move |runner| course.again(runner, 64, &crash)).expect("the harness works")
     };
     let without = shown(Some(commit.label.clone())).expect("the same crash");
     assert_eq!(checkers(&without), ["durability"]);

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::corpus::Expectation;
 use crate::exhaust::Place;
-use crate::policy::PolicyName;
+use crate::policy::{Guide, PolicyName};
 use crate::sweep::Seeds;
 
 /// Runs the Faultline engine on a simulated disk under a scheduler that owns every interleaving,
@@ -186,6 +186,7 @@ pub enum CorpusCommand {
 
 /// Flags of `mutants`.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct MutantsArgs {
     /// Names of mutants [default: all]
     pub names: Vec<String>,
@@ -207,6 +208,10 @@ pub struct MutantsArgs {
     /// Leave out those that the record has
     #[arg(long)]
     pub unrecorded: bool,
+    /// Instead of a sweep: exhaust some schedules of each tiny scenario, and tell which of them find
+    /// which mutant
+    #[arg(long, conflicts_with_all = ["check", "record", "runs", "policy", "set", "format"])]
+    pub exhaust: bool,
     /// Only check that every patch applies and compiles
     #[arg(long)]
     pub check: bool,
@@ -226,11 +231,22 @@ pub struct ExhaustArgs {
     pub scenario: Option<String>,
     /// Instead of that: leave out each sync of the engine in turn, on each profile of the disk, and
     /// show what breaks
-    #[arg(long, conflicts_with_all = ["scenario", "only", "nested", "policy", "set", "keep_going"])]
+    #[arg(long, conflicts_with_all = ["scenario", "only", "nested", "preemptions", "schedules", "policy", "set", "keep_going"])]
     pub necessary_syncs: bool,
     /// Seeds, of which each is a schedule: A..B, N for 0..N, a list 1,5,9
     #[arg(long, value_name = "SEEDS", default_value = "1", value_parser = parse_seeds)]
     pub seeds: Seeds,
+    /// Instead of the schedule that a seed gives: every schedule of at most so many preemptions, one
+    /// of each happens-before class; `all` for any number
+    #[arg(long, value_name = "N", value_parser = parse_preemptions)]
+    pub preemptions: Option<Preemptions>,
+    /// Schedules of each seed, at most: those of few preemptions first
+    #[arg(long, value_name = "N", requires = "preemptions")]
+    pub schedules: Option<u64>,
+    /// Instead of the schedule that the seed gives: the one with these choices, as TURN:CHOICE,...
+    /// or `none`
+    #[arg(long, value_name = "CHOICES", value_parser = parse_schedule, requires = "only")]
+    pub schedule: Option<Schedule>,
     /// Images of an instant, at most: if there are more, so many are tried, the telling ones first
     #[arg(long, value_name = "N", default_value_t = IMAGES_MAX)]
     pub images: usize,
@@ -259,6 +275,23 @@ pub struct ExhaustArgs {
 
 /// What `--images` is if it is not given.
 pub(super) const IMAGES_MAX: usize = 4096;
+
+/// A bound of preemptions.
+#[derive(Clone, Copy, Debug)]
+pub struct Preemptions(pub u32);
+
+fn parse_preemptions(text: &str) -> Result<Preemptions, String> {
+    let most = if text == "all" { Some(u32::MAX) } else { text.parse().ok() };
+    most.map(Preemptions).ok_or_else(|| format!("`{text}` is neither a number nor `all`"))
+}
+
+/// The choices of one schedule that are not those of themselves.
+#[derive(Clone, Debug)]
+pub struct Schedule(pub Guide);
+
+fn parse_schedule(text: &str) -> Result<Schedule, String> {
+    text.parse().map(Schedule)
+}
 
 /// The crashes of one run.
 #[derive(Clone, Debug)]

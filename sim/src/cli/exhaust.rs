@@ -18,7 +18,8 @@ use super::output::{event, remark, say};
 use super::run::cores;
 use super::select::select_one;
 use super::{Exit, Failed, necessary};
-use crate::exhaust::{self, Bounds, Counterexample, Exhausted, Place, Search, Step};
+use crate::exhaust::{Bounds, Counterexample, Course, Exhausted, Place, Search, Step};
+use crate::policy::Guide;
 use crate::report::{self, counted};
 use crate::run::{Runner, Verdict, on_fresh_thread};
 use crate::scenario::Scenario;
@@ -86,7 +87,12 @@ struct Ended {
 
 impl<'a> Whole<'a> {
     fn new(args: &'a ExhaustArgs, scenario: &'a Scenario) -> Self {
-        let bounds = Bounds { images: args.images.max(1), crashes: args.nested + 1 };
+        let bounds = Bounds {
+            images: args.images.max(1),
+            crashes: args.nested + 1,
+            preemptions: args.preemptions.map(|most| most.0),
+            schedules: args.schedules.unwrap_or(u64::MAX),
+        };
         let (next, last) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
         Whole { args, scenario, bounds, next, last, ended: Mutex::default() }
     }
@@ -169,10 +175,10 @@ impl Teller<'_> {
         }
         let seed = self.args.seeds.get(0);
         let (scenario, images) = (self.scenario.clone(), self.args.images.max(1));
-        let crashes = places.to_vec();
-        let again = on_fresh_thread(move |runner| {
-            exhaust::again(runner, &scenario, seed, images, &crashes)
-        });
+        let schedule = self.args.schedule.as_ref().map(|schedule| schedule.0.clone());
+        let (course, crashes) = (Course { scenario, seed, schedule }, places.to_vec());
+        let again = course.clone();
+        let again = on_fresh_thread(move |runner| again.again(runner, images, &crashes));
         let verdict = again.map_err(|words| Failed { exit: Exit::Internal, words })?;
         let Some(verdict) = verdict else {
             remark("there is no such crash: the process has fewer points, or leaves less there");
@@ -189,9 +195,10 @@ impl Teller<'_> {
             return Ok(Exit::Clean);
         }
         if self.args.format == Format::Json {
-            self.tell(&Counterexample { seed, crashes: places.to_vec(), verdict });
+            let (schedule, crashes) = (course.schedule, places.to_vec());
+            self.tell(&Counterexample { seed, schedule, crashes, verdict });
         } else {
-            let command = self.command(seed, places);
+            let command = self.command(seed, course.schedule.as_ref(), places);
             let words = words(places);
             let told = report::steered_failure(self.scenario, seed, &verdict, &words, &command);
             say(told.trim_end());
@@ -200,16 +207,18 @@ impl Teller<'_> {
     }
 
     /// The command that shows a run again.
-    fn command(&self, seed: u64, crashes: &[Place]) -> String {
+    fn command(&self, seed: u64, schedule: Option<&Guide>, crashes: &[Place]) -> String {
         let bound = match self.args.images {
             IMAGES_MAX => String::new(),
             images => format!(" --images {images}"),
         };
         let places: Vec<String> =
             crashes.iter().map(|(point, nth)| format!("{point}:{nth}")).collect();
+        let schedule = schedule.map_or(String::new(), |schedule| format!(" --schedule {schedule}"));
         let only = if places.is_empty() { "none".to_owned() } else { places.join(",") };
         format!(
-            "cargo run --release --bin sim -- exhaust {} --seeds {seed}..{}{bound} --only {only}{}",
+            "cargo run --release --bin sim -- exhaust {} --seeds {seed}..{}{bound}{schedule} --only \
+             {only}{}",
             self.scenario.name,
             seed.saturating_add(1),
             self.flags
@@ -217,8 +226,8 @@ impl Teller<'_> {
     }
 
     fn tell(&self, found: &Counterexample) {
-        let Counterexample { seed, crashes, verdict } = found;
-        let command = self.command(*seed, crashes);
+        let Counterexample { seed, schedule, crashes, verdict } = found;
+        let command = self.command(*seed, schedule.as_ref(), crashes);
         let Some(first) = verdict.violations.first() else { return };
         if self.args.format == Format::Human {
             let token = format!("{}:{seed}", self.scenario.token());
@@ -242,12 +251,42 @@ impl Teller<'_> {
         }));
     }
 
+    /// Which schedules were exhausted.
+    fn schedules(&self, done: &Exhausted) -> String {
+        let Exhausted { schedules, classes, within, whole, .. } = *done;
+        let Some(most) = self.args.preemptions else {
+            return format!(
+                "{} of all there are: total unknown",
+                counted(schedules as usize, "schedule")
+            );
+        };
+        let seeds = counted(self.args.seeds.count() as usize, "seed");
+        let taken = counted(schedules as usize, "schedule");
+        if whole == self.args.seeds.count() {
+            return format!(
+                "{seeds}, every schedule: {classes} of {classes} happens-before classes, in {taken}"
+            );
+        }
+        let preemptions = match most.0 {
+            u32::MAX => "any number of preemptions".to_owned(),
+            most => format!("at most {}", counted(most as usize, "preemption")),
+        };
+        let not = if within == self.args.seeds.count() { "" } else { "not " };
+        format!(
+            "{seeds}, {not}every schedule of {preemptions}: {classes} happens-before classes, in {taken}; \
+             total unknown"
+        )
+    }
+
     fn summarize(&self, done: &Exhausted, found: usize, elapsed: Duration) {
         let Exhausted { schedules, points, instants, sampled, recoveries, .. } = *done;
         let stopped = found > 0 && !self.args.keep_going;
         if self.args.format == Format::Json {
             event(&json!({
-                "v": 1, "event": "exhaust_finished", "schedules": schedules, "points": points,
+                "v": 1, "event": "exhaust_finished", "schedules": schedules,
+                "classes": done.classes, "preemptions": self.args.preemptions.map(|most| most.0),
+                "are_all_within_preemptions": self.args.seeds.count() == done.within,
+                "are_all_classes": self.args.seeds.count() == done.whole, "points": points,
                 "instants": instants, "nested_instants": done.nested_instants,
                 "sampled_instants": sampled, "recoveries": recoveries,
                 "nested_recoveries": done.nested_recoveries, "seen_before": done.seen_before,
@@ -259,7 +298,7 @@ impl Teller<'_> {
         if stopped {
             say("stopped at the first counterexample, having tried:");
         }
-        say(format!("{} of all there are: total unknown", counted(schedules as usize, "schedule")));
+        say(self.schedules(done));
         say(format!("a crash in the first process: {points} points, {instants} instants"));
         if self.args.nested > 0 {
             let further = match self.args.nested {

@@ -62,6 +62,8 @@ pub(super) struct Core {
     pub(super) policy: Box<dyn Policy>,
     /// Whether `policy` has a watcher.
     pub(super) is_watched: bool,
+    /// Whether `policy` rules time in the running process.
+    pub(super) rules_time: bool,
     pub(super) threads: Vec<Thread>,
     /// By thread: [`wait_key`] of what it waits for while blocked, else 0. Apart from `threads`,
     /// because every release of a contended lock looks through it.
@@ -132,8 +134,12 @@ impl Core {
         }
     }
 
-    /// Lets the earliest timer fire.
+    /// Lets the earliest timer fire, or the one that the policy says.
     pub(super) fn fire_timer(&mut self) {
+        if self.rules_time {
+            let id = self.policy.timer();
+            return self.fire_timer_of(id);
+        }
         while let Some(Reverse(timer)) = self.timers.pop() {
             let thread = &mut self.threads[timer.thread.index()];
             if thread.state == State::Blocked && thread.wait == timer.wait && thread.timer_set {
@@ -148,6 +154,18 @@ impl Core {
         unreachable!("the clock is runnable only while a timer is set");
     }
 
+    fn fire_timer_of(&mut self, id: ThreadId) {
+        let thread = &mut self.threads[id.index()];
+        debug_assert!(thread.state == State::Blocked && thread.timer_set, "no timer of {}", id.0);
+        thread.timed_out = true;
+        let wait = thread.wait;
+        let is_its = |timer: &&Reverse<Timer>| timer.0.thread == id && timer.0.wait == wait;
+        let due = self.timers.iter().find(is_its).map_or(0, |timer| timer.0.nanos);
+        self.nanos = self.nanos.max(due);
+        self.note(Tag::Clock, self.nanos);
+        self.make_runnable(id);
+    }
+
     /// Asks the policy who goes on; `None` if nobody can.
     pub(super) fn choose(&mut self, may_go_on: Option<ThreadId>, step: Step) -> Option<ThreadId> {
         if step.kind != StepKind::Exit {
@@ -157,7 +175,7 @@ impl Core {
         loop {
             let chosen = match self.runnable.as_slice() {
                 [] => return None,
-                [only] => *only,
+                [only] if !(self.rules_time && *only == ThreadId::CLOCK) => *only,
                 several => {
                     let chosen = self.policy.next(several, may_go_on, step);
                     debug_assert!(several.contains(&chosen));

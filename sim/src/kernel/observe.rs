@@ -1,9 +1,10 @@
 //! What the harness and simulated calls ask the kernel: time, counts, names, the trace.
 
+use super::core::State;
 use super::sched::{Kernel, SpuriousWakeup};
 use super::{ThreadId, overflow};
 use crate::arena::Outside;
-use crate::policy::Decision;
+use crate::policy::{ClientWord, Decision};
 use crate::trace::{Event, Lane, Trace};
 
 impl Kernel {
@@ -53,9 +54,35 @@ impl Kernel {
         self.core.borrow().points
     }
 
+    /// A client in the running thread asks the engine for something, or has got its answer: tells
+    /// the policy, and returns the scheduling points so far.
+    pub(crate) fn client(&self, word: ClientWord) -> u64 {
+        let _outside = Outside::enter();
+        let mut core = self.core.borrow_mut();
+        let current = core.current;
+        core.tell_watcher(|watcher| watcher.client(current, word));
+        core.points
+    }
+
+    /// The running thread has got a lock: tells the policy.
+    #[inline]
+    pub(super) fn acquired(&self, lock: u32) {
+        let mut core = self.core.borrow_mut();
+        if core.is_watched {
+            let _outside = Outside::enter();
+            let current = core.current;
+            core.tell_watcher(|watcher| watcher.acquires(current, lock));
+        }
+    }
+
     /// Switches from one stack to another so far.
     pub fn switches(&self) -> u64 {
         self.core.borrow().switches
+    }
+
+    /// Whether a thread has ended.
+    pub(super) fn has_ended(&self, id: ThreadId) -> bool {
+        self.core.borrow().threads[id.index()].state == State::Done
     }
 
     /// Blocks of memory that the process holds.

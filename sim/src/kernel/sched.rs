@@ -79,6 +79,7 @@ impl Kernel {
         overflow::install();
         let core = Core {
             is_watched: policy.watcher().is_some(),
+            rules_time: false,
             policy,
             threads: Vec::with_capacity(16),
             blocked_on: Vec::with_capacity(16),
@@ -140,6 +141,7 @@ impl Kernel {
             core.threads.push(clock);
             core.blocked_on.push(0);
             core.tell_watcher(|watcher| watcher.process_starts());
+            core.rules_time = core.policy.rules_time();
         }
         self.new_thread("main", main);
     }
@@ -352,6 +354,7 @@ impl Kernel {
             core.blocked_on[current.index()] = wait_key(step);
             if let Some(timeout) = timeout {
                 core.set_timer(timeout);
+                core.tell_watcher(|watcher| watcher.sets_timer(current));
             }
             core.take_out(current, State::Blocked);
             let chosen = core.choose(None, step);
@@ -406,11 +409,6 @@ impl Kernel {
     pub(super) fn wake_all(&self, step: Step) {
         let _outside = Outside::enter();
         self.core.borrow_mut().wake_all(step);
-    }
-
-    /// Whether a thread has ended.
-    pub(super) fn has_ended(&self, id: ThreadId) -> bool {
-        self.core.borrow().threads[id.index()].state == State::Done
     }
 
     /// Ends the process here, as a crash: does not return to simulated code.

@@ -62,6 +62,7 @@ impl<T> SimMutex<T> {
                 self.waiters.set(self.waiters.get() - 1);
             }
             self.owner.set(me);
+            kernel.acquired(self.object);
         });
     }
 

@@ -7,6 +7,7 @@
 //! from the schedule stream alone; a [`Pilot`], which decides nothing that is judged, has its own.
 
 mod crash_adjacent;
+mod exhaustive;
 mod pct;
 mod profile;
 mod random;
@@ -16,6 +17,7 @@ mod surw;
 mod urw;
 
 pub use crash_adjacent::CrashAdjacent;
+pub use exhaustive::{Exhaustive, Guide, Passage, Turn, Walk};
 pub use pct::Pct;
 pub use profile::{Pilot, Profile, Shared};
 pub use random::Random;
@@ -50,6 +52,18 @@ pub trait Policy {
     fn watcher(&mut self) -> Option<&mut dyn Watcher> {
         None
     }
+
+    /// Whether a wait takes as long as the policy says in the process that starts now: then the
+    /// clock is a candidate also where it is the only one, and [`Policy::timer`] says whose timer
+    /// fires. Else it is the one that is due first.
+    fn rules_time(&self) -> bool {
+        false
+    }
+
+    /// Whose timer fires, after the clock was chosen. Asked only if the policy rules time.
+    fn timer(&mut self) -> ThreadId {
+        unreachable!("a policy that rules time chooses a timer")
+    }
 }
 
 /// What a policy that counts events is told.
@@ -66,6 +80,25 @@ pub trait Watcher {
 
     /// `thread` does what it was about to do: it was chosen, or nobody else can go on.
     fn goes(&mut self, thread: ThreadId);
+
+    /// `thread`, which arrives next, goes on when a timer fires, if nobody wakes it before.
+    fn sets_timer(&mut self, _thread: ThreadId) {}
+
+    /// `thread` has got the lock of this number, at once or after it was blocked.
+    fn acquires(&mut self, _thread: ThreadId, _lock: u32) {}
+
+    /// A client in `thread` asks the engine for something, or has got an answer.
+    fn client(&mut self, _thread: ThreadId, _word: ClientWord) {}
+}
+
+/// What passes between a client and the engine: of two clients it matters whether one was answered
+/// before the other asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientWord {
+    /// A call begins.
+    Asks,
+    /// It has returned.
+    IsTold,
 }
 
 /// A policy by name, as scenarios and `--policy` give it.

@@ -18,7 +18,9 @@ use crate::engine_events;
 use crate::fault::{FaultKind, FaultPlan};
 use crate::host::Host;
 use crate::kernel::Kernel;
-use crate::policy::{Decision, Pilot, Policy, PolicyName, Profile, Replay};
+use crate::policy::{
+    Decision, Exhaustive, Guide, Passage, Pilot, Policy, PolicyName, Profile, Replay,
+};
 use crate::rng::{Purpose, Stream};
 use crate::scenario::Scenario;
 use crate::steer::Steer;
@@ -47,6 +49,9 @@ pub struct Mode {
     pub keep_images: bool,
     /// Follow this schedule instead of the plan's policy.
     pub schedule: Option<Vec<Decision>>,
+    /// Follow this schedule through the first process instead; the verdict has the passage, with
+    /// what it met.
+    pub guide: Option<(Guide, Passage)>,
     /// Note the labels of syncs.
     pub note_syncs: bool,
     /// The first processes die so, in this order, and no other dies, whatever is planned.
@@ -77,6 +82,15 @@ impl Runner {
     /// Runs `seed` of `scenario` with the simulator's own checkers.
     pub fn run(&mut self, scenario: &Scenario, seed: u64, mut mode: Mode) -> Verdict {
         let plan = Plan::draw(scenario, seed);
+        if let Some((guide, passage)) = mode.guide.take() {
+            let passage = Rc::new(RefCell::new(passage));
+            let behind = plan.policy.build(plan.seed);
+            let policy = Box::new(Exhaustive::new(guide, Rc::clone(&passage), behind));
+            let mut verdict =
+                self.carry_out(scenario, plan, policy, crate::checker::all(), None, mode);
+            verdict.passage = passage.take();
+            return verdict;
+        }
         let policy: Box<dyn Policy> = match mode.schedule.take() {
             Some(schedule) => Box::new(Replay::new(schedule)),
             None if plan.policy.wants_profile() => match self.pilot(scenario, seed, &mode) {
@@ -103,7 +117,8 @@ impl Runner {
         let stream = Stream::new(plan.seed, Purpose::Pilot);
         let policy = Box::new(Pilot::new(stream, Rc::clone(&profile)));
         // One profile for all the deaths that a caller may choose.
-        let mode = Mode { schedule: None, steer: mode.steer.as_ref().map(|_| Vec::new()), ..*mode };
+        let steer = mode.steer.as_ref().map(|_| Vec::new());
+        let mode = Mode { schedule: None, guide: None, steer, ..*mode };
         let verdict = self.carry_out(scenario, plan, policy, crate::checker::all(), None, mode);
         if verdict.violations.is_empty() && verdict.harness_error.is_none() {
             return Ok(profile.take());

@@ -14,6 +14,7 @@ use crate::fault::Phase;
 use crate::history::{Call, Flushed, Outcome, Read, Status, ValueDigest};
 use crate::kernel::{SimThreads, with_kernel};
 use crate::naive;
+use crate::policy::ClientWord;
 use crate::probe::Probe;
 use crate::process::DATABASE;
 use crate::report::counted;
@@ -24,25 +25,28 @@ use crate::world::{World, with_world};
 /// How often a writer goes on after an error before it gives up.
 const ERRORS_MAX: u32 = 3;
 
-/// Takes a note of the harness: its allocations outlive the process.
+/// A note of the harness: its allocations outlive the process.
 fn note<R>(f: impl FnOnce(&World) -> R) -> R {
     let _outside = Outside::enter();
     with_world(f)
 }
 
-fn now() -> u64 {
-    with_kernel(crate::kernel::Kernel::points)
+fn asks() -> u64 {
+    with_kernel(|kernel| kernel.client(ClientWord::Asks))
+}
+fn is_told() -> u64 {
+    with_kernel(|kernel| kernel.client(ClientWord::IsTold))
 }
 
 /// Makes a call and notes its outcome.
 pub(crate) fn noted<T>(call: Call, make: impl FnOnce() -> Result<T>) -> Result<T> {
-    let invoked = now();
+    let invoked = asks();
     let is_write = matches!(call, Call::Write { .. });
     if !is_write {
         with_kernel(|kernel| kernel.tell(Lane::Client, || format!("{call} ...")));
     }
     let result = make();
-    let returned = now();
+    let returned = is_told();
     note(|world| {
         let error = result.as_ref().err().map(ToString::to_string);
         with_kernel(|kernel| {
@@ -147,7 +151,7 @@ fn flushed_up_to(acknowledged: u64) {
         let read = |name: &str| disk.bytes(&format!("{DATABASE}/{name}")).ok();
         // Without a MANIFEST to read there is nothing to say here; the next open will.
         if let Ok(first_in_logs) = naive::first_in_logs(&names, &read) {
-            let flushed = Flushed { acknowledged, first_in_logs, returned: now() };
+            let flushed = Flushed { acknowledged, first_in_logs, returned: is_told() };
             world.history.borrow_mut().flushes.push(flushed);
         }
     });
@@ -164,7 +168,7 @@ fn begin_batch(writer: u32) -> Option<u32> {
         let incarnation = history.incarnation;
         let state = &mut history.batches[number as usize];
         state.status = Status::InFlight;
-        state.invoked = now();
+        state.invoked = asks();
         state.incarnation = incarnation;
         with_kernel(|kernel| {
             kernel.tell(Lane::Client, || format!("{} ...", name(&world.plan, number)));
@@ -206,7 +210,7 @@ fn end_batch<T>(number: u32, sync: bool, sequence: Option<u64>, result: &Result<
         let history = &mut *history;
         let count = world.plan.batches[number as usize].ops.len() as u64;
         let state = &mut history.batches[number as usize];
-        state.returned = now();
+        state.returned = is_told();
         let word = sequence.unwrap_or(u64::MAX) ^ u64::from(number) << 40;
         with_kernel(|kernel| {
             kernel.with_trace(|trace| trace.note(Tag::Ack, word));
@@ -264,7 +268,7 @@ fn failed_batches(world: &World) -> Vec<u32> {
 pub fn reader(db: &Db<SimEnv>, reader: u32) {
     let mut key = Vec::new();
     while let Some(draw) = begin_round(reader) {
-        let (invoked, acknowledged) = (now(), note(|w| w.history.borrow().acknowledged_sequence));
+        let (invoked, acknowledged) = (asks(), note(|w| w.history.borrow().acknowledged_sequence));
         let keys = with_world(|world| world.plan.keys);
         if draw % 4 == 0 {
             let number = draw / 4 % keys.min(8);
@@ -277,7 +281,7 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
                 key: number,
                 found: found.map(|value| ValueDigest::of(&value)),
                 invoked,
-                returned: now(),
+                returned: is_told(),
                 acknowledged,
                 by_scan: false,
             };
@@ -290,7 +294,7 @@ pub fn reader(db: &Db<SimEnv>, reader: u32) {
             key: 0,
             found: None,
             invoked,
-            returned: now(),
+            returned: is_told(),
             acknowledged,
             by_scan: false,
         };
@@ -391,6 +395,7 @@ fn scan(mut cursor: DbIterator, at: &Read, draw: u32) {
                 format!("scan {way} at sequence {at} -> {}", counted(keys, "key"))
             });
         });
+        is_told();
         let mut history = world.history.borrow_mut();
         for (key, found) in (0..).zip(found) {
             history.reads.push(Read { key, found, by_scan: true, ..at.clone() });

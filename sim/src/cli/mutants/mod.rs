@@ -10,6 +10,7 @@
 
 mod row;
 mod scratch;
+mod tiny;
 
 use serde_json::json;
 
@@ -40,7 +41,7 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     if !stale.is_empty() {
         return Err(Failed { exit: Exit::Broken, words: stale.join("\n") });
     }
-    if !args.check && args.format == Format::Human {
+    if !args.check && !args.exhaust && args.format == Format::Human {
         say(line(
             "mutant",
             "hits/runs",
@@ -48,6 +49,9 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
             ["run", "core s", "point"],
             "found by",
         ));
+    }
+    if args.exhaust {
+        return tiny::exhaust(&scratch, &mutants, args.jobs.unwrap_or_else(cores));
     }
     let (mut found, mut weaker) = (0, 0);
     for mutant in &mutants {
@@ -110,13 +114,17 @@ fn sweep(scratch: &Scratch, mutant: &Mutant, args: &MutantsArgs) -> Result<Row, 
     remark(format!("  building {}", mutant.name));
     let (seeds, jobs) = (args.runs.unwrap_or(mutant.runs), args.jobs.unwrap_or_else(cores));
     let mut flags = vec![
+        "run".to_owned(),
+        "--keep-going".to_owned(),
+        "--progress=none".to_owned(),
         format!("--scenario={}", mutant.scenario),
         format!("--seeds={seeds}"),
         format!("--jobs={jobs}"),
     ];
     flags.extend(args.policy.iter().map(|policy| format!("--policy={policy}")));
     flags.extend(args.set.iter().map(|set| format!("--set={set}")));
-    let events = scratch.sweep(&mutant.name, &flags)?;
+    scratch.build()?;
+    let events = scratch.events(&mutant.name, &flags, "run_finished")?;
     Row::read(mutant, seeds, jobs, &events).ok_or_else(|| Failed {
         exit: Exit::Internal,
         words: format!("{}: its sweep printed what is no event of a sweep", mutant.name),

@@ -92,22 +92,31 @@ impl Scratch {
         self.cargo(&["check", "--quiet", "--package", "faultline-engine"])
     }
 
-    /// Builds the simulator with what is planted and returns the lines that its sweep printed.
-    pub(super) fn sweep(&self, name: &str, flags: &[String]) -> Result<String, Failed> {
-        self.cargo(&["build", "--quiet", "--profile", "sim", "--bin", "sim"])?;
+    /// Builds the simulator with what is planted.
+    pub(super) fn build(&self) -> Result<(), Failed> {
+        self.cargo(&["build", "--quiet", "--profile", "sim", "--bin", "sim"])
+    }
+
+    /// What the simulator with what is planted prints, which ends with the event `last`.
+    pub(super) fn events(
+        &self,
+        name: &str,
+        flags: &[String],
+        last: &str,
+    ) -> Result<String, Failed> {
         let output = Command::new(self.target.join("sim/sim"))
-            .args(["run", "--keep-going", "--format", "json", "--progress", "none"])
             .args(flags)
+            .args(["--format", "json"])
             .current_dir(&self.copy)
             .stdin(Stdio::null())
             .output()
             .map_err(|error| Failed::environment(format!("sim: {error}")))?;
         let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-        if lines.lines().last().is_some_and(|line| line.contains("run_finished")) {
+        if lines.lines().last().is_some_and(|line| line.contains(last)) {
             return Ok(lines);
         }
         let words = String::from_utf8_lossy(&output.stderr);
-        let words = format!("{name}: the sweep did not finish\n{words}");
+        let words = format!("{name}: sim {} did not finish\n{words}", flags.join(" "));
         Err(Failed { exit: Exit::Internal, words })
     }
 }
