@@ -14,13 +14,14 @@ use faultline_sim::run::{Mode, Verdict, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Count, Scenario, embedded};
 
 /// A seed of every scenario; where a scenario crashes at all, this seed does.
-const SEEDS: [(&str, u64); 44] = [
+const SEEDS: [(&str, u64); 51] = [
     ("block_edges", 1),
     ("compaction_under_writes", 1),
     ("crash_mid_add_record", 8),
     ("creation_loses_current", 1),
     ("creation_loses_directory", 1),
     ("creation_loses_manifest", 1),
+    ("device_lies", 1),
     ("directory_syncs_fail", 2),
     ("disk_full", 8),
     ("explicit_syncs", 1),
@@ -55,8 +56,14 @@ const SEEDS: [(&str, u64); 44] = [
     ("snapshot_against_compaction", 59),
     ("stalled_leader", 10),
     ("steady_writers", 1),
+    ("tiny_append_fails", 2),
+    ("tiny_compaction", 2),
+    ("tiny_directory_sync_fails", 2),
+    ("tiny_explicit_sync", 2),
     ("tiny_failed_sync", 2),
+    ("tiny_flush", 2),
     ("tiny_log_switch", 2),
+    ("tiny_reader", 2),
     ("tiny_two_syncs", 2),
     ("torn_tail_then_crash_again", 1),
 ];

@@ -208,8 +208,8 @@ pub struct MutantsArgs {
     /// Leave out those that the record has
     #[arg(long)]
     pub unrecorded: bool,
-    /// Instead of a sweep: exhaust some schedules of each tiny scenario, and tell which of them find
-    /// which mutant
+    /// Instead of a sweep: exhaust some schedules of each tiny scenario, and tell which of them
+    /// find which mutant
     #[arg(long, conflicts_with_all = ["check", "record", "runs", "policy", "set", "format"])]
     pub exhaust: bool,
     /// Only check that every patch applies and compiles
@@ -231,13 +231,15 @@ pub struct ExhaustArgs {
     pub scenario: Option<String>,
     /// Instead of that: leave out each sync of the engine in turn, on each profile of the disk, and
     /// show what breaks
-    #[arg(long, conflicts_with_all = ["scenario", "only", "nested", "preemptions", "schedules", "policy", "set", "keep_going"])]
+    #[arg(long, conflicts_with_all = [
+        "scenario", "only", "nested", "preemptions", "schedules", "policy", "set", "keep_going",
+    ])]
     pub necessary_syncs: bool,
     /// Seeds, of which each is a schedule: A..B, N for 0..N, a list 1,5,9
     #[arg(long, value_name = "SEEDS", default_value = "1", value_parser = parse_seeds)]
     pub seeds: Seeds,
-    /// Instead of the schedule that a seed gives: every schedule of at most so many preemptions, one
-    /// of each happens-before class; `all` for any number
+    /// Instead of the schedule that a seed gives: every schedule of at most so many preemptions,
+    /// one of each happens-before class; `all` for any number
     #[arg(long, value_name = "N", value_parser = parse_preemptions)]
     pub preemptions: Option<Preemptions>,
     /// Schedules of each seed, at most: those of few preemptions first

@@ -217,8 +217,8 @@ impl Teller<'_> {
         let schedule = schedule.map_or(String::new(), |schedule| format!(" --schedule {schedule}"));
         let only = if places.is_empty() { "none".to_owned() } else { places.join(",") };
         format!(
-            "cargo run --release --bin sim -- exhaust {} --seeds {seed}..{}{bound}{schedule} --only \
-             {only}{}",
+            "cargo run --release --bin sim -- exhaust {} --seeds {seed}..{}{bound}{schedule} \
+             --only {only}{}",
             self.scenario.name,
             seed.saturating_add(1),
             self.flags
@@ -273,8 +273,8 @@ impl Teller<'_> {
         };
         let not = if within == self.args.seeds.count() { "" } else { "not " };
         format!(
-            "{seeds}, {not}every schedule of {preemptions}: {classes} happens-before classes, in {taken}; \
-             total unknown"
+            "{seeds}, {not}every schedule of {preemptions}: {classes} happens-before classes, in \
+             {taken}; total unknown"
         )
     }
 

@@ -54,9 +54,9 @@
 //! **A sync that lied** returns Ok and makes nothing durable; all that it covered stays pending.
 //! Whoever completes the sync says that it lied, and may say so only where the profile has a device
 //! that may lie. What such a sync would have made durable is a promise: after a power loss
-//! [`Disk::broken_promises`] names each operation of which the image lacks a promised part. An image
-//! that breaks none is one that an honest device could have left. The death of a process breaks
-//! none.
+//! [`Disk::broken_promises`] names each operation of which the image lacks a promised part. An
+//! image that breaks none is one that an honest device could have left. The death of a process
+//! breaks none.
 //!
 //! **Profiles** ([`Profile`]) add edges, as data: [`POSIX_WEAK`] none, [`EXT4_ORDERED`] those of a
 //! metadata journal, of blocks written before the size that exposes them, and of renames that

@@ -12,15 +12,15 @@
 //!
 //! Two schedules that order the same conflicting steps alike lead to the same state ([`Order`]), so
 //! only the first that comes to a state goes on to all that can follow it. This is the caching of
-//! happens-before prefixes of CHESS (Musuvathi, Qadeer: "Partial-order reduction for context-bounded
-//! state exploration", 2007). The state is known by the order of the steps before it, by who can go
-//! on, and by who runs; that the preemptions left over belong to it too (Coons, Musuvathi, McKinley:
-//! "Bounded partial-order reduction", 2013) is seen to by the order of the walk: the first that
-//! comes to a state has most of them left.
+//! happens-before prefixes of CHESS (Musuvathi, Qadeer: "Partial-order reduction for
+//! context-bounded state exploration", 2007). The state is known by the order of the steps before
+//! it, by who can go on, and by who runs; that the preemptions left over belong to it too (Coons,
+//! Musuvathi, McKinley: "Bounded partial-order reduction", 2013) is seen to by the order of the
+//! walk: the first that comes to a state has most of them left.
 //!
-//! Time decides nothing here. A call to the disk, a sleep or a timeout ends at any moment, before or
-//! after those that began earlier, so no schedule is left out because of how long a simulated disk
-//! takes. It is an assumption that the engine asks the clock for its figures alone.
+//! Time decides nothing here. A call to the disk, a sleep or a timeout ends at any moment, before
+//! or after those that began earlier, so no schedule is left out because of how long a simulated
+//! disk takes. It is an assumption that the engine asks the clock for its figures alone.
 
 mod order;
 mod walk;

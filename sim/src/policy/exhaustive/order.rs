@@ -9,14 +9,14 @@ use crate::kernel::{Step, StepKind, ThreadId};
 
 /// Each thread's steps so far as one hash, which covers every step that happened before its last.
 ///
-/// Steps on one lock, condition variable or point of the engine are in conflict, and so are calls to
-/// the disk, whatever the file: a crash cuts through their order. Atomic words are not told apart;
-/// loads of them commute with each other. A client that asks is in conflict with the answers that
-/// clients get, because checkers compare them. Steps that are not in conflict may change places, and
-/// the hashes stay the same.
+/// Steps on one lock, condition variable or point of the engine are in conflict, and so are calls
+/// to the disk, whatever the file: a crash cuts through their order. Atomic words are not told
+/// apart; loads of them commute with each other. A client that asks is in conflict with the answers
+/// that clients get, because checkers compare them. Steps that are not in conflict may change
+/// places, and the hashes stay the same.
 ///
-/// Source: the happens-before graph of CHESS (see the module above), with a hash for each node, made
-/// of those of the nodes before it.
+/// Source: the happens-before graph of CHESS (see the module above), with a hash for each node,
+/// made of those of the nodes before it.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     /// By thread id.
@@ -75,8 +75,8 @@ impl Order {
 
     pub(super) fn arrives(&mut self, thread: ThreadId, step: Step) {
         let before = std::mem::replace(&mut self.threads[thread.index()].pending, step);
-        // Who comes too early to a lock or a thread that has not ended comes again, also to the lock
-        // of a wait that has ended. How often is of no importance.
+        // Who comes too early to a lock or a thread that has not ended comes again, also to the
+        // lock of a wait that has ended. How often is of no importance.
         let comes_again = matches!(before.kind, StepKind::Lock | StepKind::Wait);
         if step.kind == StepKind::Join || (step.kind == StepKind::Lock && comes_again) {
             return;
