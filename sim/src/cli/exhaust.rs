@@ -264,7 +264,7 @@ impl Teller<'_> {
         let taken = counted(schedules as usize, "schedule");
         if whole == self.args.seeds.count() {
             return format!(
-                "{seeds}, every schedule: {classes} of {classes} happens-before classes, in {taken}"
+                "{seeds}, every schedule\n{classes} of {classes} happens-before classes in {taken}"
             );
         }
         let preemptions = match most.0 {
@@ -273,8 +273,8 @@ impl Teller<'_> {
         };
         let not = if within == self.args.seeds.count() { "" } else { "not " };
         format!(
-            "{seeds}, {not}every schedule of {preemptions}: {classes} happens-before classes, in \
-             {taken}; total unknown"
+            "{seeds}, {not}every schedule of {preemptions}\n{classes} happens-before classes in \
+             {taken}, total unknown"
         )
     }
 
