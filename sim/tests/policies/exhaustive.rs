@@ -231,6 +231,33 @@ fn a_schedule_in_words_is_the_same_schedule() {
     }
 }
 
+/// A thread that looks again and again whether the other has stored, and maybe lets others go on.
+fn spins<const YIELDS: bool>(log: &Log) {
+    let word = Arc::new(SimAtomicU64::new(0));
+    let (seen, stored) = (Arc::clone(&word), Arc::clone(&word));
+    let spinner = SimThreads::spawn("spins", move || {
+        while seen.load() == 0 {
+            if YIELDS {
+                SimThreads::yield_now();
+            }
+        }
+    });
+    let other = SimThreads::spawn("stores", move || {
+        step_aside(1);
+        stored.store(1);
+    });
+    join([spinner.expect("a thread"), other.expect("a thread")]);
+    log.note('.');
+}
+
+#[test]
+fn a_thread_that_spins_keeps_nobody_from_going_on() {
+    let met = walk(ALL, spins::<true>);
+    assert!(met.is_done && met.classes.len() > 2);
+    let met = walk(0, spins::<false>);
+    assert!(!met.orders.is_empty());
+}
+
 #[test]
 fn two_walks_are_alike() {
     let (one, other) = (walk(2, locks), walk(2, locks));

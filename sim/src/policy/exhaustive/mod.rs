@@ -2,7 +2,8 @@
 //!
 //! A schedule is what was chosen at each of its *turns*: the points at which more than one thread
 //! can go on, and the wake-ups of one among several. Where a schedule says no more, nobody is
-//! preempted: the running thread goes on while it can, and after it the one of the lowest number. A
+//! preempted: the running thread goes on while it can, and after it the one of the lowest number.
+//! (One that goes on for ever, because it waits for another, is held up after [`ROW_MAX`] steps.) A
 //! [`Walk`] gives out schedules; the [`Exhaustive`] policy follows one and reports, at each turn
 //! behind what it said, what else could have been chosen. To choose another thread than the running
 //! one, which could go on, is a *preemption*; the walk takes schedules with few of them first, so
@@ -48,7 +49,12 @@ pub struct Exhaustive {
     preemptions: u32,
     /// Whose timer fires next, and who then goes on.
     due: Option<ThreadId>,
+    /// Choices in a row of the thread that ran, though others could go on.
+    row: u32,
 }
+
+/// So long a thread goes on of itself.
+const ROW_MAX: u32 = 2000;
 
 /// What is known of the threads. Apart from the rest, because it is what is told of events.
 #[derive(Debug, Default)]
@@ -68,7 +74,7 @@ impl Exhaustive {
     /// `behind`.
     pub fn new(guide: Guide, passage: Rc<RefCell<Passage>>, behind: Box<dyn Policy>) -> Self {
         let watch = Watch { is_news: true, ..Watch::default() };
-        Exhaustive { guide, passage, behind, watch, turns: 0, preemptions: 0, due: None }
+        Exhaustive { guide, passage, behind, watch, turns: 0, preemptions: 0, due: None, row: 0 }
     }
 
     fn is_followed(&self) -> bool {
@@ -110,6 +116,9 @@ impl Policy for Exhaustive {
         let mut candidates = self.candidates(runnable);
         let place = candidates.iter().position(|id| Some(*id) == current);
         candidates[..=place.unwrap_or(0)].rotate_right(1);
+        if self.row >= ROW_MAX {
+            candidates.rotate_left(1);
+        }
         let chosen = if let [only] = candidates.as_slice() {
             *only
         } else {
@@ -117,6 +126,7 @@ impl Policy for Exhaustive {
             let among: Vec<u32> = candidates.iter().map(|id| id.0).collect();
             ThreadId(self.turn(&among, u32::from(place.is_some()), Some(state)))
         };
+        self.row = if Some(chosen) == current { self.row + 1 } else { 0 };
         if runnable.contains(&chosen) {
             return chosen;
         }
