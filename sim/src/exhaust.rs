@@ -1,18 +1,19 @@
-//! Exhausting one schedule: a crash at every point of it, and of each all that may be left.
+//! Exhausting schedules: a crash at every point of them, and of each all that may be left.
 //!
-//! Scenario and seed give one schedule. Its points fall into instants: two points with the same
+//! Scenario and seed give one schedule, or all that a [`Walk`] finds, each from the state at which
+//! it parts from those before it. The points fall into instants: two points with the same
 //! disk, the same operations pending and the same answers given are one. At each instant the
 //! process may die, with any bytes of the writes in flight done; or the power may go, and leave any
 //! legal image. Each is opened by the engine, worked on as planned, closed, and judged by all
 //! checkers, unless the same image was judged under the same obligations before.
 //!
-//! What is exhausted is this: one crash, in the first process of one schedule, up to and including
+//! What is exhausted is this: one crash, in the first process of a schedule, up to and including
 //! the power loss after its close. What follows the crash takes one schedule each. On request there
 //! are second and further crashes, each while what the one before left is opened. Where there are
 //! more images than the bound, as many are tried, the telling ones first, and the instant is called
 //! sampled.
 //!
-//! Source: the instants and images of ALICE (Pillai et al., OSDI'14), for one schedule at a time.
+//! Source: the instants and images of ALICE (Pillai et al., OSDI'14), over many schedules.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -29,13 +30,13 @@ use crate::steer::{Instant, Left, Stage, Steer};
 pub struct Exhausted {
     /// Schedules taken.
     pub schedules: u64,
-    /// Those of them whose crashes were tried, or begun: the first of each happens-before class.
+    /// Happens-before classes met.
     pub classes: u64,
     /// Seeds of which no schedule with so few preemptions is left.
     pub within: u64,
     /// Seeds of which no schedule is left at all.
     pub whole: u64,
-    /// Scheduling points of their first processes, ends included.
+    /// Scheduling points of their first processes, ends included, each state once.
     pub points: u64,
     /// Instants: points that differ in what a crash may leave or must not lose.
     pub instants: u64,
@@ -150,10 +151,9 @@ impl Level {
         Level { before, telling: None, next: reached + 1, left, point: reached, reached }
     }
 
-    /// The first process, of which the telling points and the end are looked at.
+    /// The first process, of which the telling points are looked at that no other was at.
     fn first(passage: &Passage) -> Self {
-        let end = passage.points() + 1;
-        let telling: VecDeque<u64> = passage.telling().iter().copied().chain([end]).collect();
+        let telling = passage.telling().iter().copied().collect();
         let mut level = Level { telling: Some(telling), ..Level::new(Vec::new(), 0) };
         level.advance(false);
         level
@@ -212,9 +212,8 @@ impl Search {
             let mut verdict = self.course.run_guided(runner, guided, Vec::new(), false)?;
             let passage = std::mem::take(&mut verdict.passage);
             first = Level::first(&passage);
-            let points = passage.points();
+            self.done.points += passage.new_points();
             let (guide, is_new) = walk.learn(passage);
-            self.done.points += if is_new { points } else { 0 };
             self.course.schedule = Some(guide);
             (verdict, is_new)
         } else if self.done.schedules > 0 {
@@ -228,9 +227,7 @@ impl Search {
             // Every run of the schedule would break it.
             return Ok(self.found(Vec::new(), verdict));
         }
-        if is_new {
-            self.levels.push(first);
-        }
+        self.levels.push(first);
         Ok(Step::GoOn)
     }
 

@@ -6,10 +6,11 @@ use std::ops::ControlFlow;
 use faultline_sim::disk::{Fate, Fates};
 use faultline_sim::exhaust::{Bounds, Counterexample, Course, Exhausted, Search, Step};
 use faultline_sim::necessary::{Effort, Sync, leave_out, syncs};
+use faultline_sim::policy::{Passage, Walk};
 use faultline_sim::probe::Probe;
 use faultline_sim::rng::{Purpose, Stream};
 use faultline_sim::run::{Mode, Runner, Verdict, on_fresh_thread};
-use faultline_sim::scenario::{Scenario, embedded};
+use faultline_sim::scenario::{Count, Scenario, embedded};
 use faultline_sim::steer::{Left, Stage, Steer};
 
 const FEW: Bounds = Bounds { images: 64, crashes: 1, preemptions: None, schedules: 1 };
@@ -143,6 +144,44 @@ fn schedules_of_one_seed_share_what_they_have_tried() {
         assert!(2 * single.instants < whole.instants, "{whole:?}");
         assert!(whole.instants < single.instants * whole.classes / 4, "{whole:?}");
         assert_eq!(search(runner, &scenario, 2, bounds, 1).0, whole);
+    });
+}
+
+/// What the disk held and how many writes were acknowledged at the points that a walk calls
+/// telling, with the schedules and the classes that it took.
+fn walked(runner: &mut Runner, mut walk: Walk) -> (BTreeSet<(u64, u64)>, u32, u32) {
+    let mut scenario = tiny("tiny_two_syncs");
+    scenario.spec.workload.batches = Count::Exactly(1);
+    let (mut instants, mut schedules, mut classes) = (BTreeSet::new(), 0, 0);
+    while let Some(guide) = walk.next(0) {
+        let mode = |guide| Mode { guide: Some(guide), steer: Some(Vec::new()), ..Mode::default() };
+        let mut verdict = runner.run(&scenario, 2, mode((guide, walk.passage())));
+        let passage = std::mem::take(&mut verdict.passage);
+        let telling = passage.telling().to_vec();
+        let (guide, is_new) = walk.learn(passage);
+        schedules += 1;
+        classes += u32::from(is_new);
+        for point in telling {
+            let look = Mode {
+                steer: Some(vec![Steer { point, left: Left::Anything }]),
+                ..mode((guide.clone(), Passage::default()))
+            };
+            let verdict = runner.run(&scenario, 2, look);
+            let instant = verdict.instant.expect("the process has the point");
+            instants.insert((instant.disk.fingerprint(), verdict.acks));
+        }
+    }
+    (instants, schedules, classes)
+}
+
+#[test]
+fn a_walk_that_is_cut_at_known_states_misses_nothing() {
+    on_fresh_thread(|runner| {
+        let (instants, schedules, classes) = walked(runner, Walk::new());
+        let (all_instants, all_schedules, all_classes) = walked(runner, Walk::uncut());
+        assert!(50 < instants.len() && 50 < classes, "{} {classes}", instants.len());
+        assert_eq!((instants, classes), (all_instants, all_classes));
+        assert!(10 * schedules < all_schedules, "{schedules} of {all_schedules}");
     });
 }
 

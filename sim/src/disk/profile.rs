@@ -119,20 +119,13 @@ pub struct Profile {
 
 /// [`POSIX_WEAK`] on a device that may lie. No program can keep its promises on it: it shows what
 /// becomes of one whose ground gives way, and [`super::Disk::broken_promises`] says when it did.
-pub static DEVICE_LIES: Profile = Profile {
-    name: "device-lies",
-    metadata: MetadataOrder::Free,
-    new_blocks: NewBlocks::Unordered,
-    replacing_rename: ReplacingRename::Bare,
-    file_sync: FileSync::ContentOnly,
-    cross_directory_rename: CrossDirectoryRename::BothSyncs,
-    unwritten: Unwritten::ZerosOrGarbage,
-    failed_dir_sync: FailedDirSync::CleansPage,
-    device: Device::MayLie,
-};
+pub static DEVICE_LIES: Profile =
+    Profile { name: "device-lies", device: Device::MayLie, ..WEAKEST };
 
 /// What POSIX promises and no more: only syncs order anything, only a directory sync keeps names.
-pub static POSIX_WEAK: Profile = Profile {
+pub static POSIX_WEAK: Profile = WEAKEST;
+
+const WEAKEST: Profile = Profile {
     name: "posix-weak",
     metadata: MetadataOrder::Free,
     new_blocks: NewBlocks::Unordered,

@@ -17,7 +17,7 @@ mod surw;
 mod urw;
 
 pub use crash_adjacent::CrashAdjacent;
-pub use exhaustive::{Exhaustive, Guide, Passage, Turn, Walk};
+pub use exhaustive::{Exhaustive, Guide, Passage, Walk};
 pub use pct::Pct;
 pub use profile::{Pilot, Profile, Shared};
 pub use random::Random;

@@ -61,6 +61,7 @@ impl Run {
             let damaged = self.damage(number + 1);
             let ending = self.incarnation(&damaged).await;
             self.repair(&damaged);
+            self.count_acknowledged();
             if self.verdict.instant.is_some() {
                 break;
             }
@@ -74,7 +75,6 @@ impl Run {
                 &self.left_over,
                 self.kernel.points(),
             );
-            self.count_acknowledged();
             let judged = !self.world.judge.borrow().violations().is_empty();
             clean_closes += u32::from(closed && !self.world.goes_on());
             if judged || clean_closes == 2 || self.verdict.harness_error.is_some() {

@@ -26,7 +26,7 @@
 mod order;
 mod walk;
 
-pub use walk::{Guide, Passage, Turn, Walk};
+pub use walk::{Guide, Passage, Walk};
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -34,6 +34,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use self::order::Order;
+use self::walk::Turn;
 use super::{ClientWord, Policy, Watcher};
 use crate::kernel::{Step, StepKind, ThreadId};
 
@@ -79,6 +80,10 @@ impl Exhaustive {
 
     fn is_followed(&self) -> bool {
         self.watch.processes == 1
+    }
+
+    fn has_left(&self) -> bool {
+        self.watch.processes > 1
     }
 
     /// Who can go on, in order of number; a thread that sleeps can.
@@ -143,7 +148,7 @@ impl Policy for Exhaustive {
     }
 
     fn watcher(&mut self) -> Option<&mut dyn Watcher> {
-        Some(self)
+        if self.has_left() { self.behind.watcher() } else { Some(self) }
     }
 
     fn rules_time(&self) -> bool {
@@ -157,6 +162,7 @@ impl Policy for Exhaustive {
     }
 }
 
+/// It watches until the second process has started.
 impl Watcher for Exhaustive {
     fn process_starts(&mut self) {
         self.watch.processes += 1;
@@ -164,39 +170,28 @@ impl Watcher for Exhaustive {
             self.watch.order.process_starts();
         } else {
             self.passage.borrow_mut().end(self.watch.order.class(), self.watch.points);
-        }
-        if let Some(watcher) = self.behind.watcher() {
-            watcher.process_starts();
+            if let Some(watcher) = self.behind.watcher() {
+                watcher.process_starts();
+            }
         }
     }
 
-    fn spawned(&mut self, parent: ThreadId, child: ThreadId) {
-        if self.is_followed() {
-            self.watch.order.spawned(parent);
-        } else if let Some(watcher) = self.behind.watcher() {
-            watcher.spawned(parent, child);
-        }
+    fn spawned(&mut self, parent: ThreadId, _child: ThreadId) {
+        self.watch.order.spawned(parent);
     }
 
     fn arrives(&mut self, thread: ThreadId, step: Step) {
-        if self.is_followed() {
-            self.watch.order.arrives(thread, step);
-            self.watch.points += 1;
-            // A call was submitted before its thread arrived at the wait for it.
-            if std::mem::take(&mut self.watch.is_news) || step.kind == StepKind::Io {
-                self.passage.borrow_mut().tells(self.watch.points);
-            }
-        } else if let Some(watcher) = self.behind.watcher() {
-            watcher.arrives(thread, step);
+        self.watch.order.arrives(thread, step);
+        self.watch.points += 1;
+        // A call was submitted before its thread arrived at the wait for it.
+        let is_news = std::mem::take(&mut self.watch.is_news) || step.kind == StepKind::Io;
+        if self.guide.is_behind(self.turns) {
+            self.passage.borrow_mut().comes_to(self.watch.points, is_news);
         }
     }
 
     fn goes(&mut self, thread: ThreadId) {
-        if !self.is_followed() {
-            if let Some(watcher) = self.behind.watcher() {
-                watcher.goes(thread);
-            }
-        } else if thread != ThreadId::CLOCK {
+        if thread != ThreadId::CLOCK {
             self.due = None;
             self.watch.sleepers.remove(&thread);
             self.watch.is_news |= self.watch.order.goes(thread) == StepKind::Io;
@@ -204,28 +199,16 @@ impl Watcher for Exhaustive {
     }
 
     fn sets_timer(&mut self, thread: ThreadId) {
-        if self.is_followed() {
-            self.watch.sleepers.insert(thread);
-        } else if let Some(watcher) = self.behind.watcher() {
-            watcher.sets_timer(thread);
-        }
+        self.watch.sleepers.insert(thread);
     }
 
     fn acquires(&mut self, thread: ThreadId, lock: u32) {
-        if self.is_followed() {
-            self.watch.order.acquires(thread, lock);
-        } else if let Some(watcher) = self.behind.watcher() {
-            watcher.acquires(thread, lock);
-        }
+        self.watch.order.acquires(thread, lock);
     }
 
     fn client(&mut self, thread: ThreadId, word: ClientWord) {
-        if self.is_followed() {
-            self.watch.order.client(thread, word);
-            self.watch.is_news = true;
-        } else if let Some(watcher) = self.behind.watcher() {
-            watcher.client(thread, word);
-        }
+        self.watch.order.client(thread, word);
+        self.watch.is_news = true;
     }
 }
 

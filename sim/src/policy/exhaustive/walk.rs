@@ -66,15 +66,15 @@ impl FromStr for Guide {
 
 /// One turn.
 #[derive(Clone, Copy, Debug)]
-pub struct Turn<'a> {
+pub(super) struct Turn<'a> {
     /// What was chosen.
-    pub chosen: u32,
+    pub(super) chosen: u32,
     /// What could be chosen; first what is, if nobody says otherwise.
-    pub among: &'a [u32],
+    pub(super) among: &'a [u32],
     /// Preemptions before it.
-    pub preemptions: u32,
+    pub(super) preemptions: u32,
     /// Preemptions that it takes to choose another than the first.
-    pub cost: u32,
+    pub(super) cost: u32,
 }
 
 /// One run of a schedule through a process.
@@ -87,18 +87,21 @@ pub struct Passage {
     turns: u32,
     /// Schedules that part from it, with their preemptions.
     branches: Vec<(u32, Guide)>,
-    /// Whether it has come to a state that another had come to.
+    /// Whether it goes on past states that another had come to.
+    is_uncut: bool,
+    /// Whether it has come to such a state, and another went on from there.
     is_known: bool,
     class: Option<u64>,
+    new_points: u64,
     telling: Vec<u64>,
-    points: u64,
 }
 
 impl Passage {
     /// Notes a turn; `is_new` if its schedule does not say what to choose there or later.
     pub(super) fn take(&mut self, turn: Turn<'_>, state: Option<u64>, is_new: bool) {
         if is_new && !self.is_known {
-            self.is_known = state.is_some_and(|state| !self.states.insert(state));
+            let is_known = state.is_some_and(|state| !self.states.insert(state));
+            self.is_known = is_known && !self.is_uncut;
         }
         if is_new && !self.is_known {
             for other in turn.among.iter().filter(|other| **other != turn.chosen) {
@@ -114,27 +117,32 @@ impl Passage {
         self.turns += 1;
     }
 
-    /// At this point a crash may leave something else than at the point before.
-    pub(super) fn tells(&mut self, point: u64) {
-        self.telling.push(point);
+    /// The process comes to a point behind what its schedule says; if it `is_news`, a crash may
+    /// leave something else there than at the point before.
+    pub(super) fn comes_to(&mut self, point: u64, is_news: bool) {
+        if !self.is_known {
+            self.new_points += 1;
+            if is_news {
+                self.telling.push(point);
+            }
+        }
     }
 
     /// The process has ended after so many points, and its steps are of this class.
     pub(super) fn end(&mut self, class: u64, points: u64) {
-        if self.class.is_none() {
-            (self.class, self.points) = (Some(class), points);
-        }
+        self.class = Some(class);
+        self.comes_to(points + 1, true);
     }
 
-    /// The points of the process at which a crash may leave, or must not lose, something else than
-    /// at the point before, in order; the disk and the clients' knowledge change at no other.
+    /// How many of the points of the process, its end included, no passage had been at.
+    pub fn new_points(&self) -> u64 {
+        self.new_points
+    }
+
+    /// Those of them, in order, at which a crash may leave, or must not lose, something else than
+    /// at the point before: the disk and the clients' knowledge change at no other.
     pub fn telling(&self) -> &[u64] {
         &self.telling
-    }
-
-    /// How many points the process had.
-    pub fn points(&self) -> u64 {
-        self.points
     }
 }
 
@@ -146,17 +154,23 @@ pub struct Walk {
     /// By preemptions, and then by how much is said: schedules to be taken.
     ahead: BTreeMap<(u32, usize), Vec<Guide>>,
     classes: BTreeSet<u64>,
+    is_uncut: bool,
 }
 
 impl Walk {
     /// A walk that has taken no schedule.
     pub fn new() -> Self {
         let ahead = BTreeMap::from([((0, 0), vec![Guide::default()])]);
-        Walk { states: BTreeSet::new(), ahead, classes: BTreeSet::new() }
+        Walk { states: BTreeSet::new(), ahead, classes: BTreeSet::new(), is_uncut: false }
     }
 
-    /// The next schedule; `None` if none is left that has at most
-    /// `preemptions` of them.
+    /// A walk that takes every schedule from its beginning to its end, also past states that it
+    /// knows: far more of them, which must not show more.
+    pub fn uncut() -> Self {
+        Walk { is_uncut: true, ..Walk::new() }
+    }
+
+    /// The next schedule; `None` if none is left that has at most `preemptions` of them.
     pub fn next(&mut self, preemptions: u32) -> Option<Guide> {
         let mut first = self.ahead.first_entry().filter(|entry| entry.key().0 <= preemptions)?;
         let guide = first.get_mut().pop();
@@ -173,7 +187,8 @@ impl Walk {
 
     /// Where the policy that follows the next schedule notes what it meets.
     pub fn passage(&mut self) -> Passage {
-        Passage { states: std::mem::take(&mut self.states), ..Passage::default() }
+        let (states, is_uncut) = (std::mem::take(&mut self.states), self.is_uncut);
+        Passage { states, is_uncut, ..Passage::default() }
     }
 
     /// Takes over what the passage has met. Returns the whole schedule, and whether it is the first
