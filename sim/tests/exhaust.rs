@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use faultline_sim::disk::{Fate, Fates};
 use faultline_sim::exhaust::{Bounds, Counterexample, Course, Exhausted, Search, Step};
 use faultline_sim::necessary::{Effort, Sync, leave_out, syncs};
-use faultline_sim::policy::{Passage, Walk};
+use faultline_sim::policy::{Guide, Passage, Walk};
 use faultline_sim::probe::Probe;
 use faultline_sim::rng::{Purpose, Stream};
 use faultline_sim::run::{Mode, Runner, Verdict, on_fresh_thread};
@@ -147,31 +147,60 @@ fn schedules_of_one_seed_share_what_they_have_tried() {
     });
 }
 
-/// What the disk held and how many writes were acknowledged at the points that a walk calls
-/// telling, with the schedules and the classes that it took.
-fn walked(runner: &mut Runner, mut walk: Walk) -> (BTreeSet<(u64, u64)>, u32, u32) {
+/// One batch for each of two writers, along the schedule of `guide`.
+fn along(runner: &mut Runner, guide: Guide, passage: Passage, steer: Vec<Steer>) -> Verdict {
     let mut scenario = tiny("tiny_two_syncs");
     scenario.spec.workload.batches = Count::Exactly(1);
+    let mode = Mode { guide: Some((guide, passage)), steer: Some(steer), ..Mode::default() };
+    runner.run(&scenario, 2, mode)
+}
+
+/// What the disk held and how many writes were acknowledged at a point of that schedule, if it
+/// has the point.
+fn look(runner: &mut Runner, guide: &Guide, point: u64) -> Option<(u64, u64)> {
+    let steer = vec![Steer { point, left: Left::Anything }];
+    let verdict = along(runner, guide.clone(), Passage::default(), steer);
+    verdict.instant.map(|instant| (instant.disk.fingerprint(), verdict.acks))
+}
+
+/// What [`look`] finds at the points that a walk calls telling, with the schedules and the classes
+/// that it took.
+fn walked(runner: &mut Runner, mut walk: Walk) -> (BTreeSet<(u64, u64)>, u32, u32) {
     let (mut instants, mut schedules, mut classes) = (BTreeSet::new(), 0, 0);
     while let Some(guide) = walk.next(0) {
-        let mode = |guide| Mode { guide: Some(guide), steer: Some(Vec::new()), ..Mode::default() };
-        let mut verdict = runner.run(&scenario, 2, mode((guide, walk.passage())));
-        let passage = std::mem::take(&mut verdict.passage);
+        let passage = std::mem::take(&mut along(runner, guide, walk.passage(), vec![]).passage);
         let telling = passage.telling().to_vec();
         let (guide, is_new) = walk.learn(passage);
         schedules += 1;
         classes += u32::from(is_new);
         for point in telling {
-            let look = Mode {
-                steer: Some(vec![Steer { point, left: Left::Anything }]),
-                ..mode((guide.clone(), Passage::default()))
-            };
-            let verdict = runner.run(&scenario, 2, look);
-            let instant = verdict.instant.expect("the process has the point");
-            instants.insert((instant.disk.fingerprint(), verdict.acks));
+            instants.insert(look(runner, &guide, point).expect("the process has the point"));
         }
     }
     (instants, schedules, classes)
+}
+
+#[test]
+fn what_changes_at_a_point_is_told_of_it() {
+    on_fresh_thread(|runner| {
+        let mut walk = Walk::new();
+        let guide = walk.next(0).expect("a first schedule");
+        let passage = along(runner, guide, walk.passage(), vec![]).passage;
+        let (telling, points) = (passage.telling().to_vec(), passage.new_points());
+        let (guide, _) = walk.learn(passage);
+        let mut last = None;
+        let mut changes = 0;
+        for point in 1..=points {
+            let here = look(runner, &guide, point);
+            assert!(here.is_some(), "{point} of {points}");
+            if here != last {
+                assert!(telling.contains(&point), "point {point} is not told, unlike {telling:?}");
+                changes += 1;
+            }
+            last = here;
+        }
+        assert!(40 < changes && 3 * changes < 2 * points, "{changes} of {points}");
+    });
 }
 
 #[test]

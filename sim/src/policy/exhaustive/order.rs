@@ -148,3 +148,36 @@ impl Order {
         mix(self.so_far(), ENDED)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: ThreadId = ThreadId(1);
+    const OTHER: ThreadId = ThreadId(2);
+
+    /// Two calls to the disk: at `true` one begins, at `false` it ends.
+    fn calls(steps: [(ThreadId, bool); 4]) -> u64 {
+        let mut order = Order::default();
+        order.process_starts();
+        order.spawned(ThreadId(0));
+        order.spawned(ThreadId(0));
+        for (thread, begins) in steps {
+            if begins {
+                order.arrives(thread, Step::new(StepKind::Io, thread.0));
+            } else {
+                order.goes(thread);
+            }
+        }
+        order.class()
+    }
+
+    #[test]
+    fn a_call_begins_before_or_after_another_has_ended() {
+        let apart = calls([(ONE, true), (ONE, false), (OTHER, true), (OTHER, false)]);
+        let together = calls([(ONE, true), (OTHER, true), (ONE, false), (OTHER, false)]);
+        let nested = calls([(ONE, true), (OTHER, true), (OTHER, false), (ONE, false)]);
+        assert_ne!(apart, together);
+        assert_ne!(together, nested);
+    }
+}
