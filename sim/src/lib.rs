@@ -41,6 +41,7 @@ pub mod rng;
 pub mod run;
 pub mod scenario;
 pub mod schedule;
+pub mod situation;
 mod statistics;
 pub mod steer;
 pub mod sweep;

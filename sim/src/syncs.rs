@@ -53,11 +53,7 @@ impl SyncWatch {
         phase: Phase,
         (op, name, role): (FileOp, &str, FileRole),
     ) -> bool {
-        let when = match phase {
-            Phase::Run => "run",
-            Phase::Recovery => "open",
-            Phase::Close => "close",
-        };
+        let when = phase.words();
         let thread = kernel.thread_name(kernel.current());
         let thread = thread.split('#').next().unwrap_or_default();
         let what = match role {
@@ -82,25 +78,12 @@ impl SyncWatch {
         match role {
             _ if is_inner => format!("{} file", &parent[DATABASE.len() + 1..]),
             FileRole::Log if *name != *self.newest_log => "older log".to_owned(),
-            role => role_word(role).to_owned(),
+            role => role.words().to_owned(),
         }
     }
 
     /// The labels that were met, and how often.
     pub fn into_met(self) -> BTreeMap<String, u64> {
         self.met
-    }
-}
-
-fn role_word(role: FileRole) -> &'static str {
-    match role {
-        FileRole::Log => "log",
-        FileRole::Table => "table",
-        FileRole::Manifest => "MANIFEST",
-        FileRole::Current => "CURRENT",
-        FileRole::Temp => "dbtmp",
-        FileRole::Lock => "LOCK",
-        FileRole::Directory => "directory",
-        FileRole::Other => "other file",
     }
 }

@@ -8,6 +8,7 @@ use crate::fault::FaultCounts;
 use crate::judge::Shown;
 use crate::policy::{Decision, Passage};
 use crate::probe::ProbeSet;
+use crate::situation::Situation;
 use crate::steer::Instant;
 use crate::trace::{Event, Noted};
 
@@ -36,6 +37,10 @@ pub struct Verdict {
     pub excused: bool,
     /// Places that the run has been at.
     pub probes: ProbeSet,
+    /// Where its processes died and what they left.
+    pub situations: Vec<Situation>,
+    /// The happens-before class of its first process, if asked for and if there was a second.
+    pub class: Option<u64>,
     /// Whether the simulator itself failed; then the rest means nothing.
     pub harness_error: Option<String>,
     /// See [`crate::trace::Trace::take_checkpoints`].

@@ -24,6 +24,7 @@ use crate::model;
 use crate::naive;
 use crate::probe::{Probe, ProbeSet};
 use crate::rng::{Purpose, Stream};
+use crate::situation::LastCall;
 use crate::syncs::SyncWatch;
 use crate::trace::{Lane, Tag};
 use crate::workload::{FaultHook, Plan, PlannedCrash, Workload};
@@ -88,6 +89,8 @@ pub struct World {
     pub calls_seen: Cell<u32>,
     /// Whether a compaction has begun to write tables that no MANIFEST names yet.
     pub is_compacting: Cell<bool>,
+    /// The last call of this incarnation.
+    pub last_call: Cell<Option<LastCall>>,
 }
 
 impl fmt::Debug for World {
@@ -130,6 +133,7 @@ impl World {
             crash: Cell::new(None),
             calls_seen: Cell::new(0),
             is_compacting: Cell::new(false),
+            last_call: Cell::new(None),
             workload: None,
             fault_hook: RefCell::new(None),
             judge: RefCell::new(Judge::new(checkers)),
@@ -146,6 +150,7 @@ impl World {
             syncs.borrow_mut().begin_incarnation();
         }
         self.is_compacting.set(false);
+        self.last_call.set(None);
         self.is_looking.set(false);
         self.is_previewing.set(false);
         self.failed_before_resume.borrow_mut().clear();

@@ -112,6 +112,7 @@ fn sweep(seeds: Seeds, jobs: usize, check_determinism: f64) -> Totals {
         time_budget: None,
         failures_max: u64::MAX,
         check_determinism,
+        classed: 0.5,
         run_timeout: Duration::from_mins(2),
         out: None,
     };
@@ -132,6 +133,8 @@ fn a_sweep_does_not_depend_on_the_number_of_workers() {
         assert_eq!(one.faults, other.faults, "{jobs} workers");
         assert_eq!(one.by_scenario, other.by_scenario, "{jobs} workers");
         assert_eq!(one.failures.len(), other.failures.len(), "{jobs} workers");
+        assert_eq!(one.situations, other.situations, "{jobs} workers");
+        assert_eq!(one.classes, other.classes, "{jobs} workers");
     }
     let list = sweep(Seeds::List(vec![3, 1, 0, 2]), 2, 0.0);
     assert_eq!(one.trace_hash, list.trace_hash, "the order of seeds does not count");

@@ -1,6 +1,7 @@
 //! Whole runs: every scenario, on every host, with any number of workers, and the bugs that must be
 //! found.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::rc::Rc;
@@ -28,6 +29,7 @@ fn sweep(scenarios: Vec<Scenario>, seeds: Seeds, jobs: usize, twice: f64) -> Tot
         time_budget: None,
         failures_max: u64::MAX,
         check_determinism: twice,
+        classed: 0.5,
         run_timeout: Duration::from_mins(1),
         out: None,
     };
@@ -53,6 +55,8 @@ fn the_number_of_workers_changes_nothing() {
     let two = sweep(all(), Seeds::Range(100, 106), 2, 1.0);
     assert_eq!(one.trace_hash, two.trace_hash);
     assert_eq!((one.runs, one.points, one.acks), (two.runs, two.points, two.acks));
+    assert_eq!((&one.situations, &one.classes), (&two.situations, &two.classes));
+    assert!(one.situations.distinct() > 50 && one.classes.distinct() > 50, "{one:?}");
     assert_eq!(two.determinism_checked, two.runs);
     let other = sweep(all(), Seeds::Range(101, 107), 1, 0.0);
     assert_ne!(one.trace_hash, other.trace_hash);
@@ -222,4 +226,36 @@ fn a_disk_that_is_full_from_the_start_is_survived() {
     let bad = |f: &&faultline_sim::sweep::Failure| matches!(f.what, FailureKind::Harness(_));
     assert_eq!(totals.failures.iter().filter(bad).count(), 0, "{:?}", totals.failures);
     assert_eq!(totals.runs, 2);
+}
+
+/// Where the processes of some runs of `scenario` died and what they left.
+fn situations(name: &'static str) -> BTreeSet<String> {
+    on_fresh_thread(move |runner| {
+        let scenario = all().into_iter().find(|one| one.name == name).expect("is there");
+        let situations = (0..60).flat_map(|seed| {
+            let verdict = runner.run(&scenario, seed, Mode::default());
+            assert!(verdict.crashes as usize <= verdict.situations.len());
+            verdict.situations
+        });
+        situations.map(|situation| situation.to_string()).collect()
+    })
+}
+
+#[test]
+fn deaths_are_told_apart_by_their_place_and_by_what_they_left() {
+    let met = situations("crash_mid_add_record");
+    for expected in [
+        "run/writer: append log under way; power loss; write log lost",
+        "run/writer: append log under way; power loss; write log torn",
+        "close/main: close log done; power loss; nothing pending",
+    ] {
+        assert!(met.contains(expected), "{expected} is not among {met:#?}");
+    }
+    // All but the power losses behind a close strike in the middle of a record.
+    let elsewhere: Vec<&String> = met.iter().filter(|met| !met.contains("append log")).collect();
+    assert!(elsewhere.iter().all(|met| met.starts_with("close/")), "{elsewhere:?}");
+    let met = situations("process_kill");
+    assert!(met.iter().any(|met| met.starts_with("open/main: ")), "{met:#?}");
+    let killed = "run/writer: append log under way; process death";
+    assert!(met.contains(killed), "{met:#?}");
 }

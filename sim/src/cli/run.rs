@@ -21,6 +21,8 @@ use crate::sweep::{Failure, FailureKind, Seeds, Sweep};
 const FRESH_BUDGET: Duration = Duration::from_secs(30);
 /// A run longer than this has a loop without a scheduling point.
 const RUN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Of so many runs one is looked at for the class of its schedule, which takes a tenth of its time.
+const CLASSED: f64 = 1.0 / 16.0;
 /// A schedule of more decisions than this is not left: nobody follows it.
 const DECISIONS_MAX: usize = 1_000_000;
 /// Cases of the repository, replayed first.
@@ -53,6 +55,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failed> {
         time_budget,
         failures_max: if args.keep_going { u64::MAX } else { args.fail_fast.unwrap_or(1) },
         check_determinism: args.check_determinism.unwrap_or(0.0) / 100.0,
+        classed: CLASSED,
         run_timeout: RUN_TIMEOUT,
         out: args.out.clone(),
     };

@@ -10,7 +10,7 @@ use crate::canary;
 use crate::fault::{FaultKind, Phase};
 use crate::probe::Probe;
 use crate::report::counted;
-use crate::sweep::{Coverage, FailureKind, Totals};
+use crate::sweep::{Coverage, FailureKind, Kinds, Totals};
 
 /// Fewer runs of a scenario than this need not meet all that it demands.
 const RUNS_THAT_SAY_SOMETHING: u64 = 200;
@@ -144,6 +144,10 @@ fn run_finished(
         "determinism_checked": totals.determinism_checked,
         "faults": faults,
         "probes": probes,
+        "coverage": {
+            "deaths": kinds_object(&totals.situations),
+            "schedules": kinds_object(&totals.classes),
+        },
         "missing": missing,
         "canary_found_in_run": canary,
         "complete": totals.complete,
@@ -151,6 +155,29 @@ fn run_finished(
         "trace_hash": format!("{:016x}", totals.trace_hash),
         "wall_millis": totals.elapsed.as_millis() as u64,
         "resident_kib": totals.resident_when_done.map(|bytes| bytes / 1024),
+    })
+}
+
+/// How much the sweep has met of what can happen.
+fn coverage(totals: &Totals) -> String {
+    let chance = |kinds: &Kinds| format!("{:.2} %", kinds.chance_of_another() * 100.0);
+    let (deaths, schedules) = (&totals.situations, &totals.classes);
+    format!(
+        "{} kinds of death in {}, the next is new at {}\n{} classes in {} schedules looked at, the \
+         next is new at {}",
+        deaths.distinct(),
+        deaths.seen(),
+        chance(deaths),
+        schedules.distinct(),
+        schedules.seen(),
+        chance(schedules),
+    )
+}
+
+fn kinds_object(kinds: &Kinds) -> Value {
+    json!({
+        "seen": kinds.seen(), "distinct": kinds.distinct(),
+        "chance_of_another": kinds.chance_of_another(),
     })
 }
 
@@ -194,6 +221,7 @@ fn summary(totals: &Totals, missing: &[(String, String)], wanted: Option<u64>) {
     if !hits.is_empty() {
         say(format!("runs by probe: {}", hits.join(", ")));
     }
+    say(coverage(totals));
     if totals.excused > 0 {
         let runs = counted(totals.excused as usize, "run");
         say(format!("in {runs} the disk took synced bytes: no open had to show those"));

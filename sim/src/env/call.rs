@@ -12,6 +12,7 @@ use crate::fault::{FaultKind, FileRole, Operation, Phase};
 use crate::history::{FileBreach, LogFailure};
 use crate::kernel::{Kernel, Step, StepKind, with_kernel};
 use crate::probe::Probe;
+use crate::situation::{LastCall, Progress};
 use crate::trace::{Lane, Tag};
 use crate::workload::{Calls, FaultQuery, Moment, Trigger};
 use crate::world::{World, with_world};
@@ -109,6 +110,12 @@ pub(super) fn call<B, T>(
             let word = u64::from(object) << 8 | op as u64;
             kernel.with_trace(|trace| trace.note(Tag::Io, word));
             world.note_change(kernel, op, target);
+            let thread = kernel.current();
+            let is_at = |progress| {
+                let call = LastCall { thread, op, role: target.role, progress };
+                world.last_call.set(Some(call));
+            };
+            is_at(Progress::Begins);
             if let Some(syncs) = &world.syncs {
                 syncs.borrow_mut().note(kernel, op, target.name, target.role);
             }
@@ -119,6 +126,7 @@ pub(super) fn call<B, T>(
                 kernel.crash();
             }
             let begun = begin(world, fault);
+            is_at(Progress::UnderWay);
             world.note_place(kernel, op, target.role);
             if let Some(Moment::Inside(points)) = moment {
                 if op == FileOp::Append && target.role == FileRole::Log {
@@ -134,6 +142,7 @@ pub(super) fn call<B, T>(
                 kernel.crash();
             }
             let result = begun.and_then(|begun| finish(world, begun, fault));
+            is_at(Progress::Done);
             if result.as_ref().err() == Some(&Errno::NoSpace) {
                 world.found_full.set(world.found_full.get() + 1);
             }

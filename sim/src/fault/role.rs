@@ -74,6 +74,20 @@ impl FileRole {
     /// How many there are.
     pub(super) const COUNT: usize = Self::Other as usize + 1;
 
+    /// In labels.
+    pub fn words(self) -> &'static str {
+        match self {
+            FileRole::Log => "log",
+            FileRole::Table => "table",
+            FileRole::Manifest => "MANIFEST",
+            FileRole::Current => "CURRENT",
+            FileRole::Temp => "dbtmp",
+            FileRole::Lock => "LOCK",
+            FileRole::Directory => "directory",
+            FileRole::Other => "other file",
+        }
+    }
+
     /// The role of the file at `path`. Directories cannot be told by their name: the caller knows
     /// them by the operation.
     pub fn of_file(path: &str) -> Self {
@@ -114,4 +128,13 @@ impl Phase {
 
     /// All phases.
     pub const ALL: [Self; Self::COUNT] = [Self::Run, Self::Recovery, Self::Close];
+
+    /// In labels.
+    pub fn words(self) -> &'static str {
+        match self {
+            Phase::Run => "run",
+            Phase::Recovery => "open",
+            Phase::Close => "close",
+        }
+    }
 }

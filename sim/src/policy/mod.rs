@@ -6,8 +6,10 @@
 //! Architecture invariant: a policy sees identities only, never the state of the engine, and draws
 //! from the schedule stream alone; a [`Pilot`], which decides nothing that is judged, has its own.
 
+mod classed;
 mod crash_adjacent;
 mod exhaustive;
+mod order;
 mod pct;
 mod profile;
 mod random;
@@ -16,6 +18,7 @@ mod sticky;
 mod surw;
 mod urw;
 
+pub use classed::Classed;
 pub use crash_adjacent::CrashAdjacent;
 pub use exhaustive::{Exhaustive, Guide, Passage, Walk};
 pub use pct::Pct;

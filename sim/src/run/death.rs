@@ -5,6 +5,7 @@ use crate::fault::Phase;
 use crate::probe::Probe;
 use crate::process;
 use crate::scenario::CrashKind;
+use crate::situation::Situation;
 use crate::steer::{Instant, Left, Stage, Steer};
 use crate::trace::{Lane, Tag};
 use crate::verdict::DiskAtDeath;
@@ -86,6 +87,8 @@ impl Run {
         drop(disk);
         drop(chance);
         let world = &self.world;
+        let situation = Situation::of(world, &self.kernel, left.kind(), report.as_ref());
+        self.verdict.situations.push(situation);
         if left.kind() == CrashKind::PowerLoss {
             world.note_power_loss(process::DATABASE);
         }

@@ -19,7 +19,7 @@ use crate::fault::{FaultKind, FaultPlan};
 use crate::host::Host;
 use crate::kernel::Kernel;
 use crate::policy::{
-    Decision, Exhaustive, Guide, Passage, Pilot, Policy, PolicyName, Profile, Replay,
+    Classed, Decision, Exhaustive, Guide, Passage, Pilot, Policy, PolicyName, Profile, Replay,
 };
 use crate::rng::{Purpose, Stream};
 use crate::scenario::Scenario;
@@ -54,6 +54,8 @@ pub struct Mode {
     pub guide: Option<(Guide, Passage)>,
     /// Note the labels of syncs.
     pub note_syncs: bool,
+    /// Note the happens-before class of the first process.
+    pub note_class: bool,
     /// The first processes die so, in this order, and no other dies, whatever is planned.
     pub steer: Option<Vec<Steer>>,
     /// What drives the kernel. Decides nothing: the trace is the same.
@@ -99,7 +101,14 @@ impl Runner {
             },
             None => plan.policy.build(plan.seed),
         };
-        self.carry_out(scenario, plan, policy, crate::checker::all(), None, mode)
+        if !mode.note_class {
+            return self.carry_out(scenario, plan, policy, crate::checker::all(), None, mode);
+        }
+        let class = Rc::default();
+        let policy = Box::new(Classed::new(policy, Rc::clone(&class)));
+        let mut verdict = self.carry_out(scenario, plan, policy, crate::checker::all(), None, mode);
+        verdict.class = class.get();
+        verdict
     }
 
     /// Counts the events of a run under [`PolicyName::Random`], for a policy that wants to know.

@@ -11,8 +11,10 @@
     reason = "the harness runs on the operating system's threads and clock"
 )]
 
+mod kinds;
 mod totals;
 
+pub use kinds::Kinds;
 pub use totals::{Coverage, Failure, FailureKind, Totals};
 
 use std::collections::BTreeMap;
@@ -46,6 +48,8 @@ pub struct Sweep {
     pub failures_max: u64,
     /// Share of runs that are run twice and compared.
     pub check_determinism: f64,
+    /// Share of runs of which the happens-before class is noted.
+    pub classed: f64,
     /// A run that takes longer than this on the wall has no scheduling point in some loop.
     pub run_timeout: Duration,
     /// Where the runs in flight are noted, if anywhere.
@@ -352,7 +356,8 @@ fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
         }
         let (scenario, seed) = ((index % scenarios) as usize, sweep.seeds.get(index / scenarios));
         begin(worker, shared, (index, scenario, seed), note.as_mut());
-        let verdict = runner.run_caught(&sweep.scenarios[scenario], seed, Mode::default());
+        let mode = Mode { note_class: is_sampled(!seed, sweep.classed), ..Mode::default() };
+        let verdict = runner.run_caught(&sweep.scenarios[scenario], seed, mode);
         let is_broken = verdict.harness_error.is_some();
         let used_up = is_broken || std::thread::panicking();
         let again = !used_up && is_sampled(seed, sweep.check_determinism);

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Report;
+use super::{Kinds, Report};
 use crate::checker::Violation;
 use crate::fault::FaultCounts;
 use crate::probe::ProbeCounts;
+use crate::situation::Situation;
 
 /// A run that broke a promise, or could not be judged.
 #[derive(Clone, Debug)]
@@ -65,6 +66,10 @@ pub struct Totals {
     pub excused: u64,
     /// Runs that hit each probe.
     pub probes: ProbeCounts,
+    /// Where processes died, and what they left.
+    pub situations: Kinds,
+    /// The happens-before classes of the first processes of some runs.
+    pub classes: Kinds,
     /// Sum over all runs of a mix of scenario, seed and trace hash.
     pub trace_hash: u64,
     /// Failures, in the order of runs.
@@ -107,6 +112,9 @@ impl Totals {
         self.faults.add(&verdict.faults);
         self.excused += u64::from(verdict.excused);
         self.probes.add(verdict.probes);
+        let situations = verdict.situations.iter().map(Situation::number);
+        situations.for_each(|situation| self.situations.add(situation));
+        verdict.class.iter().for_each(|class| self.classes.add(*class));
         self.trace_hash = self.trace_hash.wrapping_add(report.mixed_hash());
         self.determinism_checked += u64::from(report.second_hash.is_some());
         if let Some(what) = report.failure() {

@@ -86,7 +86,7 @@ fn stores(log: &Log, word: &Arc<SimAtomicU64>, letter: char, times: u64) -> Hand
     SimThreads::spawn("stores", body).expect("a thread")
 }
 
-fn two_of_three(log: &Log) {
+pub(super) fn two_of_three(log: &Log) {
     let word = Arc::new(SimAtomicU64::new(0));
     join([stores(log, &word, 'a', 3), stores(log, &word, 'b', 3)]);
 }
@@ -222,7 +222,7 @@ fn wakes(log: &Log) {
 fn either_of_two_waiters_may_be_woken() {
     let met = walk(ALL, wakes);
     assert!(met.is_done);
-    // Two that differ in nothing but who was woken are not one: each is a class, whoever came first.
+    // Two that differ in nothing but who was woken are two classes, whoever came first.
     let of_classes: BTreeSet<&str> = met.classes.iter().map(|(_, order)| order.as_str()).collect();
     assert_eq!(of_classes, BTreeSet::from(["abAB", "abBA", "baAB", "baBA"]));
 }

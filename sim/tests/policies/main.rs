@@ -9,6 +9,7 @@
     reason = "tests carry results out of the simulation, on OS threads of their own"
 )]
 
+mod classed;
 mod exhaustive;
 mod pct;
 mod runs;

@@ -23,7 +23,6 @@
 //! or after those that began earlier, so no schedule is left out because of how long a simulated
 //! disk takes. It is an assumption that the engine asks the clock for its figures alone.
 
-mod order;
 mod walk;
 
 pub use walk::{Guide, Passage, Walk};
@@ -33,8 +32,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 
-use self::order::Order;
 use self::walk::Turn;
+use super::order::Order;
 use super::{ClientWord, Policy, Watcher};
 use crate::kernel::{Step, StepKind, ThreadId};
 

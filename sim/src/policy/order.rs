@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::super::{ClientWord, profile::Shared};
+use super::{ClientWord, Shared};
 use crate::kernel::{Step, StepKind, ThreadId};
 
 /// Each thread's steps so far as one hash, which covers every step that happened before its last.
@@ -15,8 +15,8 @@ use crate::kernel::{Step, StepKind, ThreadId};
 /// that clients get, because checkers compare them. Steps that are not in conflict may change
 /// places, and the hashes stay the same.
 ///
-/// Source: the happens-before graph of CHESS (see the module above), with a hash for each node,
-/// made of those of the nodes before it.
+/// Source: the happens-before graph of CHESS (see [`super::Exhaustive`]), with a hash for each
+/// node, made of those of the nodes before it.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     /// By thread id.
