@@ -212,6 +212,12 @@ pub struct MutantsArgs {
     /// find which mutant
     #[arg(long, conflicts_with_all = ["check", "record", "runs", "policy", "set", "format"])]
     pub exhaust: bool,
+    /// Instead of one sweep: sweeps without each checker and each kind of fault that has to do with
+    /// the mutant, and tell which of them which mutant needs
+    #[arg(long, conflicts_with_all = [
+        "check", "exhaust", "record", "runs", "policy", "set", "format",
+    ])]
+    pub needs: bool,
     /// Only check that every patch applies and compiles
     #[arg(long)]
     pub check: bool,

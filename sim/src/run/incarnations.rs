@@ -13,7 +13,7 @@ use crate::kernel::{End, Kernel, Limits};
 use crate::probe::Probe;
 use crate::process;
 use crate::scenario::CrashKind;
-use crate::steer::Steer;
+use crate::steer::{Left, Steer};
 use crate::trace::{Lane, Tag, Trace};
 use crate::verdict::Verdict;
 use crate::workload::{After, PlannedBatch};
@@ -67,6 +67,7 @@ impl Run {
             }
             let world = &self.world;
             let closed = matches!(ending, Ending::Returned { closed: true, .. });
+            let is_stuck = matches!(ending, Ending::Stuck(_));
             world.judge.borrow_mut().after_end(
                 &world.plan,
                 &world.history.borrow(),
@@ -76,6 +77,10 @@ impl Run {
                 self.kernel.points(),
             );
             let judged = !self.world.judge.borrow().violations().is_empty();
+            if is_stuck && !judged {
+                // No checker minds. It would hold its locks for ever.
+                self.strike(&Left::Drawn(CrashKind::Kill), "killed: nobody in it went on");
+            }
             clean_closes += u32::from(closed && !self.world.goes_on());
             if judged || clean_closes == 2 || self.verdict.harness_error.is_some() {
                 break;

@@ -88,8 +88,14 @@ impl Runner {
             let passage = Rc::new(RefCell::new(passage));
             let behind = plan.policy.build(plan.seed);
             let policy = Box::new(Exhaustive::new(guide, Rc::clone(&passage), behind));
-            let mut verdict =
-                self.carry_out(scenario, plan, policy, crate::checker::all(), None, mode);
+            let mut verdict = self.carry_out(
+                scenario,
+                plan,
+                policy,
+                scenario.spec.without.checkers(),
+                None,
+                mode,
+            );
             verdict.passage = passage.take();
             return verdict;
         }
@@ -102,11 +108,19 @@ impl Runner {
             None => plan.policy.build(plan.seed),
         };
         if !mode.note_class {
-            return self.carry_out(scenario, plan, policy, crate::checker::all(), None, mode);
+            return self.carry_out(
+                scenario,
+                plan,
+                policy,
+                scenario.spec.without.checkers(),
+                None,
+                mode,
+            );
         }
         let class = Rc::default();
         let policy = Box::new(Classed::new(policy, Rc::clone(&class)));
-        let mut verdict = self.carry_out(scenario, plan, policy, crate::checker::all(), None, mode);
+        let mut verdict =
+            self.carry_out(scenario, plan, policy, scenario.spec.without.checkers(), None, mode);
         verdict.class = class.get();
         verdict
     }
@@ -128,7 +142,8 @@ impl Runner {
         // One profile for all the deaths that a caller may choose.
         let steer = mode.steer.as_ref().map(|_| Vec::new());
         let mode = Mode { schedule: None, guide: None, steer, ..*mode };
-        let verdict = self.carry_out(scenario, plan, policy, crate::checker::all(), None, mode);
+        let verdict =
+            self.carry_out(scenario, plan, policy, scenario.spec.without.checkers(), None, mode);
         if verdict.violations.is_empty() && verdict.harness_error.is_none() {
             return Ok(profile.take());
         }
@@ -183,7 +198,8 @@ impl Runner {
         if mode.steer.is_some() {
             plan.leave_out_crashes();
         }
-        let faults = FaultPlan::new(&scenario.spec.faults);
+        let off = scenario.spec.without.fault_kinds();
+        let faults = off.fold(FaultPlan::new(&scenario.spec.faults), FaultPlan::without);
         let faults = match plan.profile.device {
             Device::Honest => faults.without(FaultKind::SyncLie),
             Device::MayLie => faults,

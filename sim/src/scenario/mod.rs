@@ -7,10 +7,12 @@
 mod count;
 mod embedded;
 mod script;
+mod without;
 
 pub use count::Count;
 pub use embedded::{EMBEDDED, embedded};
 pub use script::{Damage, Harm, Script, Step, Then};
+pub use without::Without;
 
 use std::fmt;
 
@@ -69,6 +71,9 @@ pub struct Spec {
     /// What a sweep must have seen for its result to count.
     #[serde(default)]
     pub expect: Expect,
+    /// What is switched off.
+    #[serde(default, skip_serializing_if = "Without::is_empty")]
+    pub without: Without,
 }
 
 /// What clients do.
@@ -421,6 +426,7 @@ impl Spec {
         if let Some(name) = self.expect.faults.iter().find(|name| !known(name)) {
             return Err(format!("expect.faults: there is no fault `{name}`"));
         }
+        self.without.check()?;
         script::check(&self.script, &self.damage)?;
         if let Some(policy) = &self.policy {
             policy.parse::<PolicyName>().map_err(|e| format!("policy: {e}"))?;

@@ -40,6 +40,13 @@ fn a_sweep_is_told_in_json_and_is_the_same_with_one_job_and_two() {
     for field in ["points", "virtual_micros", "crashes", "acks", "ops", "bytes"] {
         assert!(finished[field].as_u64().is_some_and(|count| count > 0), "{field}: {finished}");
     }
+    let coverage = &finished["coverage"];
+    for kinds in [&coverage["deaths"], &coverage["schedules"]] {
+        let count = |field: &str| kinds[field].as_u64().expect("a count");
+        assert!(count("distinct") <= count("seen"), "{coverage}");
+        assert!(kinds["chance_of_another"].as_f64().is_some_and(|chance| chance <= 1.0));
+    }
+    assert!(coverage["deaths"]["seen"].as_u64() >= finished["crashes"].as_u64(), "{coverage}");
     assert!(finished["wall_millis"].is_u64() && finished["probes"].is_object());
     assert!(finished["resident_kib"].as_u64().is_some_and(|kib| kib > 100));
     let hash = finished["trace_hash"].as_str().expect("text");

@@ -8,6 +8,7 @@
     reason = "works on files of the repository, in a scratch copy"
 )]
 
+mod needs;
 mod row;
 mod scratch;
 mod tiny;
@@ -41,7 +42,7 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     if !stale.is_empty() {
         return Err(Failed { exit: Exit::Broken, words: stale.join("\n") });
     }
-    if !args.check && !args.exhaust && args.format == Format::Human {
+    if !args.check && !args.exhaust && !args.needs && args.format == Format::Human {
         say(line(
             "mutant",
             "hits/runs",
@@ -52,6 +53,9 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     }
     if args.exhaust {
         return tiny::exhaust(&scratch, &mutants, args.jobs.unwrap_or_else(cores));
+    }
+    if args.needs {
+        return needs::needs(&scratch, &mutants, &record, args.jobs.unwrap_or_else(cores));
     }
     let (mut found, mut weaker) = (0, 0);
     for mutant in &mutants {
