@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use faultline::Db;
 use faultline::env::{Condvar, Mutex};
-use faultline_sim::checker::Liveness;
+use faultline_sim::checker::{Liveness, Recovery};
 use faultline_sim::corpus::{Case, Expectation};
 use faultline_sim::env::SimEnv;
 use faultline_sim::fault::FaultKind;
@@ -126,6 +126,38 @@ fn a_disk_that_swallows_syncs_is_found_out() {
     assert_eq!(found.map(|violation| violation.checker), Some("durability"));
 }
 
+#[test]
+fn what_is_switched_off_neither_judges_nor_strikes() {
+    let mut scenario = all().into_iter().find(|s| s.name == "fsync_failure").expect("is there");
+    scenario.spec.disk.swallow_syncs = true;
+    let met = |scenario: Scenario| {
+        let totals = sweep(vec![scenario], Seeds::Range(0, 100), 2, 0.0);
+        let mut checkers = BTreeSet::new();
+        for failure in &totals.failures {
+            let FailureKind::Violations(violations) = &failure.what else { panic!("{failure:?}") };
+            checkers.extend(violations.iter().map(|violation| violation.checker));
+        }
+        (checkers, totals.faults)
+    };
+    let (checkers, faults) = met(scenario.clone());
+    assert!(checkers.contains("durability") && 1 < checkers.len(), "{checkers:?}");
+    assert!(0 < faults.of(FaultKind::SyncError) && 0 < faults.of(FaultKind::SyncDirError));
+    scenario.spec.without.checkers = vec!["durability".to_owned()];
+    scenario.spec.without.faults = vec!["sync_error".to_owned()];
+    let (others, faults) = met(scenario.clone());
+    assert!(!others.contains("durability") && !others.is_empty(), "{others:?}");
+    assert_eq!(faults.of(FaultKind::SyncError), 0);
+    assert!(0 < faults.of(FaultKind::SyncDirError));
+    let text = "about = \"x\"\n[without]\n";
+    for (field, complaint) in [
+        ("checkers = [\"durable\"]", "without.checkers: there is no checker `durable`"),
+        ("faults = [\"sync\"]", "without.faults: there is no fault `sync`"),
+    ] {
+        let refused = Scenario::parse("x", "x.toml", &format!("{text}{field}")).expect_err("no");
+        assert!(refused.to_string().contains(complaint), "{refused}");
+    }
+}
+
 /// A program that forgets a cursor, and with it all that the cursor pins.
 struct Forgetful;
 
@@ -197,6 +229,19 @@ fn a_wait_ends_by_itself_only_if_the_scenario_says_so() {
         let words = verdict.violations.first().map(ToString::to_string).unwrap_or_default();
         assert!(words.contains("main#1 waits: wait told"), "{words}");
     }
+}
+
+/// A process in which nobody goes on keeps the database locked until it is killed.
+#[test]
+fn a_stuck_process_is_killed_if_no_checker_minds() {
+    let text = "about = \"Waits.\"\n[crash]\ncount = 0\n";
+    let scenario = Scenario::parse("waits", "waits.toml", text).expect("a scenario");
+    let verdict = on_fresh_thread(move |runner| {
+        let custom = Custom { workload: Rc::new(Waits), fault_hook: None };
+        runner.run_custom(&scenario, 1, custom, vec![Box::new(Recovery)], Mode::default())
+    });
+    assert!(verdict.violations.is_empty(), "{:?}", verdict.violations);
+    assert!(verdict.situations.len() > 1, "each process is");
 }
 
 #[test]
