@@ -139,6 +139,8 @@ struct Level {
     next: u64,
     /// What the instant before it may leave and was not tried yet.
     left: std::vec::IntoIter<(usize, Left, Option<u64>)>,
+    /// Whether that was all that the instant may leave.
+    are_all: bool,
     /// The point of that, and the points that the run has had then.
     point: u64,
     reached: u64,
@@ -148,7 +150,8 @@ impl Level {
     /// The process that begins after these crashes, when the run has had so many points.
     fn new(before: Vec<(Place, Steer)>, reached: u64) -> Self {
         let left = Vec::new().into_iter();
-        Level { before, telling: None, next: reached + 1, left, point: reached, reached }
+        let (telling, next, point) = (None, reached + 1, reached);
+        Level { before, telling, next, left, are_all: true, point, reached }
     }
 
     /// The first process, of which the telling points are looked at that no other was at.
@@ -195,6 +198,14 @@ impl Search {
     /// What has been done so far.
     pub fn done(&self) -> Exhausted {
         self.done
+    }
+
+    /// What has been done, if it is to end here: the instants of which something is left to try
+    /// are sampled.
+    pub fn cut_short(&self) -> Exhausted {
+        let is_cut = |level: &&Level| level.are_all && level.left.len() > 0;
+        let cut = self.levels.iter().filter(is_cut).count() as u64;
+        Exhausted { sampled: self.done.sampled + cut, ..self.done }
     }
 
     /// Takes the next schedule, without a crash.
@@ -291,7 +302,7 @@ impl Search {
         level.advance(is_last);
         if is_new(&mut self.instants, instant.fingerprint, depth) {
             let (left, are_all) = everything_left(&instant, self.bounds.images);
-            level.left = left.into_iter();
+            (level.left, level.are_all) = (left.into_iter(), are_all);
             (level.point, level.reached) = (point, instant.point);
             self.done.instants += u64::from(is_first);
             self.done.nested_instants += u64::from(!is_first);

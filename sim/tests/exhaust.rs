@@ -129,6 +129,23 @@ fn a_disk_that_swallows_syncs_is_found_and_shown_again() {
 }
 
 #[test]
+fn what_is_cut_short_is_not_called_exhausted() {
+    let scenario = tiny("tiny_two_syncs");
+    on_fresh_thread(move |runner| {
+        let mut search = Search::new(&scenario, 2, FEW);
+        let mut cut = BTreeSet::new();
+        while !matches!(search.step(runner).expect("the harness works"), Step::Done) {
+            let (done, short) = (search.done(), search.cut_short());
+            assert_eq!(Exhausted { sampled: done.sampled, ..short }, done);
+            cut.insert(short.sampled - done.sampled);
+        }
+        // In the middle of an instant, and between two.
+        assert_eq!(cut, BTreeSet::from([0, 1]));
+        assert_eq!(search.cut_short(), search.done());
+    });
+}
+
+#[test]
 fn schedules_of_one_seed_share_what_they_have_tried() {
     let scenario = tiny("tiny_two_syncs");
     on_fresh_thread(move |runner| {

@@ -261,6 +261,9 @@ pub struct ExhaustArgs {
     /// Further crashes, one after another, each while what the one before left is opened
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub nested: usize,
+    /// End after this long, such as 30s or 10m, and say what was done
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "necessary_syncs")]
+    pub time_budget: Option<Duration>,
     /// Only the run with these crashes, as POINT:NUMBER,POINT:NUMBER or `none`; it is told in full
     #[arg(long, value_name = "CRASHES", value_parser = parse_only)]
     pub only: Option<Only>,
@@ -279,6 +282,9 @@ pub struct ExhaustArgs {
     /// What standard output carries
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+    /// What standard error shows meanwhile
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
 }
 
 /// What `--images` is if it is not given.

@@ -7,22 +7,25 @@
 )]
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::args::{ExhaustArgs, Format, IMAGES_MAX};
-use super::output::{event, remark, say};
+use super::output::{Meter, event, remark, say};
 use super::run::cores;
 use super::select::select_one;
-use super::{Exit, Failed, necessary};
+use super::{Exit, Failed, necessary, signal};
 use crate::exhaust::{Bounds, Counterexample, Course, Exhausted, Place, Search, Step};
 use crate::policy::Guide;
 use crate::report::{self, counted};
 use crate::run::{Runner, Verdict, on_fresh_thread};
 use crate::scenario::Scenario;
+
+/// How often it is looked whether to go on.
+const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn exhaust(args: &ExhaustArgs) -> Result<Exit, Failed> {
     let Some(name) = args.scenario.as_ref().filter(|_| !args.necessary_syncs) else {
@@ -34,12 +37,18 @@ pub(super) fn exhaust(args: &ExhaustArgs) -> Result<Exit, Failed> {
         return teller.show_again(&only.0);
     }
     let started = Instant::now();
+    signal::watch();
     let whole = Whole::new(args, &scenario);
+    let mut meter = Meter::new(args.progress, Some(args.seeds.count()), None);
     std::thread::scope(|scope| {
-        for _ in 0..args.jobs.unwrap_or_else(cores).max(1) {
+        let workers = args.jobs.unwrap_or_else(cores).max(1);
+        whole.working.store(workers, Ordering::Relaxed);
+        for _ in 0..workers {
             whole.start_worker(scope, Vec::new());
         }
+        whole.watch(started, &mut meter);
     });
+    meter.finish();
     let last = whole.last.load(Ordering::Relaxed);
     let mut ended = whole.ended.into_inner().expect("no worker panics");
     ended.sort_by_key(|ended| ended.index);
@@ -55,12 +64,23 @@ pub(super) fn exhaust(args: &ExhaustArgs) -> Result<Exit, Failed> {
             return Err(Failed { exit: Exit::Internal, words });
         }
     }
+    let is_cut = whole.is_cut.load(Ordering::Relaxed);
     if done.schedules == 0 {
-        remark("there is no seed, so no schedule");
+        remark(if is_cut {
+            "no schedule ended in time"
+        } else {
+            "there is no seed, so no schedule"
+        });
         return Ok(Exit::Nothing);
     }
-    teller.summarize(&done, found, started.elapsed());
-    Ok(if found == 0 { Exit::Clean } else { Exit::Broken })
+    teller.summarize(&done, found, started.elapsed(), is_cut);
+    match signal::received() {
+        _ if found > 0 => Ok(Exit::Broken),
+        Some(signal) => {
+            Err(Failed { exit: Exit::Signal(signal), words: format!("ended by signal {signal}") })
+        }
+        None => Ok(Exit::Clean),
+    }
 }
 
 /// What the workers share.
@@ -73,6 +93,13 @@ struct Whole<'a> {
     /// What comes behind this one is not wanted any more.
     last: AtomicU64,
     ended: Mutex<Vec<Ended>>,
+    /// Workers that have something to do.
+    working: AtomicUsize,
+    /// Set when it is to end before everything was tried.
+    is_cut: AtomicBool,
+    /// Schedules and recoveries so far.
+    schedules: AtomicU64,
+    recoveries: AtomicU64,
 }
 
 /// What came of one schedule.
@@ -94,7 +121,37 @@ impl<'a> Whole<'a> {
             schedules: args.schedules.unwrap_or(u64::MAX),
         };
         let (next, last) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
-        Whole { args, scenario, bounds, next, last, ended: Mutex::default() }
+        Whole {
+            args,
+            scenario,
+            bounds,
+            next,
+            last,
+            ended: Mutex::default(),
+            working: AtomicUsize::new(0),
+            is_cut: AtomicBool::new(false),
+            schedules: AtomicU64::new(0),
+            recoveries: AtomicU64::new(0),
+        }
+    }
+
+    /// Shows how far it is, and ends it in time, until no worker has anything to do.
+    fn watch(&self, started: Instant, meter: &mut Meter) {
+        let budget = self.args.time_budget.unwrap_or(Duration::MAX);
+        while self.working.load(Ordering::Relaxed) > 0 {
+            std::thread::sleep(TICK.min(budget.saturating_sub(started.elapsed())));
+            let ended = self.ended.lock().expect("no worker panics").len() as u64;
+            let words = || {
+                let schedules = self.schedules.load(Ordering::Relaxed);
+                let recoveries = self.recoveries.load(Ordering::Relaxed);
+                let seeds = self.args.seeds.count();
+                format!("{ended} of {seeds} seeds  {schedules} schedules  {recoveries} recoveries")
+            };
+            let goes_on = meter.show(ended, started.elapsed(), words).is_continue();
+            if !goes_on || budget <= started.elapsed() {
+                self.is_cut.store(true, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Starts a thread that goes on with the schedules in `begun` and takes new ones after them.
@@ -117,12 +174,14 @@ impl<'a> Whole<'a> {
                     return self.start_worker(scope, begun);
                 }
             }
+            self.working.fetch_sub(1, Ordering::Relaxed);
         });
     }
 
     fn begin(&self) -> Option<(Ended, Search)> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
-        if index >= self.args.seeds.count() || index > self.last.load(Ordering::Relaxed) {
+        let is_cut = self.is_cut.load(Ordering::Relaxed);
+        if is_cut || index >= self.args.seeds.count() || index > self.last.load(Ordering::Relaxed) {
             return None;
         }
         let search = Search::new(self.scenario, self.args.seeds.get(index), self.bounds);
@@ -133,7 +192,14 @@ impl<'a> Whole<'a> {
     fn go_on(&self, runner: &mut Runner, ended: &mut Ended, search: &mut Search) -> bool {
         loop {
             let step = search.step(runner);
-            ended.done = search.done();
+            let before = std::mem::replace(&mut ended.done, search.done());
+            let count = |sum: &AtomicU64, from: u64, to: u64| {
+                if from < to {
+                    sum.fetch_add(to - from, Ordering::Relaxed);
+                }
+            };
+            count(&self.schedules, before.schedules, ended.done.schedules);
+            count(&self.recoveries, before.recoveries, ended.done.recoveries);
             match step {
                 Ok(Step::GoOn) => {}
                 Ok(Step::Done) => return true,
@@ -151,6 +217,10 @@ impl<'a> Whole<'a> {
                 }
             }
             if ended.index > self.last.load(Ordering::Relaxed) {
+                return true;
+            }
+            if self.is_cut.load(Ordering::Relaxed) {
+                ended.done = search.cut_short();
                 return true;
             }
             if std::thread::panicking() {
@@ -278,7 +348,7 @@ impl Teller<'_> {
         )
     }
 
-    fn summarize(&self, done: &Exhausted, found: usize, elapsed: Duration) {
+    fn summarize(&self, done: &Exhausted, found: usize, elapsed: Duration, is_cut: bool) {
         let Exhausted { schedules, points, instants, sampled, recoveries, .. } = *done;
         let stopped = found > 0 && !self.args.keep_going;
         if self.args.format == Format::Json {
@@ -291,12 +361,16 @@ impl Teller<'_> {
                 "sampled_instants": sampled, "recoveries": recoveries,
                 "nested_recoveries": done.nested_recoveries, "seen_before": done.seen_before,
                 "counterexamples": found, "stopped_at_counterexample": stopped,
+                "ended_early": is_cut,
                 "wall_millis": elapsed.as_millis() as u64,
             }));
             return;
         }
         if stopped {
             say("stopped at the first counterexample, having tried:");
+        }
+        if is_cut && !stopped {
+            say("ended before everything was tried, having tried:");
         }
         say(self.schedules(done));
         say(format!("a crash in the first process: {points} points, {instants} instants"));

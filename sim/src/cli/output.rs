@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Progress;
-use crate::sweep::Totals;
 
 /// A line of result.
 pub(super) fn say(line: impl AsRef<str>) {
@@ -47,7 +46,7 @@ pub(super) struct Meter {
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 impl Meter {
-    /// A meter for `wanted` runs, or for as long as `budget` lasts.
+    /// A meter for `wanted` pieces of work, or for as long as `budget` lasts.
     pub(super) fn new(progress: Progress, wanted: Option<u64>, budget: Option<Duration>) -> Self {
         let on_terminal = std::io::stderr().is_terminal();
         let bar = match progress {
@@ -70,18 +69,22 @@ impl Meter {
         }
     }
 
-    /// Shows the totals so far; goes on unless a signal came.
-    pub(super) fn show(&mut self, totals: &Totals) -> ControlFlow<()> {
+    /// Shows that so many pieces are done after such a time, and `words`; goes on unless a signal
+    /// came.
+    pub(super) fn show(
+        &mut self,
+        done: u64,
+        elapsed: Duration,
+        words: impl FnOnce() -> String,
+    ) -> ControlFlow<()> {
         if let Some(bar) = &self.bar {
-            let at =
-                if self.wanted.is_some() { totals.runs } else { totals.elapsed.as_millis() as u64 };
-            bar.set_position(at);
-            bar.set_message(words(totals));
+            bar.set_position(if self.wanted.is_some() { done } else { elapsed.as_millis() as u64 });
+            bar.set_message(words());
         } else if self.lines && self.last_line.elapsed() >= LINE_EVERY {
             #[expect(clippy::disallowed_methods, reason = "progress is told in wall time")]
             let now = Instant::now();
             self.last_line = now;
-            eprintln!("  {:>4} s  {}", totals.elapsed.as_secs(), words(totals));
+            eprintln!("  {:>4} s  {}", elapsed.as_secs(), words());
         }
         match super::signal::received() {
             Some(_) => ControlFlow::Break(()),
@@ -103,15 +106,4 @@ impl Meter {
             bar.finish_and_clear();
         }
     }
-}
-
-fn words(totals: &Totals) -> String {
-    let rate = totals.runs as f64 / totals.elapsed.as_secs_f64().max(0.001);
-    format!(
-        "{} runs  {rate:.0}/s  {} crashes  {} acknowledgements  {} failures",
-        totals.runs,
-        totals.crashes,
-        totals.acks,
-        totals.failures.len()
-    )
 }

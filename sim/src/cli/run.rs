@@ -15,7 +15,7 @@ use crate::report::{self, counted};
 use crate::run::{Mode, run_on_fresh_thread};
 use crate::scenario::Scenario;
 use crate::schedule::Schedule;
-use crate::sweep::{Failure, FailureKind, Seeds, Sweep};
+use crate::sweep::{Failure, FailureKind, Seeds, Sweep, Totals};
 
 /// What bare `sim` spends on fresh seeds.
 const FRESH_BUDGET: Duration = Duration::from_secs(30);
@@ -69,11 +69,23 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failed> {
     };
     let totals = sweep.run(&mut |totals| {
         tell_more(&meter, &totals.failures);
-        meter.show(totals)
+        meter.show(totals.runs, totals.elapsed, || words(totals))
     });
     meter.finish();
     tell_more(&meter, &totals.failures);
     summary::finish(args.format, &selection, &totals, wanted, canary::find())
+}
+
+/// The totals so far.
+fn words(totals: &Totals) -> String {
+    let rate = totals.runs as f64 / totals.elapsed.as_secs_f64().max(0.001);
+    format!(
+        "{} runs  {rate:.0}/s  {} crashes  {} acknowledgements  {} failures",
+        totals.runs,
+        totals.crashes,
+        totals.acks,
+        totals.failures.len()
+    )
 }
 
 fn announce(args: &RunArgs, selection: &Selection, seeds: &Seeds) {

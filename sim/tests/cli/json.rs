@@ -115,3 +115,23 @@ fn flags_may_stand_in_the_environment() {
     let default = folder.sim(&["run", "--scenario", "quick.toml", "--seeds", "4"]).ended(0);
     assert_ne!(default.line("trace hash "), hash);
 }
+
+#[test]
+fn an_exhaustion_ends_in_time_and_says_so() {
+    let folder = Folder::new("budget");
+    let all = ["exhaust", "tiny_two_syncs", "--seeds", "2..3", "--preemptions", "all"];
+    let json = ["--time-budget", "2s", "--format", "json"];
+    let ran = folder.sim(&[&all[..], &json].concat());
+    let last = &events(&ran.ended(0))[0];
+    assert_eq!((&last["event"], &last["ended_early"]), (&"exhaust_finished".into(), &true.into()));
+    assert_eq!((&last["are_all_classes"], &last["counterexamples"]), (&false.into(), &0.into()));
+    assert!(last["recoveries"].as_u64() > Some(0), "{last}");
+    // A search that has the time for all of it is the same with a budget.
+    let few = ["exhaust", "tiny_two_syncs", "--seeds", "1", "--images", "4"];
+    let words = |flags: &[&str]| {
+        let ran = folder.sim(&[&few[..], flags].concat()).ended(0);
+        let lines = ran.out.lines().filter(|line| !line.contains("recoveries/s"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(words(&[]), words(&["--time-budget", "1h"]));
+}
