@@ -212,13 +212,19 @@ pub struct MutantsArgs {
     /// find which mutant
     #[arg(long, conflicts_with_all = ["check", "record", "runs", "policy", "set", "format"])]
     pub exhaust: bool,
+    /// Instead of those of the engine: plant the mistakes of the simulated disk, which the disk's
+    /// own tests must find
+    #[arg(long, conflicts_with_all = [
+        "exhaust", "record", "unrecorded", "runs", "policy", "set", "jobs",
+    ])]
+    pub disk: bool,
     /// Only check that every patch applies and compiles
     #[arg(long)]
     pub check: bool,
     /// What standard output carries
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
-    /// The folder of patches.
+    /// The folder of patches; those of the disk are in its folder `disk`
     #[arg(long, default_value = "corpus/mutants")]
     pub dir: PathBuf,
 }
