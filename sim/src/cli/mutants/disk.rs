@@ -16,7 +16,8 @@ use crate::report::counted;
 /// What cargo is told to build and run. As the gate's tests are: of one package, features would
 /// unite anew.
 const TESTS: [&str; 6] = ["test", "--workspace", "--test", "disk", "--test", "faults"];
-/// How many programs that makes.
+const CHECK: [&str; 4] = ["check", "--quiet", "--package", "faultline-sim"];
+/// How many programs [`TESTS`] makes.
 const PROGRAMS: usize = 2;
 /// Seconds after which the tests hang. They take five.
 const TIMEOUT: &str = "120";
@@ -31,30 +32,21 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     }
     let scratch = Scratch::prepare()?;
     scratch.try_all(mutants.iter().map(|mutant| &mutant.file))?;
-    if !args.check {
-        remark("  building what has no mistake");
-        let failed = run_tests(&scratch)?;
-        if !failed.is_empty() {
-            let words = format!("these fail with nothing planted: {}", failed.join(", "));
-            return Err(Failed { exit: Exit::Broken, words });
-        }
+    if args.check {
+        return check(&scratch, mutants.iter().collect());
+    }
+    remark("  building what has no mistake");
+    let failed = run_tests(&scratch)?;
+    if !failed.is_empty() {
+        let words = format!("these fail with nothing planted: {}", failed.join(", "));
+        return Err(Failed { exit: Exit::Broken, words });
     }
     let mut killed = 0;
     for mutant in &mutants {
         scratch.plant(&mutant.file)?;
-        let failed = if args.check {
-            scratch.cargo(&["check", "--quiet", "--package", "faultline-sim"]).map(|()| None)
-        } else {
-            run_tests(&scratch).map(Some)
-        };
+        let failed = run_tests(&scratch);
         scratch.remove(&mutant.file)?;
-        match failed? {
-            Some(failed) => killed += usize::from(tell(args.format, mutant, &failed)),
-            None => say(format!("{:<40} applies and compiles", mutant.name)),
-        }
-    }
-    if args.check {
-        return Ok(Exit::Clean);
+        killed += usize::from(tell(args.format, mutant, &failed?));
     }
     if args.format == Format::Json {
         event(&json!({
@@ -64,6 +56,43 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
         say(format!("{killed} of {} killed by the tests that should", mutants.len()));
     }
     Ok(if killed == mutants.len() { Exit::Clean } else { Exit::Broken })
+}
+
+/// Compiles all of `mutants`, which apply: at once as many as apply on top of each other, and one by
+/// one those that do not compile together.
+fn check(scratch: &Scratch, mut mutants: Vec<&DiskMutant>) -> Result<Exit, Failed> {
+    while !mutants.is_empty() {
+        let mut planted = Vec::new();
+        let mut left = Vec::new();
+        for mutant in mutants {
+            if scratch.applies(&mutant.file) {
+                scratch.plant(&mutant.file)?;
+                planted.push(mutant);
+            } else {
+                left.push(mutant);
+            }
+        }
+        let compiled = scratch.cargo(&CHECK);
+        for mutant in planted.iter().rev() {
+            scratch.remove(&mutant.file)?;
+        }
+        if compiled.is_err() {
+            for mutant in &planted {
+                scratch.plant(&mutant.file)?;
+                let compiled = scratch.cargo(&CHECK);
+                scratch.remove(&mutant.file)?;
+                compiled.map_err(|failed| Failed {
+                    words: format!("{}: {}", mutant.file.display(), failed.words),
+                    ..failed
+                })?;
+            }
+        }
+        for mutant in planted {
+            say(format!("{:<40} applies and compiles", mutant.name));
+        }
+        mutants = left;
+    }
+    Ok(Exit::Clean)
 }
 
 /// Builds and runs the tests with what is planted; those that failed.

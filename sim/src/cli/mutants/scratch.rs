@@ -62,6 +62,10 @@ impl Scratch {
         Err(Failed { exit: Exit::Broken, words: stale.join("\n") })
     }
 
+    pub(super) fn applies(&self, patch: &Path) -> bool {
+        self.patch(patch, &["--dry-run", "--forward"]).is_ok()
+    }
+
     fn patch(&self, patch: &Path, flags: &[&str]) -> Result<(), Failed> {
         let file =
             std::path::absolute(patch).map_err(|error| Failed::environment(error.to_string()))?;
