@@ -161,6 +161,16 @@ const PROGRAMS: &[Program] = &[
         &[Act::Append("/a", b'A', 10), Act::FailSync("/a")],
     ),
     (
+        "failed sync of two pages, of which one is written again",
+        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[
+            Act::Append("/a", b'A', 4196),
+            Act::FailSync("/a"),
+            Act::Write("/a", 0, b'B', 10),
+            Act::Sync("/a"),
+        ],
+    ),
+    (
         "sync under way while another fails",
         &[Act::Create("/a"), Act::SyncDir("/")],
         &[
@@ -180,6 +190,11 @@ const PROGRAMS: &[Program] = &[
         "rename to another directory, then a sync of the first",
         TWO_DIRECTORIES,
         &[Act::Rename("/d/a", "/e/a"), Act::SyncDir("/d")],
+    ),
+    (
+        "rename to another directory, then a sync of the second",
+        TWO_DIRECTORIES,
+        &[Act::Rename("/d/a", "/e/a"), Act::SyncDir("/e")],
     ),
     (
         "two renames, then a sync that covers the second",
