@@ -61,6 +61,16 @@ const PROGRAMS: &[Program] = &[
         &[Act::Create("/tmp"), Act::Append("/tmp", b'B', 16), Act::Rename("/tmp", "/CURRENT")],
     ),
     (
+        "two appends, then rename without sync",
+        CURRENT_OLD,
+        &[
+            Act::Create("/tmp"),
+            Act::Append("/tmp", b'B', 16),
+            Act::Append("/tmp", b'C', 16),
+            Act::Rename("/tmp", "/CURRENT"),
+        ],
+    ),
+    (
         "rename without sync, then directory sync",
         CURRENT_OLD,
         &[
