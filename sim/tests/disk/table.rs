@@ -41,6 +41,11 @@ const PROGRAMS: &[Program] = &[
         &[Act::Append("/a", b'B', 600)],
     ),
     (
+        "create another, then append",
+        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[Act::Create("/b"), Act::Append("/a", b'A', 10)],
+    ),
+    (
         "overwrite",
         &[Act::Create("/a"), Act::Append("/a", b'A', 1024), Act::Sync("/a"), Act::SyncDir("/")],
         &[Act::Write("/a", 0, b'B', 1024), Act::Write("/a", 500, b'C', 24)],
