@@ -215,16 +215,22 @@ pub struct MutantsArgs {
     /// Instead of one sweep: sweeps without each checker and each kind of fault that has to do with
     /// the mutant, and tell which of them which mutant needs
     #[arg(long, conflicts_with_all = [
-        "check", "exhaust", "record", "runs", "policy", "set", "format",
+        "check", "exhaust", "disk", "record", "runs", "policy", "set", "format",
     ])]
     pub needs: bool,
+    /// Instead of those of the engine: plant the mistakes of the simulated disk, which the disk's
+    /// own tests must find
+    #[arg(long, conflicts_with_all = [
+        "exhaust", "record", "unrecorded", "runs", "policy", "set", "jobs",
+    ])]
+    pub disk: bool,
     /// Only check that every patch applies and compiles
     #[arg(long)]
     pub check: bool,
     /// What standard output carries
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
-    /// The folder of patches.
+    /// The folder of patches; those of the disk are in its folder `disk`
     #[arg(long, default_value = "corpus/mutants")]
     pub dir: PathBuf,
 }

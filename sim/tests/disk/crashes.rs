@@ -157,6 +157,18 @@ fn what_is_pending_in_a_removed_directory_goes_with_it() {
 }
 
 #[test]
+fn a_sync_of_a_directory_covers_the_names_changed_before_it_began() {
+    for profile in PROFILES {
+        let mut disk = run(profile, &[Act::Create("/a")]);
+        let ticket = disk.begin_sync_dir("/").expect("the root");
+        disk.create("/b").map(drop).expect("a free name");
+        disk.finish_sync(ticket, SyncOutcome::Ok);
+        let left: Vec<String> = images(&disk).into_iter().collect();
+        assert_eq!(left, ["a=", "a= b="], "{}", profile.name);
+    }
+}
+
+#[test]
 fn a_report_says_what_became_of_each_operation() {
     let disk = run(
         &EXT4_ORDERED,
@@ -242,6 +254,8 @@ fn power_loss_finds_every_image_of_a_small_program() {
             Act::Create("/b"),
             Act::Append("/b", b'B', 10),
             Act::Rename("/b", "/a"),
+            // Needs the rename, which needs the size: made legal in two steps.
+            Act::Create("/c"),
         ];
         let disk = run(profile, &acts);
         let mut draws = Draws(1);

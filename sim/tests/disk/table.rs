@@ -21,6 +21,14 @@ const CURRENT_OLD: &[Act] = &[
     Act::SyncDir("/"),
 ];
 
+const TWO_DIRECTORIES: &[Act] = &[
+    Act::CreateDir("/d"),
+    Act::CreateDir("/e"),
+    Act::Create("/d/a"),
+    Act::SyncDir("/d"),
+    Act::SyncDir("/"),
+];
+
 const PROGRAMS: &[Program] = &[
     (
         "create, write, sync",
@@ -31,6 +39,11 @@ const PROGRAMS: &[Program] = &[
         "append",
         &[Act::Create("/a"), Act::Append("/a", b'A', 10), Act::Sync("/a"), Act::SyncDir("/")],
         &[Act::Append("/a", b'B', 600)],
+    ),
+    (
+        "create another, then append",
+        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[Act::Create("/b"), Act::Append("/a", b'A', 10)],
     ),
     (
         "overwrite",
@@ -51,6 +64,16 @@ const PROGRAMS: &[Program] = &[
         "rename without sync",
         CURRENT_OLD,
         &[Act::Create("/tmp"), Act::Append("/tmp", b'B', 16), Act::Rename("/tmp", "/CURRENT")],
+    ),
+    (
+        "two appends, then rename without sync",
+        CURRENT_OLD,
+        &[
+            Act::Create("/tmp"),
+            Act::Append("/tmp", b'B', 16),
+            Act::Append("/tmp", b'C', 16),
+            Act::Rename("/tmp", "/CURRENT"),
+        ],
     ),
     (
         "rename without sync, then directory sync",
@@ -112,6 +135,32 @@ const PROGRAMS: &[Program] = &[
         &[Act::Truncate("/a", 0), Act::Append("/a", b'B', 20)],
     ),
     (
+        "truncate inside a sector, then append past it",
+        &[Act::Create("/a"), Act::Append("/a", b'A', 500), Act::Sync("/a"), Act::SyncDir("/")],
+        &[Act::Truncate("/a", 100), Act::Append("/a", b'B', 450)],
+    ),
+    (
+        "truncate, then directory sync, then append",
+        &[Act::Create("/a"), Act::Append("/a", b'A', 600), Act::Sync("/a"), Act::SyncDir("/")],
+        &[
+            Act::Truncate("/a", 0),
+            Act::Create("/b"),
+            Act::SyncDir("/"),
+            Act::Append("/a", b'B', 20),
+        ],
+    ),
+    (
+        "append, truncate, then directory sync, then append",
+        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[
+            Act::Append("/a", b'A', 500),
+            Act::Truncate("/a", 100),
+            Act::Create("/b"),
+            Act::SyncDir("/"),
+            Act::Append("/a", b'B', 450),
+        ],
+    ),
+    (
         "failed sync, then retry",
         &[Act::Create("/a"), Act::Append("/a", b'A', 4090), Act::Sync("/a"), Act::SyncDir("/")],
         &[
@@ -120,6 +169,52 @@ const PROGRAMS: &[Program] = &[
             Act::Append("/a", b'C', 10),
             Act::Sync("/a"),
         ],
+    ),
+    (
+        "failed sync of a new file",
+        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[Act::Append("/a", b'A', 10), Act::FailSync("/a")],
+    ),
+    (
+        "failed sync of two pages, of which one is written again",
+        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[
+            Act::Append("/a", b'A', 4196),
+            Act::FailSync("/a"),
+            Act::Write("/a", 0, b'B', 10),
+            Act::Sync("/a"),
+        ],
+    ),
+    (
+        "sync under way while another fails",
+        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[
+            Act::Append("/a", b'A', 10),
+            Act::BeginSync("/a"),
+            Act::FailSync("/a"),
+            Act::Append("/a", b'B', 10),
+            Act::EndSync,
+        ],
+    ),
+    (
+        "failed directory sync, then retry",
+        &[],
+        &[Act::Create("/a"), Act::FailSyncDir("/"), Act::SyncDir("/")],
+    ),
+    (
+        "rename to another directory, then a sync of the first",
+        TWO_DIRECTORIES,
+        &[Act::Rename("/d/a", "/e/a"), Act::SyncDir("/d")],
+    ),
+    (
+        "rename to another directory, then a sync of the second",
+        TWO_DIRECTORIES,
+        &[Act::Rename("/d/a", "/e/a"), Act::SyncDir("/e")],
+    ),
+    (
+        "two renames, then a sync that covers the second",
+        TWO_DIRECTORIES,
+        &[Act::Rename("/d/a", "/e/b"), Act::Rename("/e/b", "/e/c"), Act::SyncDir("/e")],
     ),
     (
         "append in flight",
@@ -179,6 +274,11 @@ const LIES: &[Program] = &[
         "sync that lies, then a failed one, then an honest one",
         &[Act::Create("/a"), Act::Append("/a", b'A', 10), Act::Sync("/a"), Act::SyncDir("/")],
         &[Act::Append("/a", b'B', 10), Act::Lie("/a"), Act::FailSync("/a"), Act::Sync("/a")],
+    ),
+    (
+        "sync that lies, then truncate",
+        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[Act::Append("/a", b'A', 600), Act::Lie("/a"), Act::Truncate("/a", 10)],
     ),
     (
         "CURRENT switch whose syncs lie",

@@ -8,6 +8,7 @@
     reason = "works on files of the repository, in a scratch copy"
 )]
 
+mod disk;
 mod needs;
 mod row;
 mod scratch;
@@ -27,6 +28,9 @@ use scratch::Scratch;
 const FALSE_ALARM: f64 = 0.001;
 
 pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
+    if args.disk {
+        return disk::mutants(args);
+    }
     let file = args.dir.join("record.jsonl");
     let mut record = Record::load(&file).map_err(Failed::usage)?;
     let mutants = chosen(args, &record)?;
@@ -34,14 +38,7 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
         return Ok(Exit::Nothing);
     }
     let scratch = Scratch::prepare()?;
-    // All of them before the first is built, which takes long.
-    let stale: Vec<String> = (mutants.iter())
-        .filter_map(|mutant| scratch.patch(mutant, &["--dry-run"]).err())
-        .map(|failed| failed.words)
-        .collect();
-    if !stale.is_empty() {
-        return Err(Failed { exit: Exit::Broken, words: stale.join("\n") });
-    }
+    scratch.try_all(mutants.iter().map(|mutant| &mutant.file))?;
     if !args.check && !args.exhaust && !args.needs && args.format == Format::Human {
         say(line(
             "mutant",
@@ -59,13 +56,13 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     }
     let (mut found, mut weaker) = (0, 0);
     for mutant in &mutants {
-        scratch.plant(mutant)?;
+        scratch.plant(&mutant.file)?;
         let row = if args.check {
             scratch.check().map(|()| None)
         } else {
             sweep(&scratch, mutant, args).map(Some)
         };
-        scratch.remove(mutant)?;
+        scratch.remove(&mutant.file)?;
         let Some(row) = row? else {
             say(format!("{:<40} applies and compiles", mutant.name));
             continue;
@@ -102,16 +99,24 @@ fn is_as_recorded(args: &MutantsArgs) -> bool {
 
 fn chosen(args: &MutantsArgs, record: &Record) -> Result<Vec<Mutant>, Failed> {
     let all = Mutant::all(&args.dir).map_err(Failed::usage)?;
-    for name in &args.names {
-        if !all.iter().any(|mutant| mutant.name == *name) {
+    let mut named = named(all, &args.names, |mutant| &mutant.name)?;
+    named.retain(|mutant| !(args.unrecorded && record.get(&mutant.name).is_some()));
+    Ok(named)
+}
+
+/// Those of `all` that `names` asks for: all if it is empty.
+fn named<M>(
+    mut all: Vec<M>,
+    names: &[String],
+    name_of: impl Fn(&M) -> &String,
+) -> Result<Vec<M>, Failed> {
+    for name in names {
+        if !all.iter().any(|mutant| name_of(mutant) == name) {
             return Err(Failed::usage(format!("no mutant is called `{name}`")));
         }
     }
-    let is_chosen = |mutant: &Mutant| {
-        (args.names.is_empty() || args.names.contains(&mutant.name))
-            && !(args.unrecorded && record.get(&mutant.name).is_some())
-    };
-    Ok(all.into_iter().filter(is_chosen).collect())
+    all.retain(|mutant| names.is_empty() || names.contains(name_of(mutant)));
+    Ok(all)
 }
 
 fn sweep(scratch: &Scratch, mutant: &Mutant, args: &MutantsArgs) -> Result<Row, Failed> {

@@ -55,10 +55,10 @@ pub(super) fn needs(
     for mutant in mutants {
         let runs = record.get(&mutant.name).map_or(mutant.runs, enough).min(RUNS_MAX);
         remark(format!("  building {}", mutant.name));
-        scratch.plant(mutant)?;
+        scratch.plant(&mutant.file)?;
         let planted = Planted { scratch, mutant, runs, jobs };
         let needed = scratch.build().and_then(|()| planted.needs(&checkers, &faults));
-        scratch.remove(mutant)?;
+        scratch.remove(&mutant.file)?;
         let Some(needed) = needed? else {
             rare.push(format!("`{}`", mutant.name));
             continue;

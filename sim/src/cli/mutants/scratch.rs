@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cli::{Exit, Failed};
-use crate::mutant::Mutant;
 
 /// A copy of the repository in which patches are planted.
 pub(super) struct Scratch {
@@ -41,17 +40,35 @@ impl Scratch {
         Ok(scratch)
     }
 
-    pub(super) fn plant(&self, mutant: &Mutant) -> Result<(), Failed> {
-        self.patch(mutant, &[])
+    pub(super) fn plant(&self, patch: &Path) -> Result<(), Failed> {
+        self.patch(patch, &[])
     }
 
-    pub(super) fn remove(&self, mutant: &Mutant) -> Result<(), Failed> {
-        self.patch(mutant, &["--reverse"])
+    pub(super) fn remove(&self, patch: &Path) -> Result<(), Failed> {
+        self.patch(patch, &["--reverse"])
     }
 
-    pub(super) fn patch(&self, mutant: &Mutant, flags: &[&str]) -> Result<(), Failed> {
-        let file = std::path::absolute(&mutant.file)
-            .map_err(|error| Failed::environment(error.to_string()))?;
+    /// Refuses, in one go, all of `patches` that do not apply: before the first is built, which
+    /// takes long.
+    pub(super) fn try_all<'a>(
+        &self,
+        patches: impl Iterator<Item = &'a PathBuf>,
+    ) -> Result<(), Failed> {
+        let stale = patches.filter_map(|patch| self.patch(patch, &["--dry-run"]).err());
+        let stale: Vec<String> = stale.map(|failed| failed.words).collect();
+        if stale.is_empty() {
+            return Ok(());
+        }
+        Err(Failed { exit: Exit::Broken, words: stale.join("\n") })
+    }
+
+    pub(super) fn applies(&self, patch: &Path) -> bool {
+        self.patch(patch, &["--dry-run", "--forward"]).is_ok()
+    }
+
+    fn patch(&self, patch: &Path, flags: &[&str]) -> Result<(), Failed> {
+        let file =
+            std::path::absolute(patch).map_err(|error| Failed::environment(error.to_string()))?;
         let output = Command::new("patch")
             .args(["--strip=1", "--batch", "--no-backup-if-mismatch", "--fuzz=0"])
             .args(flags)
@@ -67,18 +84,23 @@ impl Scratch {
             exit: Exit::Broken,
             words: format!(
                 "{}: the patch does not apply\n{}",
-                mutant.file.display(),
+                patch.display(),
                 String::from_utf8_lossy(&output.stdout)
             ),
         })
     }
 
-    fn cargo(&self, arguments: &[&str]) -> Result<(), Failed> {
-        let output = Command::new("cargo")
+    /// A command that works in the copy and builds beside it.
+    pub(super) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("CARGO_TARGET_DIR", &self.target).current_dir(&self.copy).stdin(Stdio::null());
+        command
+    }
+
+    pub(super) fn cargo(&self, arguments: &[&str]) -> Result<(), Failed> {
+        let output = self
+            .command("cargo")
             .args(arguments)
-            .env("CARGO_TARGET_DIR", &self.target)
-            .current_dir(&self.copy)
-            .stdin(Stdio::null())
             .output()
             .map_err(|error| Failed::environment(format!("cargo: {error}")))?;
         if output.status.success() {

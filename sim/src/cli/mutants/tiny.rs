@@ -33,7 +33,7 @@ pub(super) fn exhaust(scratch: &Scratch, mutants: &[Mutant], jobs: usize) -> Res
     let mut finds: BTreeMap<&str, usize> = tiny.iter().map(|name| (name.as_str(), 0)).collect();
     for mutant in mutants {
         remark(format!("  building {}", mutant.name));
-        scratch.plant(mutant)?;
+        scratch.plant(&mutant.file)?;
         let found = scratch.build().and_then(|()| {
             let mut found = Vec::new();
             for name in &tiny {
@@ -46,7 +46,7 @@ pub(super) fn exhaust(scratch: &Scratch, mutants: &[Mutant], jobs: usize) -> Res
             }
             Ok(found)
         });
-        scratch.remove(mutant)?;
+        scratch.remove(&mutant.file)?;
         let found = found?;
         say(format!("| `{}` | {} |", mutant.name, found.join(", ")));
         for name in found {

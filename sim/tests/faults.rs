@@ -1,0 +1,246 @@
+//! What an injected fault does: what its call returns, and what it leaves on the disk.
+//!
+//! Each test runs a simulated process of a few calls, one of them struck by a script, and looks at
+//! the disk afterwards: at what is there, and at all that a power loss could leave of it. A fault
+//! that is swallowed on its way, and one that does more than its kind says, fail here.
+
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use faultline::env::{Clock as _, Env, Threads};
+use faultline::{Error, Result};
+use faultline_sim::disk::{DEVICE_LIES, Disk, EXT4_ORDERED, POSIX_WEAK, Profile};
+use faultline_sim::env::SimEnv;
+use faultline_sim::fault::FaultPlan;
+use faultline_sim::kernel::{End, Kernel, Limits};
+use faultline_sim::policy::PolicyName;
+use faultline_sim::run::on_fresh_thread;
+use faultline_sim::scenario::embedded;
+use faultline_sim::trace::Trace;
+use faultline_sim::workload::Plan;
+use faultline_sim::world::World;
+
+const BYTES: &[u8] = b"12345678";
+
+/// Runs `body` as a simulated process. Of the calls that `kind` can strike it strikes the `nth`,
+/// with the drawn number `draw`. Returns the disk as it is then.
+fn struck(
+    profile: &'static Profile,
+    (kind, nth, draw): (&str, u32, u32),
+    body: impl FnOnce(SimEnv) + Send + 'static,
+) -> Disk {
+    let faults = format!("[[script]]\nkind = \"{kind}\"\nnth = {nth}\ndraw = {draw}");
+    on_fresh_thread(move |_| {
+        let scenarios = embedded().expect("the scenarios of the repository");
+        let mut plan = Plan::draw(&scenarios[0], 1);
+        (plan.profile, plan.capacity) = (profile, None);
+        let faults = FaultPlan::new(&toml::from_str(&faults).expect("a script"));
+        let kernel = Kernel::new(PolicyName::Random.build(1), Trace::new(false));
+        let world = World::new(plan, faults, Vec::new(), Disk::new(profile));
+        let end = world.enter(|| {
+            kernel.start_process(Limits::NONE, move || body(SimEnv::default()));
+            std::iter::repeat_with(|| kernel.run_slice(1000)).find_map(|end| end)
+        });
+        assert_eq!(end, Some(End::Returned(vec![])));
+        assert_eq!(world.faults.borrow().script().len(), 1, "one call was struck");
+        world.disk.into_inner()
+    })
+}
+
+fn path(name: &str) -> &Path {
+    Path::new(name)
+}
+
+/// A new file that holds [`BYTES`], of which nothing is synced.
+fn write(env: SimEnv, name: &str) -> Box<dyn faultline::env::WritableFile> {
+    let mut file = env.create(path(name)).expect("creates");
+    file.append(BYTES).expect("appends");
+    file
+}
+
+fn is_io<T>(result: &Result<T>) -> bool {
+    matches!(result, Err(Error::Io { .. }))
+}
+
+/// What a power loss now may leave of `/f`, with a dot for each zero; `(none)` for no such file.
+fn left(disk: &Disk) -> Vec<String> {
+    let space = disk.crash_space();
+    let mut left = BTreeSet::new();
+    let walked = space.walk(&mut |fates| {
+        // Garbage is of no interest here.
+        if space.report(fates).garbage.is_empty() {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('\0', ".");
+            left.insert(space.disk(fates).bytes("/f").map_or("(none)".to_owned(), text));
+        }
+        ControlFlow::Continue(())
+    });
+    assert!(walked.is_continue(), "the walk is never broken off");
+    left.into_iter().collect()
+}
+
+#[test]
+fn a_failed_append_says_so_and_writes_as_much_as_its_kind_says() {
+    let half = 1 << 31;
+    for (kind, is_full, kept) in [
+        ("short_append", false, 4),
+        ("full_append", false, 8),
+        ("append_error", false, 0),
+        ("no_space_append", true, 4),
+    ] {
+        let disk = struck(&POSIX_WEAK, (kind, 1, half), move |env| {
+            let mut file = env.create(path("/f")).expect("creates");
+            let error = file.append(BYTES).expect_err("is struck");
+            assert_eq!(matches!(error, Error::NoSpace { .. }), is_full, "{kind}: {error}");
+            assert_eq!(env.size(path("/f")), Ok(kept as u64), "{kind}");
+        });
+        assert_eq!(disk.bytes("/f"), Ok(&BYTES[..kept]), "{kind}");
+    }
+}
+
+#[test]
+fn a_failed_sync_says_so_and_the_next_one_does_not_make_up_for_it() {
+    let disk = struck(&POSIX_WEAK, ("sync_error", 1, 0), |env| {
+        let mut file = write(env, "/f");
+        env.sync_dir(path("/")).expect("syncs");
+        assert!(is_io(&file.sync()));
+        file.sync().expect("syncs");
+    });
+    assert_eq!(left(&disk), ["........", "12345678"]);
+}
+
+#[test]
+fn a_failed_sync_of_a_directory_says_so_and_the_next_one_does_what_the_profile_says() {
+    let run = |profile| {
+        let disk = struck(profile, ("sync_dir_error", 1, 0), |env| {
+            env.create(path("/f")).map(drop).expect("creates");
+            assert!(is_io(&env.sync_dir(path("/"))));
+            env.sync_dir(path("/")).expect("syncs");
+        });
+        left(&disk)
+    };
+    assert_eq!(run(&POSIX_WEAK), ["", "(none)"]);
+    assert_eq!(run(&EXT4_ORDERED), [""]);
+}
+
+#[test]
+fn a_sync_that_is_not_struck_keeps_what_it_covers() {
+    // Another call is struck: these go through all the same.
+    let disk = struck(&POSIX_WEAK, ("list_error", 1, 0), |env| {
+        let mut file = write(env, "/f");
+        file.sync().expect("syncs");
+        env.sync_dir(path("/")).expect("syncs");
+        assert!(is_io(&env.list(path("/"))));
+    });
+    assert_eq!(left(&disk), ["12345678"]);
+}
+
+#[test]
+fn a_sync_covers_what_was_there_when_it_began() {
+    // A stall keeps the sync under way until the file is cut.
+    let disk = struck(&POSIX_WEAK, ("long_stall", 4, 0), |env| {
+        let mut file = write(env, "/f");
+        env.sync_dir(path("/")).expect("syncs");
+        let begun = env.clock().now();
+        let cut = <SimEnv as Env>::Threads::spawn("cut", move || {
+            <SimEnv as Env>::Threads::sleep(Duration::from_millis(1));
+            env.truncate(path("/f"), 2).expect("cuts");
+        })
+        .expect("a thread");
+        file.sync().expect("syncs");
+        assert!(begun + Duration::from_millis(20) <= env.clock().now(), "it takes that long");
+        <SimEnv as Env>::Threads::join(cut).expect("returns");
+    });
+    assert_eq!(disk.size("/f"), Ok(2));
+    assert_eq!(left(&disk), ["12", "12345678"], "the cut came later");
+}
+
+#[test]
+fn a_sync_that_lies_says_ok_and_keeps_nothing() {
+    let run = |profile, draw| {
+        let disk = struck(profile, ("sync_lie", 2, draw), |env| {
+            let mut file = env.create(path("/f")).expect("creates");
+            env.sync_dir(path("/")).expect("syncs");
+            file.append(&BYTES[..4]).expect("appends");
+            file.sync().expect("lies");
+            file.append(&BYTES[4..]).expect("appends");
+            file.sync().expect("syncs");
+        });
+        left(&disk)
+    };
+    assert_eq!(run(&DEVICE_LIES, 0), ["12345678"], "one lie, made good");
+    let lost = run(&DEVICE_LIES, 1 << 31);
+    assert!(lost.contains(&String::new()), "it goes on lying: {lost:?}");
+    assert_eq!(run(&POSIX_WEAK, 1 << 31), ["12345678"], "an honest device");
+}
+
+#[test]
+fn a_failed_call_on_a_name_says_so_and_changes_what_its_kind_says() {
+    for (kind, nth, expected) in [
+        ("no_space_create", 3, ["/f", "/old"].as_slice()),
+        ("create_error", 3, &["/f", "/old"]),
+        ("too_many_open", 3, &["/f", "/old"]),
+        ("rename_not_done", 1, &["/f", "/new"]),
+        ("rename_done", 1, &["/new"]),
+        ("remove_error", 1, &["/new", "/old"]),
+    ] {
+        let disk = struck(&POSIX_WEAK, (kind, nth, 0), move |env| {
+            write(env, "/f").close().expect("closes");
+            write(env, "/old").close().expect("closes");
+            let create = env.create(path("/new")).map(drop);
+            if nth == 3 {
+                return assert!(create.is_err(), "{kind}");
+            }
+            create.expect("creates");
+            let rename = env.rename(path("/f"), path("/new"));
+            assert_eq!(is_io(&rename), kind.starts_with("rename"), "{kind}");
+            assert_eq!(is_io(&env.remove(path("/old"))), kind == "remove_error", "{kind}");
+        });
+        let there = ["/f", "/new", "/old"].into_iter().filter(|name| disk.exists(name));
+        assert_eq!(there.collect::<Vec<_>>(), expected, "{kind}");
+    }
+}
+
+#[test]
+fn a_failed_look_is_an_error_and_no_answer() {
+    let disk = struck(&POSIX_WEAK, ("exists_error", 1, 0), |env| {
+        write(env, "/f").close().expect("closes");
+        assert!(is_io(&env.exists(path("/f"))));
+        assert_eq!(env.exists(path("/f")), Ok(true));
+    });
+    assert_eq!(disk.bytes("/f"), Ok(BYTES));
+    struck(&POSIX_WEAK, ("size_error", 1, 0), |env| {
+        write(env, "/f").close().expect("closes");
+        assert!(is_io(&env.size(path("/f"))));
+    });
+    struck(&POSIX_WEAK, ("open_error", 1, 0), |env| {
+        write(env, "/f").close().expect("closes");
+        assert!(is_io(&env.open_sequential(path("/f"))));
+        assert!(env.open_sequential(path("/f")).is_ok());
+    });
+    struck(&POSIX_WEAK, ("too_many_open", 2, 0), |env| {
+        write(env, "/f").close().expect("closes");
+        let open = env.open_random_access(path("/f"));
+        assert!(matches!(open, Err(Error::TooManyOpen { .. })));
+    });
+    struck(&POSIX_WEAK, ("read_error", 1, 0), |env| {
+        write(env, "/f").close().expect("closes");
+        let mut file = env.open_sequential(path("/f")).expect("opens");
+        let mut buffer = [0; 8];
+        assert!(is_io(&file.read(&mut buffer)));
+        assert_eq!((file.read(&mut buffer), &buffer[..]), (Ok(8), BYTES));
+    });
+}
+
+#[test]
+fn a_failed_close_has_closed_the_file() {
+    let disk = struck(&POSIX_WEAK, ("close_error", 1, 0), |env| {
+        let file = write(env, "/f");
+        assert!(is_io(&file.close()));
+        env.remove(path("/f")).expect("removes");
+    });
+    assert_eq!(disk.used(), 0, "nobody holds it open");
+}
