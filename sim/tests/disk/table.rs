@@ -46,6 +46,11 @@ const PROGRAMS: &[Program] = &[
         &[Act::Create("/b"), Act::Append("/a", b'A', 10)],
     ),
     (
+        "create another, then append and sync",
+        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[Act::Create("/b"), Act::Append("/a", b'A', 10), Act::Sync("/a")],
+    ),
+    (
         "overwrite",
         &[Act::Create("/a"), Act::Append("/a", b'A', 1024), Act::Sync("/a"), Act::SyncDir("/")],
         &[Act::Write("/a", 0, b'B', 1024), Act::Write("/a", 500, b'C', 24)],
@@ -151,9 +156,9 @@ const PROGRAMS: &[Program] = &[
     ),
     (
         "append, truncate, then directory sync, then append",
-        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[Act::Create("/a"), Act::Append("/a", b'Z', 10), Act::Sync("/a"), Act::SyncDir("/")],
         &[
-            Act::Append("/a", b'A', 500),
+            Act::Append("/a", b'A', 490),
             Act::Truncate("/a", 100),
             Act::Create("/b"),
             Act::SyncDir("/"),

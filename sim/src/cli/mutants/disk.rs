@@ -50,7 +50,8 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     }
     if args.format == Format::Json {
         event(&json!({
-            "v": 1, "event": "disk_mutants_finished", "mutants": mutants.len(), "killed": killed,
+            "v": 1, "event": "disk_mutants_finished", "mutants": mutants.len(),
+            "killed": killed,
         }));
     } else {
         say(format!("{killed} of {} killed by the tests that should", mutants.len()));
@@ -58,8 +59,8 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     Ok(if killed == mutants.len() { Exit::Clean } else { Exit::Broken })
 }
 
-/// Compiles all of `mutants`, which apply: at once as many as apply on top of each other, and one by
-/// one those that do not compile together.
+/// Compiles all of `mutants`, which apply: at once as many as apply on top of each other, and one
+/// by one those that do not compile together.
 fn check(scratch: &Scratch, mut mutants: Vec<&DiskMutant>) -> Result<Exit, Failed> {
     while !mutants.is_empty() {
         let mut planted = Vec::new();
