@@ -1,4 +1,4 @@
-//! What each checker and each kind of fault is needed for: the mutants that nobody finds without it.
+//! What each checker and each kind of fault is needed for: the mutants that none finds without it.
 
 use std::collections::BTreeMap;
 
