@@ -57,35 +57,27 @@ impl Situation {
         let at = match world.last_call.get() {
             None => "before any call".to_owned(),
             Some(LastCall { thread, op, role, progress }) => {
-                let name = kernel.thread_name(thread);
-                let name = name.split('#').next().unwrap_or(&name);
+                let thread = kernel.thread_kind(thread);
                 let progress = match progress {
                     Progress::Begins => "begins",
                     Progress::UnderWay => "under way",
                     Progress::Done => "done",
                 };
-                format!("{name}: {op} {} {progress}", role.words())
+                format!("{thread}: {op} {} {progress}", role.words())
             }
         };
-        let left: BTreeSet<String> = match report {
-            None => BTreeSet::new(),
-            Some(report) => {
-                let disk = world.disk.borrow();
-                let role = |op: &Op| FileRole::of_file(op.name(&disk));
-                let ops = report.ops.iter();
-                let ops = ops.map(|(op, fate)| {
-                    format!("{} {} {}", what(op.kind), role(op).words(), become_of(*fate))
-                });
-                ops.chain((!report.garbage.is_empty()).then(|| "garbage".to_owned())).collect()
-            }
-        };
+        let death = format!("{}/{at}; {}", world.phase.get().words(), kind.words());
+        let Some(report) = report else { return Situation(death) };
+        let disk = world.disk.borrow();
+        let role = |op: &Op| FileRole::of_file(op.name(&disk)).words();
+        let ops = report.ops.iter();
+        let ops =
+            ops.map(|(op, fate)| format!("{} {} {}", what(op.kind), role(op), become_of(*fate)));
+        let garbage = (!report.garbage.is_empty()).then(|| "garbage".to_owned());
+        let left: BTreeSet<String> = ops.chain(garbage).collect();
         let left: Vec<String> = left.into_iter().collect();
-        let (phase, kind) = (world.phase.get().words(), kind.words());
         let left = if left.is_empty() { "nothing pending".to_owned() } else { left.join(", ") };
-        Situation(match report {
-            None => format!("{phase}/{at}; {kind}"),
-            Some(_) => format!("{phase}/{at}; {kind}; {left}"),
-        })
+        Situation(format!("{death}; {left}"))
     }
 
     /// A number for it.

@@ -54,8 +54,7 @@ impl SyncWatch {
         (op, name, role): (FileOp, &str, FileRole),
     ) -> bool {
         let when = phase.words();
-        let thread = kernel.thread_name(kernel.current());
-        let thread = thread.split('#').next().unwrap_or_default();
+        let thread = kernel.thread_kind(kernel.current());
         let what = match role {
             FileRole::Directory => {
                 let short = name.rsplit('/').next().filter(|last| !last.is_empty()).unwrap_or("/");

@@ -143,7 +143,7 @@ fn what_is_switched_off_neither_judges_nor_strikes() {
     assert!(checkers.contains("durability") && 1 < checkers.len(), "{checkers:?}");
     assert!(0 < faults.of(FaultKind::SyncError) && 0 < faults.of(FaultKind::SyncDirError));
     scenario.spec.without.checkers = vec!["durability".to_owned()];
-    scenario.spec.without.faults = vec!["sync_error".to_owned()];
+    scenario.spec.without.faults = vec![FaultKind::SyncError];
     let (others, faults) = met(scenario.clone());
     assert!(!others.contains("durability") && !others.is_empty(), "{others:?}");
     assert_eq!(faults.of(FaultKind::SyncError), 0);
@@ -151,7 +151,7 @@ fn what_is_switched_off_neither_judges_nor_strikes() {
     let text = "about = \"x\"\n[without]\n";
     for (field, complaint) in [
         ("checkers = [\"durable\"]", "without.checkers: there is no checker `durable`"),
-        ("faults = [\"sync\"]", "without.faults: there is no fault `sync`"),
+        ("faults = [\"sync\"]", "unknown variant `sync`, expected one of `short_append`"),
     ] {
         let refused = Scenario::parse("x", "x.toml", &format!("{text}{field}")).expect_err("no");
         assert!(refused.to_string().contains(complaint), "{refused}");

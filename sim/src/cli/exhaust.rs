@@ -193,13 +193,9 @@ impl<'a> Whole<'a> {
         loop {
             let step = search.step(runner);
             let before = std::mem::replace(&mut ended.done, search.done());
-            let count = |sum: &AtomicU64, from: u64, to: u64| {
-                if from < to {
-                    sum.fetch_add(to - from, Ordering::Relaxed);
-                }
-            };
-            count(&self.schedules, before.schedules, ended.done.schedules);
-            count(&self.recoveries, before.recoveries, ended.done.recoveries);
+            let count = |sum: &AtomicU64, more: u64| sum.fetch_add(more, Ordering::Relaxed);
+            count(&self.schedules, ended.done.schedules - before.schedules);
+            count(&self.recoveries, ended.done.recoveries - before.recoveries);
             match step {
                 Ok(Step::GoOn) => {}
                 Ok(Step::Done) => return true,

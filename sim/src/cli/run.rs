@@ -21,7 +21,8 @@ use crate::sweep::{Failure, FailureKind, Seeds, Sweep, Totals};
 const FRESH_BUDGET: Duration = Duration::from_secs(30);
 /// A run longer than this has a loop without a scheduling point.
 const RUN_TIMEOUT: Duration = Duration::from_secs(30);
-/// Of so many runs one is looked at for the class of its schedule, which takes a tenth of its time.
+/// Share of runs that are looked at for the class of their schedule: not all, as every step is told
+/// of then.
 const CLASSED: f64 = 1.0 / 16.0;
 /// A schedule of more decisions than this is not left: nobody follows it.
 const DECISIONS_MAX: usize = 1_000_000;

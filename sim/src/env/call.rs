@@ -161,7 +161,7 @@ pub(super) fn call<B, T>(
 
 /// Whether a thread of this name makes the call.
 fn is_in(kernel: &Kernel, name: &str) -> bool {
-    kernel.thread_name(kernel.current()).starts_with(name)
+    kernel.thread_kind(kernel.current()).starts_with(name)
 }
 
 fn note_result(

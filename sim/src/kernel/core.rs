@@ -301,6 +301,10 @@ impl Core {
             _ => "clock".to_owned(),
         }
     }
+
+    pub(super) fn thread_kind(&self, id: ThreadId) -> &'static str {
+        self.threads.get(id.index()).map_or("clock", |thread| thread.name)
+    }
 }
 
 impl Thread {

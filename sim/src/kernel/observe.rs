@@ -39,6 +39,11 @@ impl Kernel {
         self.running.get()
     }
 
+    /// The name of a thread without its number: what threads that do the same have in common.
+    pub fn thread_kind(&self, id: ThreadId) -> &'static str {
+        self.core.borrow().thread_kind(id)
+    }
+
     /// A thread as reports show it.
     pub fn thread_name(&self, id: ThreadId) -> String {
         self.core.borrow().thread_name(id)

@@ -88,14 +88,7 @@ impl Runner {
             let passage = Rc::new(RefCell::new(passage));
             let behind = plan.policy.build(plan.seed);
             let policy = Box::new(Exhaustive::new(guide, Rc::clone(&passage), behind));
-            let mut verdict = self.carry_out(
-                scenario,
-                plan,
-                policy,
-                scenario.spec.without.checkers(),
-                None,
-                mode,
-            );
+            let mut verdict = self.carry_out_own(scenario, plan, policy, mode);
             verdict.passage = passage.take();
             return verdict;
         }
@@ -108,19 +101,11 @@ impl Runner {
             None => plan.policy.build(plan.seed),
         };
         if !mode.note_class {
-            return self.carry_out(
-                scenario,
-                plan,
-                policy,
-                scenario.spec.without.checkers(),
-                None,
-                mode,
-            );
+            return self.carry_out_own(scenario, plan, policy, mode);
         }
         let class = Rc::default();
         let policy = Box::new(Classed::new(policy, Rc::clone(&class)));
-        let mut verdict =
-            self.carry_out(scenario, plan, policy, scenario.spec.without.checkers(), None, mode);
+        let mut verdict = self.carry_out_own(scenario, plan, policy, mode);
         verdict.class = class.get();
         verdict
     }
@@ -142,8 +127,7 @@ impl Runner {
         // One profile for all the deaths that a caller may choose.
         let steer = mode.steer.as_ref().map(|_| Vec::new());
         let mode = Mode { schedule: None, guide: None, steer, ..*mode };
-        let verdict =
-            self.carry_out(scenario, plan, policy, scenario.spec.without.checkers(), None, mode);
+        let verdict = self.carry_out_own(scenario, plan, policy, mode);
         if verdict.violations.is_empty() && verdict.harness_error.is_none() {
             return Ok(profile.take());
         }
@@ -186,6 +170,18 @@ impl Runner {
         self.carry_out(scenario, plan, policy, checkers, Some(custom), mode)
     }
 
+    /// As [`Runner::carry_out`], with the simulator's own clients and checkers.
+    fn carry_out_own(
+        &mut self,
+        scenario: &Scenario,
+        plan: Plan,
+        policy: Box<dyn Policy>,
+        mode: Mode,
+    ) -> Verdict {
+        let checkers = scenario.spec.without.checkers();
+        self.carry_out(scenario, plan, policy, checkers, None, mode)
+    }
+
     fn carry_out(
         &mut self,
         scenario: &Scenario,
@@ -198,7 +194,7 @@ impl Runner {
         if mode.steer.is_some() {
             plan.leave_out_crashes();
         }
-        let off = scenario.spec.without.fault_kinds();
+        let off = scenario.spec.without.faults.iter().copied();
         let faults = off.fold(FaultPlan::new(&scenario.spec.faults), FaultPlan::without);
         let faults = match plan.profile.device {
             Device::Honest => faults.without(FaultKind::SyncLie),

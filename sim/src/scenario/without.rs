@@ -12,7 +12,7 @@ pub struct Without {
     /// Checkers that do not judge.
     pub checkers: Vec<String>,
     /// Kinds of faults that never strike, whatever is planned.
-    pub faults: Vec<String>,
+    pub faults: Vec<FaultKind>,
 }
 
 impl Without {
@@ -20,24 +20,14 @@ impl Without {
         self.checkers.is_empty() && self.faults.is_empty()
     }
 
-    /// Whether all names are known.
+    /// Whether there are such checkers.
     pub(super) fn check(&self) -> Result<(), String> {
         let known = checker::all();
         let is_known = |name: &&String| known.iter().any(|checker| checker.name() == **name);
         if let Some(name) = self.checkers.iter().find(|name| !is_known(name)) {
             return Err(format!("without.checkers: there is no checker `{name}`"));
         }
-        let is_known = |name: &&String| FaultKind::ALL.iter().any(|kind| kind.name() == **name);
-        if let Some(name) = self.faults.iter().find(|name| !is_known(name)) {
-            return Err(format!("without.faults: there is no fault `{name}`"));
-        }
         Ok(())
-    }
-
-    /// The kinds of faults that never strike.
-    pub fn fault_kinds(&self) -> impl Iterator<Item = FaultKind> {
-        let is_off = |kind: &FaultKind| self.faults.iter().any(|name| kind.name() == name);
-        FaultKind::ALL.iter().copied().filter(is_off)
     }
 
     /// The simulator's own checkers but for those that do not judge.

@@ -33,7 +33,8 @@ impl Kinds {
     /// seen, which bounds it with 95 % confidence; if nothing was seen, 1.
     ///
     /// Source: Good, "The population frequencies of species", Biometrika 1953; the bound is the
-    /// "rule of three". Both ask for things drawn independently, as the seeds of a sweep are.
+    /// "rule of three". Both ask for things drawn independently: seeds are, and the few deaths of
+    /// one run are not quite.
     pub fn chance_of_another(&self) -> f64 {
         let alone = self.met.values().filter(|times| **times == 1).count() as f64;
         let alone = if alone == 0.0 { 3.0 } else { alone };
