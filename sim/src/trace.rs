@@ -202,7 +202,7 @@ impl Trace {
     /// Whether the next event is kept as it is hashed, and so needs its place.
     #[inline]
     pub(crate) fn wants_place(&self) -> bool {
-        self.between.is_some() && self.is_between(self.count + 1)
+        self.count + 1 == self.attend_at && self.is_between(self.attend_at)
     }
 
     /// Says where the next event happens.

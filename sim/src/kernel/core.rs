@@ -135,6 +135,7 @@ impl Core {
     }
 
     /// Lets the earliest timer fire, or the one that the policy says.
+    #[inline(never)]
     pub(super) fn fire_timer(&mut self) {
         if self.rules_time {
             let id = self.policy.timer();
@@ -219,11 +220,16 @@ impl Core {
     #[inline]
     pub(super) fn tell_place(&mut self) {
         if self.trace.wants_place() {
-            let _outside = Outside::enter();
-            let thread_name = self.thread_name(self.current);
-            let place = Place { point: self.points, nanos: self.nanos, thread_name };
-            self.trace.set_place(place);
+            self.say_place();
         }
+    }
+
+    #[cold]
+    fn say_place(&mut self) {
+        let _outside = Outside::enter();
+        let thread_name = self.thread_name(self.current);
+        let place = Place { point: self.points, nanos: self.nanos, thread_name };
+        self.trace.set_place(place);
     }
 
     pub(super) fn note_spawn(&mut self, child: ThreadId) {
@@ -234,6 +240,7 @@ impl Core {
     }
 
     /// Keeps a choice among the runnable threads in words.
+    #[cold]
     fn keep_choice(&mut self, step: Step, chosen: ThreadId) {
         let others: Vec<String> = self
             .runnable
