@@ -26,6 +26,8 @@ pub enum Purpose {
     Preview = 7,
     /// Who runs next in a run that only counts, before the one that is judged.
     Pilot = 8,
+    /// What a seed leaves out of its scenario.
+    Swarm = 9,
 }
 
 /// One stream of random numbers.

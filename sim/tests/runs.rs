@@ -16,10 +16,11 @@ use faultline_sim::env::SimEnv;
 use faultline_sim::fault::FaultKind;
 use faultline_sim::host::Host;
 use faultline_sim::kernel::SimThreads;
+use faultline_sim::report;
 use faultline_sim::run::{Mode, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Scenario, embedded};
 use faultline_sim::sweep::{FailureKind, Seeds, Sweep, Totals};
-use faultline_sim::workload::{Custom, Workload};
+use faultline_sim::workload::{After, Custom, Plan, Workload};
 
 fn sweep(scenarios: Vec<Scenario>, seeds: Seeds, jobs: usize, twice: f64) -> Totals {
     let sweep = Sweep {
@@ -156,6 +157,31 @@ fn what_is_switched_off_neither_judges_nor_strikes() {
         let refused = Scenario::parse("x", "x.toml", &format!("{text}{field}")).expect_err("no");
         assert!(refused.to_string().contains(complaint), "{refused}");
     }
+}
+
+#[test]
+fn what_a_seed_leaves_out_of_a_swarm_is_not_in_its_run() {
+    let swarm = all().into_iter().find(|s| s.name == "swarm").expect("is there");
+    let mut met = BTreeSet::new();
+    for seed in 0..120 {
+        let plan = Plan::draw(&swarm, seed);
+        let verdict = run_on_fresh_thread(&swarm, seed, Mode::default());
+        assert!(verdict.violations.is_empty(), "{seed}: {:?}", verdict.violations);
+        for &kind in FaultKind::ALL {
+            let struck = 0 < verdict.faults.of(kind);
+            assert!(!(struck && plan.left_out.faults.contains(&kind)), "{seed}: {}", kind.name());
+            if struck {
+                met.insert(kind.name());
+            }
+        }
+        let has_flush = plan.batches.iter().any(|batch| batch.after == After::Flush);
+        assert!(!(has_flush && plan.left_out.fields.contains(&"flushes")), "{seed}");
+        assert_eq!(plan.readers.is_empty(), plan.left_out.fields.contains(&"readers"), "{seed}");
+        let words = report::describe_plan(&plan);
+        assert!(words.ends_with(&format!("; without {}", plan.left_out)), "{words}");
+    }
+    // Left out of half of the runs is not left out of all of them.
+    assert!(15 < met.len(), "{met:?}");
 }
 
 /// A program that forgets a cursor, and with it all that the cursor pins.

@@ -14,7 +14,7 @@ use faultline_sim::run::{Mode, Verdict, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Count, Scenario, embedded};
 
 /// A seed of every scenario; where a scenario crashes at all, this seed does.
-const SEEDS: [(&str, u64); 51] = [
+const SEEDS: [(&str, u64); 52] = [
     ("block_edges", 1),
     ("compaction_under_writes", 1),
     ("crash_mid_add_record", 8),
@@ -56,6 +56,7 @@ const SEEDS: [(&str, u64); 51] = [
     ("snapshot_against_compaction", 59),
     ("stalled_leader", 10),
     ("steady_writers", 1),
+    ("swarm", 2),
     ("tiny_append_fails", 2),
     ("tiny_compaction", 2),
     ("tiny_directory_sync_fails", 2),

@@ -91,6 +91,15 @@ impl FaultConfig {
     pub fn rate_mut(&mut self, kind: FaultKind) -> &mut f64 {
         self.rates.get_mut(kind)
     }
+
+    /// The kinds that it has a rate or a script for.
+    pub fn kinds(&self) -> impl Iterator<Item = FaultKind> {
+        let everywhere = self.rates.iter().filter(|(_, rate)| *rate > 0.0).map(|(kind, _)| kind);
+        let somewhere = self.rate.iter().map(|rule| rule.kind);
+        let scripted = self.script.iter().map(|rule| rule.kind);
+        let named: Vec<_> = everywhere.chain(somewhere).chain(scripted).collect();
+        FaultKind::ALL.iter().copied().filter(move |kind| named.contains(kind))
+    }
 }
 
 /// By hand, because serde cannot refuse unknown fields of a flattened struct.

@@ -11,7 +11,11 @@ pub fn describe_plan(plan: &Plan) -> String {
         0 => "no crash".to_owned(),
         _ => plan.crashes.iter().map(crash).collect::<Vec<_>>().join(", then "),
     };
-    format!("{}; {}; {crashes}", clients(plan), machine(plan))
+    let left_out = match plan.left_out.is_empty() {
+        true => String::new(),
+        false => format!("; without {}", plan.left_out),
+    };
+    format!("{}; {}; {crashes}{left_out}", clients(plan), machine(plan))
 }
 
 /// The drawn options, as lines of a report.
@@ -21,6 +25,9 @@ pub(super) fn lines(plan: &Plan) -> Vec<String> {
     for (number, planned) in plan.crashes.iter().enumerate() {
         let head = if number == 0 { "planned" } else { "then" };
         lines.push(format!("  {head:<10} {}", crash(planned)));
+    }
+    if !plan.left_out.is_empty() {
+        lines.push(format!("  left out   {}", plan.left_out));
     }
     lines
 }

@@ -53,6 +53,7 @@ scenarios!(
     "snapshot_against_compaction",
     "stalled_leader",
     "steady_writers",
+    "swarm",
     "tiny_append_fails",
     "tiny_compaction",
     "tiny_directory_sync_fails",

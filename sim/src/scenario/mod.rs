@@ -7,11 +7,13 @@
 mod count;
 mod embedded;
 mod script;
+mod swarm;
 mod without;
 
 pub use count::Count;
 pub use embedded::{EMBEDDED, embedded};
 pub use script::{Damage, Harm, Script, Step, Then};
+pub use swarm::LeftOut;
 pub use without::Without;
 
 use std::fmt;
@@ -68,6 +70,9 @@ pub struct Spec {
     /// The scheduling policy; `portfolio` unless given.
     #[serde(default)]
     pub policy: Option<String>,
+    /// Share of features and of kinds of faults that each seed leaves out; see [`LeftOut`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub swarm: f64,
     /// What a sweep must have seen for its result to count.
     #[serde(default)]
     pub expect: Expect,
@@ -387,6 +392,7 @@ impl Spec {
             }
         }
         for (field, share) in [
+            ("swarm", self.swarm),
             ("workload.sync", w.sync),
             ("workload.deletes", w.deletes),
             ("workload.empty", w.empty),
@@ -433,4 +439,9 @@ impl Spec {
         }
         Ok(())
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(share: &f64) -> bool {
+    *share <= 0.0
 }
