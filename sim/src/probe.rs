@@ -68,6 +68,8 @@ probes! {
     Previewed "previewed",
     /// A power loss took what a sync had covered: the device had lied.
     PromiseBroken "promise_broken",
+    /// An open for reading alone showed what there is on a file system that takes no changes.
+    PreviewedReadOnly "previewed_read_only",
 }
 
 /// The probes that one run hit.

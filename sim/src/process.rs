@@ -117,6 +117,9 @@ fn preview() {
             outside(|| {
                 with_world(|world| {
                     world.hit(Probe::Previewed);
+                    if world.is_read_only.get() {
+                        world.hit(Probe::PreviewedReadOnly);
+                    }
                     world.history.borrow_mut().opened.preview = Some(shown);
                 });
             });

@@ -65,8 +65,8 @@ pub struct World {
     pub is_previewing: Cell<bool>,
     /// Set while the harness itself looks at the database: nothing fails then.
     pub is_looking: Cell<bool>,
-    /// Calls that failed because the disk was full.
-    pub found_full: Cell<u64>,
+    /// Calls that failed because the disk was full or took no changes.
+    pub found_unable: Cell<u64>,
     /// Faults that the hook decided.
     pub found_hooked: Cell<u64>,
     /// Files that were damaged between processes.
@@ -77,6 +77,8 @@ pub struct World {
     pub broken: Cell<Excuse>,
     /// How many of the next syncs the device lies about.
     pub lies_left: Cell<u32>,
+    /// Whether the file system takes no changes.
+    pub is_read_only: Cell<bool>,
     /// Places that this run has been at.
     pub probes: Cell<ProbeSet>,
     /// What a crash leaves.
@@ -126,8 +128,9 @@ impl World {
             excused: Cell::default(),
             broken: Cell::default(),
             lies_left: Cell::new(0),
+            is_read_only: Cell::new(false),
             probes: Cell::new(ProbeSet::default()),
-            found_full: Cell::new(0),
+            found_unable: Cell::new(0),
             chance: RefCell::new(Stream::new(plan.seed, Purpose::Disk)),
             phase: Cell::new(Phase::Recovery),
             crash: Cell::new(None),
@@ -156,11 +159,13 @@ impl World {
         self.failed_before_resume.borrow_mut().clear();
     }
 
-    /// From here on nothing fails: no fault strikes, and a full disk has room again.
+    /// From here on nothing fails: no fault strikes, a full disk has room again, and a file system
+    /// that had turned read-only takes changes.
     pub fn heal(&self) {
         self.faults.borrow_mut().heal();
         self.disk.borrow_mut().set_capacity(None);
         self.lies_left.set(0);
+        self.is_read_only.set(false);
     }
 
     /// What excuses a loss that the next open shows.
@@ -168,11 +173,12 @@ impl World {
         self.excused.get().max(self.broken.get())
     }
 
-    /// The power went: the device begins anew, and what it broke of its promises about files that
+    /// The power went: device and file system begin anew, and what it broke of its promises about files that
     /// the database in `dir` still needs excuses a loss. If only the newest log lost bytes, it is
     /// still a prefix that is left.
     pub fn note_power_loss(&self, dir: &str) {
         self.lies_left.set(0);
+        self.is_read_only.set(false);
         let disk = self.disk.borrow();
         let broken = disk.broken_promises();
         let read = |name: &str| disk.bytes(&format!("{dir}/{name}")).ok();
@@ -218,7 +224,7 @@ impl World {
     /// How often the disk gave the engine a reason to fail.
     pub fn provocations(&self) -> u64 {
         u64::from(self.faults.borrow().errors_delivered())
-            + self.found_full.get()
+            + self.found_unable.get()
             + self.found_hooked.get()
             + self.found_damaged.get()
     }

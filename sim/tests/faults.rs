@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -243,4 +244,39 @@ fn a_failed_close_has_closed_the_file() {
         env.remove(path("/f")).expect("removes");
     });
     assert_eq!(disk.used(), 0, "nobody holds it open");
+}
+
+#[test]
+fn a_file_system_that_turned_read_only_refuses_every_change_and_is_read_all_the_same() {
+    let disk = struck(&POSIX_WEAK, ("read_only", 4, 0), |env| {
+        env.create_dir(path("/d")).expect("creates");
+        env.lock(path("/d/LOCK")).map(drop).expect("locks");
+        // These are the second and the third call that can be struck.
+        let mut file = write(env, "/f");
+        for (call, result) in [
+            ("append", file.append(b"more")),
+            ("sync", file.sync()),
+            ("create", env.create(path("/g")).map(drop)),
+            ("create over", env.create(path("/f")).map(drop)),
+            ("rename", env.rename(path("/f"), path("/g"))),
+            ("remove", env.remove(path("/f"))),
+            ("create_dir", env.create_dir(path("/e"))),
+            ("remove_dir", env.remove_dir(path("/d"))),
+            ("sync_dir", env.sync_dir(path("/"))),
+            ("lock", env.lock(path("/d/LOCK")).map(drop)),
+        ] {
+            let is_refused =
+                matches!(result, Err(Error::Io { kind: ErrorKind::ReadOnlyFilesystem, .. }));
+            assert!(is_refused, "{call}: {result:?}");
+        }
+        file.close().expect("closes");
+        env.lock_shared(path("/d/LOCK")).map(drop).expect("looks");
+        let mut bytes = [0; 9];
+        let read = env.open_random_access(path("/f")).expect("opens").read_at(0, &mut bytes);
+        assert_eq!((read, &bytes[..8]), (Ok(BYTES.len()), BYTES));
+        assert_eq!(env.list(path("/")).map(|names| names.len()), Ok(2));
+        assert_eq!((env.exists(path("/g")), env.size(path("/f"))), (Ok(false), Ok(8)));
+    });
+    // What the refused sync was to write may have come to the medium, or not.
+    assert_eq!(left(&disk), ["", "(none)", "........", "12345678"]);
 }

@@ -184,6 +184,26 @@ fn what_a_seed_leaves_out_of_a_swarm_is_not_in_its_run() {
     assert!(15 < met.len(), "{met:?}");
 }
 
+#[test]
+fn a_file_system_stays_read_only_until_the_machine_starts_again() {
+    let refused_after = |death: &str| {
+        let text = format!(
+            "about = \"x\"\n[[script]]\nsteps = [{{ key = 2, value = 9, then = \"{death}\" }}]\n\
+             [[faults.script]]\nkind = \"read_only\"\nphase = \"run\"\n"
+        );
+        let scenario = Scenario::parse("x", "x.toml", &text).expect("a scenario");
+        let mode = Mode { keep_events: true, ..Mode::default() };
+        let verdict = run_on_fresh_thread(&scenario, 1, mode);
+        assert!(verdict.violations.is_empty(), "{:?}", verdict.violations);
+        let texts = verdict.events.iter().map(|event| event.text.as_str());
+        let after: Vec<&str> = texts.skip_while(|text| !text.starts_with("CRASH")).collect();
+        assert!(after.iter().any(|text| text.starts_with("append ")), "{after:?}");
+        after.iter().filter(|text| text.contains("ReadOnly")).count()
+    };
+    assert!(0 < refused_after("kill"));
+    assert_eq!(refused_after("power_loss"), 0);
+}
+
 /// A program that forgets a cursor, and with it all that the cursor pins.
 struct Forgetful;
 

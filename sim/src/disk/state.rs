@@ -47,6 +47,8 @@ pub enum Errno {
     Io,
     /// The process has no file descriptor left.
     TooManyOpen,
+    /// The file system takes no changes.
+    ReadOnly,
 }
 
 /// A source of choices. The disk draws from nothing else.

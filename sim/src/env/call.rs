@@ -143,8 +143,8 @@ pub(super) fn call<B, T>(
             }
             let result = begun.and_then(|begun| finish(world, begun, fault));
             is_at(Progress::Done);
-            if result.as_ref().err() == Some(&Errno::NoSpace) {
-                world.found_full.set(world.found_full.get() + 1);
+            if matches!(result, Err(Errno::NoSpace | Errno::ReadOnly)) {
+                world.found_unable.set(world.found_unable.get() + 1);
             }
             note_result(kernel, op, target, result.as_ref().err().copied(), fault);
             if result.is_err() {
@@ -245,6 +245,9 @@ pub(super) fn sync(
 impl World {
     fn decide_fault(&self, kernel: &Kernel, op: FileOp, target: &Target<'_>) -> Option<Injected> {
         let operation = operation(op).filter(|_| !self.is_looking.get())?;
+        if self.is_read_only.get() && mutates(op) {
+            return Some(Injected::refused());
+        }
         let (role, phase) = (target.role, self.phase.get());
         let query = FaultQuery { op, name: target.name, role, phase };
         let hooked = self.fault_hook.borrow_mut().as_mut().and_then(|hook| hook.decide(&query));
@@ -257,6 +260,9 @@ impl World {
         })?;
         if fault.kind == FaultKind::SyncLie && self.plan.profile.device == Device::Honest {
             return None;
+        }
+        if fault.kind == FaultKind::ReadOnly {
+            self.is_read_only.set(true);
         }
         kernel.with_trace(|trace| trace.note(Tag::Fault, fault.word()));
         Some(inject(fault))

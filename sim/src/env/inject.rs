@@ -24,6 +24,11 @@ pub(super) struct Injected {
 const LIES_MAX: u64 = 24;
 
 impl Injected {
+    /// What a call meets that would change a file system that is read-only.
+    pub(super) fn refused() -> Injected {
+        inject(Fault { kind: FaultKind::ReadOnly, draw: 0 })
+    }
+
     /// How many syncs the device lies about from this one on.
     pub(super) fn lies(&self) -> u32 {
         match self.kind {
@@ -36,7 +41,7 @@ impl Injected {
     pub(super) fn kept(&self, len: usize) -> usize {
         match self.kind {
             FaultKind::ShortAppend | FaultKind::NoSpaceAppend => self.fault.short_len(len),
-            FaultKind::AppendError => 0,
+            FaultKind::AppendError | FaultKind::ReadOnly => 0,
             _ => len,
         }
     }
@@ -49,6 +54,7 @@ pub(super) fn inject(fault: Fault) -> Injected {
         kind if !kind.is_error() => None,
         Kind::NoSpaceAppend | Kind::NoSpaceCreate => Some(Errno::NoSpace),
         Kind::TooManyOpen => Some(Errno::TooManyOpen),
+        Kind::ReadOnly => Some(Errno::ReadOnly),
         _ => Some(Errno::Io),
     };
     let delay = match fault.kind {

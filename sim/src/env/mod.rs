@@ -19,7 +19,7 @@ use faultline::env::{Env, FileLock, RandomAccessFile, SequentialFile, WritableFi
 use faultline::{Error, FileOp, Result};
 
 use crate::arena::Outside;
-use crate::disk::{Disk, Errno};
+use crate::disk::Errno;
 use crate::fault::FileRole;
 use crate::kernel::{Kernel, SimClock, SimThreads, with_kernel};
 use crate::world::{World, with_world};
@@ -46,6 +46,7 @@ fn error(errno: Errno, path: &Path, op: FileOp) -> Error {
         Errno::IsADirectory => std::io::ErrorKind::IsADirectory,
         Errno::Invalid => std::io::ErrorKind::InvalidInput,
         Errno::Io => std::io::ErrorKind::Other,
+        Errno::ReadOnly => std::io::ErrorKind::ReadOnlyFilesystem,
     };
     Error::Io { kind, path, op }
 }
@@ -168,7 +169,11 @@ impl Env for SimEnv {
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn FileLock>> {
-        lock(path, |disk, name| {
+        lock(path, |world, name| {
+            if world.is_read_only.get() {
+                return Err(Errno::ReadOnly);
+            }
+            let mut disk = world.disk.borrow_mut();
             let fd = disk.open_or_create(name)?;
             disk.close(fd);
             disk.lock(name, 1)
@@ -176,18 +181,18 @@ impl Env for SimEnv {
     }
 
     fn lock_shared(&self, path: &Path) -> Result<Box<dyn FileLock>> {
-        lock(path, |disk, name| disk.lock_shared(name, 1))
+        lock(path, |world, name| world.disk.borrow_mut().lock_shared(name, 1))
     }
 }
 
 /// Takes a lock, if `take` does.
 fn lock(
     path: &Path,
-    take: impl FnOnce(&mut Disk, &str) -> std::result::Result<bool, Errno>,
+    take: impl FnOnce(&World, &str) -> std::result::Result<bool, Errno>,
 ) -> Result<Box<dyn FileLock>> {
     let target = Target::of(path);
-    let finish = |world: &World| take(&mut world.disk.borrow_mut(), target.name);
-    match call(FileOp::Lock, &target, |_, _| Ok(()), |world, (), _| finish(world)) {
+    let taken = call(FileOp::Lock, &target, |_, _| Ok(()), |world, (), _| take(world, target.name));
+    match taken {
         Ok(true) => Ok(Box::new(SimLock::new(path))),
         Ok(false) => Err(Error::Locked { path: Arc::from(path), holder: None }),
         Err(errno) => Err(error(errno, path, FileOp::Lock)),

@@ -102,6 +102,9 @@ fault_kinds! {
     /// The device begins to lie: this sync, and a drawn number of syncs after it, return Ok and
     /// make nothing durable. Only where the profile has a device that may lie.
     SyncLie sync_lie [Sync SyncDir],
+    /// The file system turns read-only: this call and all after it that would change the disk
+    /// fail, until the machine starts again.
+    ReadOnly read_only [Create Append Sync Rename Remove SyncDir CreateDir Link RemoveDir],
 }
 
 impl FaultKind {

@@ -64,6 +64,7 @@ scenarios!(
     "tiny_reader",
     "tiny_two_syncs",
     "torn_tail_then_crash_again",
+    "turns_read_only",
 );
 
 /// Every scenario of the repository.
