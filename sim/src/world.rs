@@ -173,9 +173,9 @@ impl World {
         self.excused.get().max(self.broken.get())
     }
 
-    /// The power went: device and file system begin anew, and what it broke of its promises about files that
-    /// the database in `dir` still needs excuses a loss. If only the newest log lost bytes, it is
-    /// still a prefix that is left.
+    /// The power went: device and file system begin anew. What the device broke of its promises
+    /// about files that the database in `dir` still needs excuses a loss. If only the newest log
+    /// lost bytes, it is still a prefix that is left.
     pub fn note_power_loss(&self, dir: &str) {
         self.lies_left.set(0);
         self.is_read_only.set(false);

@@ -218,6 +218,15 @@ pub struct MutantsArgs {
         "check", "exhaust", "disk", "record", "runs", "policy", "set", "format",
     ])]
     pub needs: bool,
+    /// Instead of one sweep: one with each policy on each profile of the disk, of 1000 runs at
+    /// most, and a page about it; goes on where it was ended, by matrix.jsonl
+    #[arg(long, conflicts_with_all = [
+        "check", "exhaust", "needs", "disk", "record", "policy", "set", "format",
+    ])]
+    pub matrix: bool,
+    /// Draw the page as an SVG image, too
+    #[arg(long, value_name = "FILE", requires = "matrix")]
+    pub plot: Option<PathBuf>,
     /// Instead of those of the engine: plant the mistakes of the simulated disk, which the disk's
     /// own tests must find
     #[arg(long, conflicts_with_all = [

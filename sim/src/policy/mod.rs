@@ -107,7 +107,7 @@ pub enum ClientWord {
 /// A policy by name, as scenarios and `--policy` give it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyName {
-    /// Draws one of the next four for each seed.
+    /// Draws one of [`PolicyName::PORTFOLIO`] for each seed.
     Portfolio,
     /// [`Random`].
     Random,
@@ -133,6 +133,15 @@ impl PolicyName {
         PolicyName::CrashAdjacent,
         PolicyName::Urw,
         PolicyName::Surw,
+    ];
+
+    /// What [`PolicyName::Portfolio`] draws from, with the weight of each.
+    pub const PORTFOLIO: [(PolicyName, u32); 5] = [
+        (PolicyName::Random, 4),
+        (PolicyName::Pct(2), 1),
+        (PolicyName::Pct(3), 1),
+        (PolicyName::Sticky, 2),
+        (PolicyName::CrashAdjacent, 2),
     ];
 
     /// Whether the policy counts on the [`Profile`] of a [`Pilot`].
@@ -162,16 +171,16 @@ impl PolicyName {
     /// Draws the member of the portfolio for one run; any other policy is itself.
     #[must_use]
     pub fn resolve(&self, stream: &mut Stream) -> PolicyName {
-        match self {
-            PolicyName::Portfolio => match stream.below(10) {
-                0..4 => PolicyName::Random,
-                4 => PolicyName::Pct(2),
-                5 => PolicyName::Pct(3),
-                6..8 => PolicyName::Sticky,
-                _ => PolicyName::CrashAdjacent,
-            },
-            named => named.clone(),
+        if *self != PolicyName::Portfolio {
+            return self.clone();
         }
+        let mut left = stream.below(Self::PORTFOLIO.iter().map(|(_, weight)| weight).sum());
+        let drawn = Self::PORTFOLIO.iter().find(|(_, weight)| {
+            let is_it = left < *weight;
+            left = left.saturating_sub(*weight);
+            is_it
+        });
+        drawn.map_or(PolicyName::Random, |(policy, _)| policy.clone())
     }
 }
 

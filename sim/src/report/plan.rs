@@ -11,9 +11,10 @@ pub fn describe_plan(plan: &Plan) -> String {
         0 => "no crash".to_owned(),
         _ => plan.crashes.iter().map(crash).collect::<Vec<_>>().join(", then "),
     };
-    let left_out = match plan.left_out.is_empty() {
-        true => String::new(),
-        false => format!("; without {}", plan.left_out),
+    let left_out = if plan.left_out.is_empty() {
+        String::new()
+    } else {
+        format!("; without {}", plan.left_out)
     };
     format!("{}; {}; {crashes}{left_out}", clients(plan), machine(plan))
 }

@@ -9,6 +9,7 @@
 )]
 
 mod disk;
+mod matrix;
 mod needs;
 mod row;
 mod scratch;
@@ -39,7 +40,8 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     }
     let scratch = Scratch::prepare()?;
     scratch.try_all(mutants.iter().map(|mutant| &mutant.file))?;
-    if !args.check && !args.exhaust && !args.needs && args.format == Format::Human {
+    let is_table = !args.check && !args.exhaust && !args.needs && !args.matrix;
+    if is_table && args.format == Format::Human {
         say(line(
             "mutant",
             "hits/runs",
@@ -47,6 +49,9 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
             ["run", "core s", "point"],
             "found by",
         ));
+    }
+    if args.matrix {
+        return matrix::matrix(&scratch, &mutants, args);
     }
     if args.exhaust {
         return tiny::exhaust(&scratch, &mutants, args.jobs.unwrap_or_else(cores));
@@ -60,7 +65,10 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
         let row = if args.check {
             scratch.check().map(|()| None)
         } else {
-            sweep(&scratch, mutant, args).map(Some)
+            remark(format!("  building {}", mutant.name));
+            scratch
+                .build()
+                .and_then(|()| sweep(&scratch, mutant, &Sweep::of(mutant, args)).map(Some))
         };
         scratch.remove(&mutant.file)?;
         let Some(row) = row? else {
@@ -119,9 +127,28 @@ fn named<M>(
     Ok(all)
 }
 
-fn sweep(scratch: &Scratch, mutant: &Mutant, args: &MutantsArgs) -> Result<Row, Failed> {
-    remark(format!("  building {}", mutant.name));
-    let (seeds, jobs) = (args.runs.unwrap_or(mutant.runs), args.jobs.unwrap_or_else(cores));
+/// How a mutant that is planted and built is swept.
+struct Sweep {
+    seeds: u64,
+    jobs: usize,
+    /// Further flags of `sim run`.
+    flags: Vec<String>,
+}
+
+impl Sweep {
+    /// As its header and the flags of this command say.
+    fn of(mutant: &Mutant, args: &MutantsArgs) -> Self {
+        let policy = args.policy.iter().map(|policy| format!("--policy={policy}"));
+        Sweep {
+            seeds: args.runs.unwrap_or(mutant.runs),
+            jobs: args.jobs.unwrap_or_else(cores),
+            flags: policy.chain(args.set.iter().map(|set| format!("--set={set}"))).collect(),
+        }
+    }
+}
+
+fn sweep(scratch: &Scratch, mutant: &Mutant, sweep: &Sweep) -> Result<Row, Failed> {
+    let (seeds, jobs) = (sweep.seeds, sweep.jobs);
     let mut flags = vec![
         "run".to_owned(),
         "--keep-going".to_owned(),
@@ -130,9 +157,7 @@ fn sweep(scratch: &Scratch, mutant: &Mutant, args: &MutantsArgs) -> Result<Row, 
         format!("--seeds={seeds}"),
         format!("--jobs={jobs}"),
     ];
-    flags.extend(args.policy.iter().map(|policy| format!("--policy={policy}")));
-    flags.extend(args.set.iter().map(|set| format!("--set={set}")));
-    scratch.build()?;
+    flags.extend(sweep.flags.iter().cloned());
     let events = scratch.events(&mutant.name, &flags, "run_finished")?;
     Row::read(mutant, seeds, jobs, &events).ok_or_else(|| Failed {
         exit: Exit::Internal,

@@ -1,0 +1,150 @@
+//! [`Cells`]: the hits of each mutant, policy and profile that have been counted so far.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::super::row::Row;
+use crate::policy::PolicyName;
+
+/// What one sweep came to.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cell {
+    pub(super) name: String,
+    pub(super) policy: String,
+    pub(super) profile: String,
+    /// The commit that was swept.
+    pub(super) commit: String,
+    pub(super) runs: u64,
+    /// Runs in which a checker fired that should.
+    pub(super) hits: u64,
+    /// Seconds of one core for one run.
+    pub(super) seconds_per_run: f64,
+}
+
+impl Cell {
+    pub(super) fn new(row: &Row, policy: &PolicyName, profile: &str) -> Cell {
+        Cell {
+            name: row.name.clone(),
+            policy: policy.to_string(),
+            profile: profile.to_owned(),
+            commit: row.commit.clone(),
+            runs: row.runs,
+            hits: row.hits,
+            seconds_per_run: row.seconds_per_run,
+        }
+    }
+}
+
+/// Hits of runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) hits: u64,
+    pub(super) runs: u64,
+}
+
+impl Tally {
+    /// 0 if there were no runs.
+    pub(super) fn rate(self) -> f64 {
+        self.hits as f64 / self.runs.max(1) as f64
+    }
+}
+
+/// The cells on file, one JSON object a line.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cells {
+    cells: BTreeMap<(String, String, String), Cell>,
+}
+
+impl Cells {
+    /// Reads `file`; empty if there is none.
+    pub(super) fn load(file: &Path) -> Result<Cells, String> {
+        let text = match std::fs::read_to_string(file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Cells::default());
+            }
+            text => text.map_err(|error| format!("{}: {error}", file.display()))?,
+        };
+        let mut cells = Cells::default();
+        for (index, line) in text.lines().enumerate() {
+            let cell: Cell = serde_json::from_str(line)
+                .map_err(|error| format!("{}, line {}: {error}", file.display(), index + 1))?;
+            cells.insert(cell);
+        }
+        Ok(cells)
+    }
+
+    fn insert(&mut self, cell: Cell) {
+        let key = (cell.name.clone(), cell.policy.clone(), cell.profile.clone());
+        self.cells.insert(key, cell);
+    }
+
+    pub(super) fn get(&self, name: &str, policy: &PolicyName, profile: &str) -> Option<&Cell> {
+        self.cells.get(&(name.to_owned(), policy.to_string(), profile.to_owned()))
+    }
+
+    /// Adds `cell`, and writes `file`: what was swept before an end by force is kept.
+    pub(super) fn add(&mut self, cell: Cell, file: &Path) -> Result<(), String> {
+        self.insert(cell);
+        let lines = self.cells.values().map(|cell| json!(cell).to_string() + "\n");
+        std::fs::write(file, lines.collect::<String>())
+            .map_err(|error| format!("{}: {error}", file.display()))
+    }
+
+    /// The sum over the cells of `name` that `is_meant`.
+    pub(super) fn tally(&self, name: &str, is_meant: impl Fn(&Cell) -> bool) -> Tally {
+        let meant = self.cells.values().filter(|cell| cell.name == name && is_meant(cell));
+        meant.fold(Tally::default(), |sum, cell| Tally {
+            hits: sum.hits + cell.hits,
+            runs: sum.runs + cell.runs,
+        })
+    }
+
+    /// The commits that were swept for `names`.
+    pub(super) fn commits(&self, names: &[&str]) -> Vec<String> {
+        let meant = self.cells.values().filter(|cell| names.contains(&cell.name.as_str()));
+        let mut commits: Vec<String> = meant.map(|cell| cell.commit.clone()).collect();
+        commits.sort_unstable();
+        commits.dedup();
+        commits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(policy: &str, profile: &str, hits: u64) -> Cell {
+        Cell {
+            name: "m".to_owned(),
+            policy: policy.to_owned(),
+            profile: profile.to_owned(),
+            commit: "c".to_owned(),
+            runs: 100,
+            hits,
+            seconds_per_run: 0.001,
+        }
+    }
+
+    #[test]
+    fn what_was_swept_is_found_again_and_added_up() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("cells");
+        let mut cells = Cells::load(&file).expect("none yet");
+        cells.add(cell("random", "posix-weak", 3), &file).expect("writes");
+        cells.add(cell("random", "xfs", 5), &file).expect("writes");
+        cells.add(cell("sticky", "xfs", 7), &file).expect("writes");
+        let read = Cells::load(&file).expect("reads");
+        assert_eq!(read.get("m", &PolicyName::Random, "xfs"), Some(&cell("random", "xfs", 5)));
+        assert_eq!(read.get("m", &PolicyName::Sticky, "posix-weak"), None);
+        let tally = read.tally("m", |cell| cell.policy == "random");
+        assert_eq!(tally, Tally { hits: 8, runs: 200 });
+        assert_eq!(read.commits(&["m"]), ["c"]);
+        std::fs::write(&file, "{}\n").expect("writes");
+        let refused = Cells::load(&file).expect_err("no cell");
+        assert!(refused.contains("cells, line 1: missing field"), "{refused}");
+    }
+}
