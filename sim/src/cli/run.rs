@@ -142,42 +142,18 @@ fn tell_failure(args: &RunArgs, selection: &Selection, failure: &Failure) {
     let scenario = &selection.scenarios[failure.scenario];
     let token = format!("{}:{}", scenario.token(), failure.seed);
     let command = report::replay_command(&token, &selection.flags);
-    let words = match &failure.what {
-        FailureKind::Violations(_) => {
-            let record_schedule = args.out.is_some();
-            let mode = Mode { keep_events: true, record_schedule, ..Mode::default() };
-            let verdict = run_on_fresh_thread(scenario, failure.seed, mode);
-            if let Some(file) = left_file(args, scenario, failure.seed, "schedule")
-                && verdict.schedule.len() <= DECISIONS_MAX
-            {
-                let policy = args.policy.as_ref().map(ToString::to_string);
-                let (set, decisions) = (args.set.clone(), &verdict.schedule);
-                let hash = verdict.trace_hash;
-                let schedule = Schedule::new(token.clone(), policy, set, hash, decisions);
-                schedule.store(&file).unwrap_or_else(remark);
-            }
-            report::failure(scenario, failure.seed, &verdict, &selection.flags)
-        }
-        FailureKind::Harness(message) => {
-            format!("BUG OF sim  {token}\n  {message}\n  reproduce  {command}\n")
-        }
-        FailureKind::Hang => format!(
-            "FAIL liveness  {token}\n  a loop without a scheduling point: no progress for {} s\n  \
-             reproduce  {command}\n",
-            RUN_TIMEOUT.as_secs()
-        ),
-        FailureKind::Nondeterminism { first, second } => format!(
-            "NONDETERMINISM  {token}\n  two runs had the traces {first:016x} and {second:016x}\n  \
-             reproduce  {command}\n"
-        ),
-    };
-    if let Some(file) = left_file(args, scenario, failure.seed, "txt") {
+    // Nobody would read them: they take a run of their own, and a sweep of a mutant many of them.
+    let has_words = args.format == Format::Human || args.out.is_some();
+    let words = has_words.then(|| in_words(args, selection, failure, &token, &command));
+    if let Some(words) = &words
+        && let Some(file) = left_file(args, scenario, failure.seed, "txt")
+    {
         #[expect(clippy::disallowed_methods, reason = "the folder that the user names")]
-        if let Err(error) = std::fs::write(&file, &words) {
+        if let Err(error) = std::fs::write(&file, words) {
             remark(format!("{}: {error}", file.display()));
         }
     }
-    if args.format == Format::Human {
+    if let Some(words) = words.filter(|_| args.format == Format::Human) {
         say(words.trim_end());
         return;
     }
@@ -202,4 +178,44 @@ fn tell_failure(args: &RunArgs, selection: &Selection, failure: &Failure) {
         }
     }
     event(&object);
+}
+
+/// A failure as a person reads it; with `--out`, leaves its schedule there.
+fn in_words(
+    args: &RunArgs,
+    selection: &Selection,
+    failure: &Failure,
+    token: &str,
+    command: &str,
+) -> String {
+    let scenario = &selection.scenarios[failure.scenario];
+    match &failure.what {
+        FailureKind::Violations(_) => {
+            let record_schedule = args.out.is_some();
+            let mode = Mode { keep_events: true, record_schedule, ..Mode::default() };
+            let verdict = run_on_fresh_thread(scenario, failure.seed, mode);
+            if let Some(file) = left_file(args, scenario, failure.seed, "schedule")
+                && verdict.schedule.len() <= DECISIONS_MAX
+            {
+                let policy = args.policy.as_ref().map(ToString::to_string);
+                let (set, decisions) = (args.set.clone(), &verdict.schedule);
+                let hash = verdict.trace_hash;
+                let schedule = Schedule::new(token.to_owned(), policy, set, hash, decisions);
+                schedule.store(&file).unwrap_or_else(remark);
+            }
+            report::failure(scenario, failure.seed, &verdict, &selection.flags)
+        }
+        FailureKind::Harness(message) => {
+            format!("BUG OF sim  {token}\n  {message}\n  reproduce  {command}\n")
+        }
+        FailureKind::Hang => format!(
+            "FAIL liveness  {token}\n  a loop without a scheduling point: no progress for {} s\n  \
+             reproduce  {command}\n",
+            RUN_TIMEOUT.as_secs()
+        ),
+        FailureKind::Nondeterminism { first, second } => format!(
+            "NONDETERMINISM  {token}\n  two runs had the traces {first:016x} and {second:016x}\n  \
+             reproduce  {command}\n"
+        ),
+    }
 }
