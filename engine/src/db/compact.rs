@@ -214,7 +214,7 @@ impl<E: Env> Inner<E> {
         // What a compaction reads once would drive out of the cache what others read often.
         let reads = BlockReads { verify_checksums: true, fill_cache: false };
         let mut children = Vec::new();
-        self.add_tables(&inputs, reads, &mut children)?;
+        self.add_tables(&inputs, &self.tables, reads, &mut children)?;
         let mut entries = MergingIterator::new(self.order.clone(), children);
         let mut rule = DropRule::new(compaction, job.oldest_snapshot, self.order.clone());
         let mut cut = compaction.output_cut();

@@ -78,7 +78,7 @@ impl<E: Env> Inner<E> {
     ) -> Result<DbIterator> {
         let view = ViewPin::new(Arc::clone(self))?;
         Ok(DbIterator {
-            entries: self.merge(&view, options.block_reads())?,
+            entries: self.merge(&view, &self.tables, options.block_reads())?,
             order: self.order.clone(),
             sequence: options.snapshot.as_ref().map_or(view.sequence(), Snapshot::sequence),
             range,

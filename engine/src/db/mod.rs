@@ -373,7 +373,8 @@ impl<E: Env> Db<E> {
     }
 
     /// Shows every visible entry of memtables and tables to `visit`, overwritten ones and deletions
-    /// included, in internal-key order. For tools and checkers.
+    /// included, in internal-key order. For tools and checkers: reads the tables anew, and leaves
+    /// the caches as they are.
     ///
     /// # Errors
     /// As for [`Db::get_with`].

@@ -14,8 +14,9 @@ use crate::iterator::{InternalIterator, corrupted_key};
 use crate::key::{ParsedInternalKey, SequenceNumber, ValueType};
 use crate::level_iterator::LevelIterator;
 use crate::merging::MergingIterator;
-use crate::options::ReadOptions;
+use crate::options::{Options, ReadOptions};
 use crate::table::BlockReads;
+use crate::table_cache::TableCache;
 use crate::value::{Found, Value};
 use crate::version::edit::LEVEL_COUNT;
 use crate::version::{Version, lookup_key};
@@ -47,17 +48,18 @@ impl<E: Env> Inner<E> {
         Ok(None)
     }
 
-    /// A cursor over every entry of `view`, newest memtable first.
+    /// A cursor over every entry of `view`, newest memtable first, its tables those of `tables`.
     pub(super) fn merge(
         &self,
         view: &View<E::Threads>,
+        tables: &Arc<TableCache<E>>,
         reads: BlockReads,
     ) -> Result<MergingIterator> {
         let mut children: Vec<Box<dyn InternalIterator>> = Vec::new();
         for memtable in core::iter::once(&view.mem).chain(&view.imm) {
             children.push(Box::new(memtable.iter()));
         }
-        self.add_tables(&view.version, reads, &mut children)?;
+        self.add_tables(&view.version, tables, reads, &mut children)?;
         Ok(MergingIterator::new(self.order.clone(), children))
     }
 
@@ -66,17 +68,18 @@ impl<E: Env> Inner<E> {
     pub(super) fn add_tables(
         &self,
         version: &Arc<Version>,
+        tables: &Arc<TableCache<E>>,
         reads: BlockReads,
         children: &mut Vec<Box<dyn InternalIterator>>,
     ) -> Result<()> {
         let mut level0: Vec<_> = version.level(0).iter().collect();
         level0.sort_unstable_by_key(|file| core::cmp::Reverse(file.number));
         for file in level0 {
-            children.push(Box::new(self.tables.cursor(file, reads)?));
+            children.push(Box::new(tables.cursor(file, reads)?));
         }
         for level in 1..LEVEL_COUNT {
             if !version.level(level).is_empty() {
-                let (tables, version) = (Arc::clone(&self.tables), Arc::clone(version));
+                let (tables, version) = (Arc::clone(tables), Arc::clone(version));
                 let order = self.order.clone();
                 children.push(Box::new(LevelIterator::new(tables, order, version, level, reads)));
             }
@@ -84,11 +87,16 @@ impl<E: Env> Inner<E> {
         Ok(())
     }
 
-    /// Shows every published entry to `visit`, in internal-key order.
+    /// Shows every published entry to `visit`, in internal-key order. Opens tables of its own: who
+    /// reads after it finds the caches as they were.
     pub(super) fn visit_entries(&self, visit: &mut EntryVisitor<'_>) -> Result<()> {
         let view = ViewPin::new(self)?;
         let reads = BlockReads { verify_checksums: true, fill_cache: false };
-        let mut entries = self.merge(&view, reads)?;
+        let (env, dir, order) = (self.env.clone(), self.dir.clone(), self.order.clone());
+        let options =
+            Options { block_cache: None, block_cache_capacity: 0, ..self.options.clone() };
+        let tables = Arc::new(TableCache::new(env, dir, order, &options));
+        let mut entries = self.merge(&view, &tables, reads)?;
         entries.seek_to_first();
         while entries.valid() {
             let Some(key) = ParsedInternalKey::parse(entries.key()) else {
