@@ -16,7 +16,7 @@ use crate::mutant::Mutant;
 /// So many hits a sweep is to have, by the record: none at all is then no chance.
 const HITS: u64 = 20;
 /// Runs of a sweep at most. A mutant that has fewer than [`HITS_MIN`] hits in them is left out.
-const RUNS_MAX: u64 = 4000;
+const RUNS_MAX: u64 = 12_000;
 const HITS_MIN: u64 = 8;
 
 /// Why something is there that nothing needs.
