@@ -7,7 +7,7 @@ use crate::policy::PolicyName;
 /// Sizes in pixels: of a field, of the column of names, of the head.
 const FIELD: usize = 14;
 const NAMES: usize = 290;
-const HEAD: usize = 96;
+const HEAD: usize = 112;
 
 /// An SVG image. A field is the darker, the closer its rate comes to the best of its mutant; one
 /// without a hit is empty, one that was not swept is missing.
@@ -27,7 +27,7 @@ pub(super) fn plot(names: &[&str], cells: &Cells) -> String {
     ];
     for (column, (policy, profile)) in columns.iter().enumerate() {
         let x = left(column) + FIELD - 4;
-        let (y, from) = (HEAD - 6, HEAD - 84);
+        let (y, from) = (HEAD - 6, HEAD - 100);
         lines.push(format!("<text transform=\"translate({x},{y}) rotate(-90)\">{policy}</text>"));
         if column % PolicyName::EACH.len() == 0 {
             lines.push(format!("<text x=\"{}\" y=\"{from}\">{profile}</text>", left(column)));
