@@ -112,3 +112,27 @@ impl fmt::Display for Situation {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{Disk, POSIX_WEAK};
+    use crate::fault::{FaultConfig, FaultPlan};
+    use crate::policy::PolicyName;
+    use crate::trace::Trace;
+    use crate::workload::Plan;
+
+    #[test]
+    fn a_process_that_has_made_no_call_dies_before_any() {
+        let faults = FaultPlan::new(&FaultConfig::default());
+        let world = World::new(Plan::idle(), faults, Vec::new(), Disk::new(&POSIX_WEAK));
+        let kernel = Kernel::new(PolicyName::Random.build(1), Trace::new(false));
+        let first = Situation::of(&world, &kernel, CrashKind::Kill, None);
+        let (thread, progress) = (ThreadId::CLOCK, Progress::Done);
+        let call = LastCall { thread, op: FileOp::Sync, role: FileRole::Log, progress };
+        world.last_call.set(Some(call));
+        assert_ne!(Situation::of(&world, &kernel, CrashKind::Kill, None), first);
+        world.begin_incarnation(1, None);
+        assert_eq!(Situation::of(&world, &kernel, CrashKind::Kill, None), first);
+    }
+}

@@ -181,6 +181,19 @@ fn visit_entries_shows_everything() {
 }
 
 #[test]
+fn visit_entries_leaves_the_caches_as_they_are() {
+    let mut test = TestDb::new();
+    test.put("a", "1");
+    test.db().flush().unwrap();
+    test.reopen();
+    let mut seen = 0;
+    test.db().visit_entries(&mut |_, _, _, _| seen += 1).unwrap();
+    assert_eq!((seen, test.db().table_cache_stats().open), (1, 0));
+    assert_eq!(test.get("a"), "1");
+    assert_eq!(test.db().table_cache_stats().open, 1, "a get opens what it reads");
+}
+
+#[test]
 fn closed_means_closed_for_every_clone() {
     let mut test = TestDb::new();
     test.put("foo", "v1");

@@ -77,7 +77,7 @@ impl Cells {
         Ok(cells)
     }
 
-    fn insert(&mut self, cell: Cell) {
+    pub(super) fn insert(&mut self, cell: Cell) {
         let key = (cell.name.clone(), cell.policy.clone(), cell.profile.clone());
         self.cells.insert(key, cell);
     }

@@ -123,3 +123,61 @@ fn portfolio(names: &[&str], cells: &Cells) -> String {
     }
     lines.join("\n") + "\n"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::cells::Cell;
+    use super::*;
+
+    /// Hits of 100 runs of mutant `name`, by policy, the same on every profile.
+    fn sweep(cells: &mut Cells, name: &str, hits: [u64; PolicyName::EACH.len()]) {
+        for profile in profiles() {
+            for (policy, hits) in PolicyName::EACH.iter().zip(hits) {
+                cells.insert(Cell {
+                    name: name.to_owned(),
+                    policy: policy.to_string(),
+                    profile: profile.name.to_owned(),
+                    commit: "c0ffee".to_owned(),
+                    runs: 100,
+                    hits,
+                    seconds_per_run: 0.001,
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_has_the_rates_and_the_weights_that_they_call_for() {
+        let mut cells = Cells::default();
+        // One is found by `random` alone, one by `pct:2` alone, half as often; one hardly ever.
+        sweep(&mut cells, "first", [20, 0, 0, 0, 0, 0, 0]);
+        sweep(&mut cells, "second", [0, 10, 0, 0, 0, 0, 0]);
+        sweep(&mut cells, "third", [0, 0, 1, 0, 0, 0, 0]);
+        let page = page(&["first", "second", "third", "fourth"], &cells);
+        for line in [
+            "| `first` | **20.00** | 0.00 | 0.00 | 0.00 | 0.00 | 0.00 | 0.00 |",
+            "| `third` | 0.00 | 0.00 | **1.00** | 0.00 | 0.00 | 0.00 | 0.00 |",
+            "| `fourth` | - | - | - | - | - | - | - |",
+            "| `random` | 50 % | 40 % | 0 % |",
+            "| `pct:2` | 50 % | 10 % | 0 % |",
+            "| `pct:3` | 0 % | 10 % | 0 % |",
+        ] {
+            assert!(page.lines().any(|shown| shown == line), "{line} is not in\n{page}");
+        }
+        assert!(page.contains("swept at c0ffee"), "{page}");
+        assert!(page.contains("Of 2 mutants with at least 20 hits"), "{page}");
+        assert!(page.contains("at least 10 %; the worst is `second`"), "{page}");
+    }
+
+    #[test]
+    fn a_seed_that_takes_two_runs_counts_half() {
+        let mut cells = Cells::default();
+        sweep(&mut cells, "only", [30, 0, 0, 0, 0, 60, 40]);
+        let shares = shares(&["only"], &cells);
+        let (random, urw, surw) = (shares[0].1[0], shares[0].1[5], shares[0].1[6]);
+        assert!((random - 1.0).abs() < 1e-9 && (urw - 1.0).abs() < 1e-9, "{random} {urw}");
+        assert!((surw - 2.0 / 3.0).abs() < 1e-9, "{surw}");
+        let seeds = convert(&[0.5, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0], |policy| 1.0 / cost(policy));
+        assert!((seeds[0] - 2.0 / 3.0).abs() < 1e-9, "{seeds:?}");
+    }
+}
