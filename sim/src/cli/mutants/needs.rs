@@ -80,7 +80,12 @@ pub(super) fn needs(
         env!("FAULTLINE_COMMIT")
     ));
     if !rare.is_empty() {
-        say(format!("Left out, because {RUNS_MAX} runs have too few hits: {}.", rare.join(", ")));
+        say("");
+        say(format!("Left out, because these runs, {RUNS_MAX} at most, had too few hits:"));
+        say("");
+        for name in rare {
+            say(format!("- {name}"));
+        }
     }
     let mut unexplained = 0;
     for (what, needs) in [("checker", &checkers), ("fault", &faults)] {
