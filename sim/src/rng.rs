@@ -26,7 +26,7 @@ pub enum Purpose {
     Preview = 7,
     /// Who runs next in a run that only counts, before the one that is judged.
     Pilot = 8,
-    /// What a seed leaves out of its scenario.
+    /// What of its scenario a seed omits.
     Swarm = 9,
 }
 

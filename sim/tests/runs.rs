@@ -160,7 +160,7 @@ fn what_is_switched_off_neither_judges_nor_strikes() {
 }
 
 #[test]
-fn what_a_seed_leaves_out_of_a_swarm_is_not_in_its_run() {
+fn what_a_seed_of_a_swarm_omits_is_not_in_its_run() {
     let swarm = all().into_iter().find(|s| s.name == "swarm").expect("is there");
     let mut met = BTreeSet::new();
     for seed in 0..120 {
@@ -169,16 +169,16 @@ fn what_a_seed_leaves_out_of_a_swarm_is_not_in_its_run() {
         assert!(verdict.violations.is_empty(), "{seed}: {:?}", verdict.violations);
         for &kind in FaultKind::ALL {
             let struck = 0 < verdict.faults.of(kind);
-            assert!(!(struck && plan.left_out.faults.contains(&kind)), "{seed}: {}", kind.name());
+            assert!(!(struck && plan.omitted.faults.contains(&kind)), "{seed}: {}", kind.name());
             if struck {
                 met.insert(kind.name());
             }
         }
         let has_flush = plan.batches.iter().any(|batch| batch.after == After::Flush);
-        assert!(!(has_flush && plan.left_out.fields.contains(&"flushes")), "{seed}");
-        assert_eq!(plan.readers.is_empty(), plan.left_out.fields.contains(&"readers"), "{seed}");
+        assert!(!(has_flush && plan.omitted.fields.contains(&"flushes")), "{seed}");
+        assert_eq!(plan.readers.is_empty(), plan.omitted.fields.contains(&"readers"), "{seed}");
         let words = report::describe_plan(&plan);
-        assert!(words.ends_with(&format!("; without {}", plan.left_out)), "{words}");
+        assert!(words.ends_with(&format!("; without {}", plan.omitted)), "{words}");
     }
     // Left out of half of the runs is not left out of all of them.
     assert!(15 < met.len(), "{met:?}");

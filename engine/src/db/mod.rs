@@ -374,7 +374,8 @@ impl<E: Env> Db<E> {
 
     /// Shows every visible entry of memtables and tables to `visit`, overwritten ones and deletions
     /// included, in internal-key order. For tools and checkers: reads the tables anew, and leaves
-    /// the caches as they are.
+    /// the caches as they are. While it runs it has a table cache of its own, so that as many files
+    /// and indexes again may be open as [`Options::max_open_files`] allows.
     ///
     /// # Errors
     /// As for [`Db::get_with`].

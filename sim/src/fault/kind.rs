@@ -115,6 +115,6 @@ impl FaultKind {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(rate: &f64) -> bool {
+pub(crate) fn is_zero(rate: &f64) -> bool {
     *rate <= 0.0
 }

@@ -24,5 +24,6 @@ mod tests;
 pub use config::{FaultConfig, RateRule, ScriptRule};
 pub use counts::FaultCounts;
 pub use kind::FaultKind;
+pub(crate) use kind::is_zero;
 pub use plan::{Fault, FaultPlan};
 pub use role::{FileRole, Operation, Phase};

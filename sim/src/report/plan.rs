@@ -11,12 +11,9 @@ pub fn describe_plan(plan: &Plan) -> String {
         0 => "no crash".to_owned(),
         _ => plan.crashes.iter().map(crash).collect::<Vec<_>>().join(", then "),
     };
-    let left_out = if plan.left_out.is_empty() {
-        String::new()
-    } else {
-        format!("; without {}", plan.left_out)
-    };
-    format!("{}; {}; {crashes}{left_out}", clients(plan), machine(plan))
+    let omitted =
+        if plan.omitted.is_empty() { String::new() } else { format!("; without {}", plan.omitted) };
+    format!("{}; {}; {crashes}{omitted}", clients(plan), machine(plan))
 }
 
 /// The drawn options, as lines of a report.
@@ -27,8 +24,8 @@ pub(super) fn lines(plan: &Plan) -> Vec<String> {
         let head = if number == 0 { "planned" } else { "then" };
         lines.push(format!("  {head:<10} {}", crash(planned)));
     }
-    if !plan.left_out.is_empty() {
-        lines.push(format!("  left out   {}", plan.left_out));
+    if !plan.omitted.is_empty() {
+        lines.push(format!("  without    {}", plan.omitted));
     }
     lines
 }

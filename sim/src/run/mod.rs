@@ -194,7 +194,7 @@ impl Runner {
         if mode.steer.is_some() {
             plan.leave_out_crashes();
         }
-        let off = scenario.spec.without.faults.iter().chain(&plan.left_out.faults).copied();
+        let off = scenario.spec.without.faults.iter().chain(&plan.omitted.faults).copied();
         let faults = off.fold(FaultPlan::new(&scenario.spec.faults), FaultPlan::without);
         let faults = match plan.profile.device {
             Device::Honest => faults.without(FaultKind::SyncLie),

@@ -13,7 +13,7 @@ mod without;
 pub use count::Count;
 pub use embedded::{EMBEDDED, embedded};
 pub use script::{Damage, Harm, Script, Step, Then};
-pub use swarm::LeftOut;
+pub use swarm::Omitted;
 pub use without::Without;
 
 use std::fmt;
@@ -70,8 +70,8 @@ pub struct Spec {
     /// The scheduling policy; `portfolio` unless given.
     #[serde(default)]
     pub policy: Option<String>,
-    /// Share of features and of kinds of faults that each seed leaves out; see [`LeftOut`].
-    #[serde(default, skip_serializing_if = "is_zero")]
+    /// Share of features and of kinds of faults that each seed omits; see [`Omitted`].
+    #[serde(default, skip_serializing_if = "crate::fault::is_zero")]
     pub swarm: f64,
     /// What a sweep must have seen for its result to count.
     #[serde(default)]
@@ -439,9 +439,4 @@ impl Spec {
         }
         Ok(())
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(share: &f64) -> bool {
-    *share <= 0.0
 }

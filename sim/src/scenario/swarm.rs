@@ -1,9 +1,9 @@
-//! Swarm: each seed leaves out a part of what its scenario may do.
+//! Swarm: each seed omits a part of what its scenario may do.
 //!
 //! What a scenario allows all at once hides what needs a part of it alone: where every other batch
 //! is flushed, no memtable grows; where most syncs fail, nothing lives to see the second fault. So
 //! a seed draws, for each feature and each kind of fault, whether this run has it at all (Groce,
-//! Zhang, Eide, Chen, Regehr: "Swarm testing", ISSTA 2012; they leave out half, too).
+//! Zhang, Eide, Chen, Regehr: "Swarm testing", ISSTA 2012; they omit half, too).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,23 +12,23 @@ use super::{Count, Spec};
 use crate::fault::FaultKind;
 use crate::rng::{Purpose, Stream};
 
-/// What a seed has left out of its scenario.
+/// What of its scenario a seed goes without.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct Omitted {
     /// Fields of the scenario, as if they were not given or 0.
     pub fields: Vec<&'static str>,
     /// Kinds of faults that never strike.
     pub faults: Vec<FaultKind>,
 }
 
-impl LeftOut {
+impl Omitted {
     /// Whether the run is all that its scenario says.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty() && self.faults.is_empty()
     }
 }
 
-impl fmt::Display for LeftOut {
+impl fmt::Display for Omitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults = self.faults.iter().map(|kind| kind.name());
         let names: Vec<&str> = self.fields.iter().copied().chain(faults).collect();
@@ -36,7 +36,7 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// The value of a field that can be left out.
+/// The value of a field that can be omitted.
 trait Feature {
     const NONE: Self;
     fn is_on(&self) -> bool;
@@ -66,37 +66,37 @@ impl Feature for Option<Count> {
     }
 }
 
-fn leave_out<T: Feature>(field: &mut T, name: &'static str, draw: &mut Draw<'_>) {
+fn omit<T: Feature>(field: &mut T, name: &'static str, draw: &mut Draw<'_>) {
     if field.is_on() && draw.stream.chance(draw.share) {
         *field = T::NONE;
-        draw.left_out.fields.push(name);
+        draw.omitted.fields.push(name);
     }
 }
 
 struct Draw<'a> {
     share: f64,
     stream: &'a mut Stream,
-    left_out: LeftOut,
+    omitted: Omitted,
 }
 
-macro_rules! leave_out {
+macro_rules! omit {
     ($spec:ident, $draw:ident, $($table:ident.$field:ident)*) => {
-        $(leave_out(&mut $spec.$table.$field, stringify!($field), &mut $draw);)*
+        $(omit(&mut $spec.$table.$field, stringify!($field), &mut $draw);)*
     };
 }
 
 impl Spec {
     /// What is left of the scenario for `seed`, and what is not. The whole of it if
     /// [`Spec::swarm`] is 0.
-    pub(crate) fn of_seed(&self, seed: u64) -> (Cow<'_, Spec>, LeftOut) {
+    pub(crate) fn of_seed(&self, seed: u64) -> (Cow<'_, Spec>, Omitted) {
         if self.swarm <= 0.0 {
-            return (Cow::Borrowed(self), LeftOut::default());
+            return (Cow::Borrowed(self), Omitted::default());
         }
         let mut spec = self.clone();
         let mut stream = Stream::new(seed, Purpose::Swarm);
-        let (share, left_out) = (self.swarm, LeftOut::default());
-        let mut draw = Draw { share, stream: &mut stream, left_out };
-        leave_out!(spec, draw,
+        let (share, omitted) = (self.swarm, Omitted::default());
+        let mut draw = Draw { share, stream: &mut stream, omitted };
+        omit!(spec, draw,
             workload.sync workload.deletes workload.empty workload.large workload.hot
             workload.flushes workload.compactions workload.syncs workload.readers workload.holds
             workload.previews workload.resume
@@ -106,10 +106,10 @@ impl Spec {
         );
         for kind in self.faults.kinds() {
             if draw.stream.chance(share) {
-                draw.left_out.faults.push(kind);
+                draw.omitted.faults.push(kind);
             }
         }
-        (Cow::Owned(spec), draw.left_out)
+        (Cow::Owned(spec), draw.omitted)
     }
 }
 
@@ -124,34 +124,34 @@ mod tests {
         [[faults.script]]\nkind = \"open_error\"\n";
 
     #[test]
-    fn each_part_is_there_in_some_seeds_and_left_out_in_others() {
+    fn each_part_is_there_in_some_seeds_and_omitted_in_others() {
         let scenario = Scenario::parse("all", "all.toml", TEXT).expect("a scenario");
         let mut seen = BTreeSet::new();
         for seed in 0..40 {
-            let (spec, left_out) = scenario.spec.of_seed(seed);
-            let words = left_out.to_string();
+            let (spec, omitted) = scenario.spec.of_seed(seed);
+            let words = omitted.to_string();
             for (name, is_there) in [
                 ("flushes", spec.workload.flushes > 0.0),
                 ("readers", spec.workload.readers == scenario.spec.workload.readers),
                 ("capacity", spec.disk.capacity.is_some()),
             ] {
-                assert_eq!(is_there, !left_out.fields.contains(&name), "{seed}: {words}");
+                assert_eq!(is_there, !omitted.fields.contains(&name), "{seed}: {words}");
                 seen.insert((name, is_there));
             }
             for kind in scenario.spec.faults.kinds() {
-                seen.insert((kind.name(), !left_out.faults.contains(&kind)));
+                seen.insert((kind.name(), !omitted.faults.contains(&kind)));
             }
-            // What the scenario does not have cannot be left out of it.
+            // What the scenario does not have cannot be omitted.
             assert!(!words.contains("compactions") && !words.contains("read_error"), "{words}");
         }
         assert_eq!(seen.len(), 2 * 5, "{seen:?}");
     }
 
     #[test]
-    fn nothing_is_left_out_unless_asked_for() {
+    fn nothing_is_omitted_unless_asked_for() {
         let text = TEXT.replace("swarm = 0.5\n", "");
         let scenario = Scenario::parse("all", "all.toml", &text).expect("a scenario");
-        let (spec, left_out) = scenario.spec.of_seed(3);
-        assert!(left_out.is_empty() && *spec == scenario.spec);
+        let (spec, omitted) = scenario.spec.of_seed(3);
+        assert!(omitted.is_empty() && *spec == scenario.spec);
     }
 }

@@ -20,13 +20,13 @@ impl Plan {
     /// # Panics
     /// Never for a scenario that [`Scenario::parse`] returned.
     pub fn draw(scenario: &Scenario, seed: u64) -> Plan {
-        let (spec, left_out) = scenario.spec.of_seed(seed);
+        let (spec, omitted) = scenario.spec.of_seed(seed);
         let spec = &*spec;
         let mut stream = Stream::new(seed, Purpose::Plan);
         let profile = &spec.disk.profiles[stream.below(spec.disk.profiles.len() as u32) as usize];
         let mut plan = Plan {
             seed,
-            left_out,
+            omitted,
             policy: spec.policy().resolve(&mut stream),
             profile: Profile::named(profile).expect("checked when the scenario was read"),
             capacity: spec.disk.capacity.map(|bytes| u64::from(bytes.draw(&mut stream))),

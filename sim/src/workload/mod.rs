@@ -12,15 +12,15 @@ use std::ops::Range;
 
 use crate::disk::{POSIX_WEAK, Profile};
 use crate::policy::PolicyName;
-use crate::scenario::{CrashKind, Damage, LeftOut};
+use crate::scenario::{CrashKind, Damage, Omitted};
 
 /// Everything that a seed decides before a run starts. Printable, and replayable by itself.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The seed it was drawn from; decides the streams that are drawn from during the run.
     pub seed: u64,
-    /// What it has not of its scenario.
-    pub left_out: LeftOut,
+    /// What of its scenario it goes without.
+    pub omitted: Omitted,
     /// Who runs when.
     pub policy: PolicyName,
     /// The disk's profile.
@@ -210,7 +210,7 @@ impl Plan {
     pub fn idle() -> Plan {
         Plan {
             seed: 0,
-            left_out: LeftOut::default(),
+            omitted: Omitted::default(),
             policy: PolicyName::Random,
             profile: &POSIX_WEAK,
             capacity: None,

@@ -40,16 +40,6 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     }
     let scratch = Scratch::prepare()?;
     scratch.try_all(mutants.iter().map(|mutant| &mutant.file))?;
-    let is_table = !args.check && !args.exhaust && !args.needs && !args.matrix;
-    if is_table && args.format == Format::Human {
-        say(line(
-            "mutant",
-            "hits/runs",
-            "95 % of the rate",
-            ["run", "core s", "point"],
-            "found by",
-        ));
-    }
     if args.matrix {
         return matrix::matrix(&scratch, &mutants, args);
     }
@@ -58,6 +48,15 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     }
     if args.needs {
         return needs::needs(&scratch, &mutants, &record, args.jobs.unwrap_or_else(cores));
+    }
+    if !args.check && args.format == Format::Human {
+        say(line(
+            "mutant",
+            "hits/runs",
+            "95 % of the rate",
+            ["run", "core s", "point"],
+            "found by",
+        ));
     }
     let (mut found, mut weaker) = (0, 0);
     for mutant in &mutants {

@@ -21,11 +21,13 @@ pub(super) struct Cell {
     pub(super) runs: u64,
     /// Runs in which a checker fired that should.
     pub(super) hits: u64,
-    /// Seconds of one core for one run.
-    pub(super) seconds_per_run: f64,
 }
 
 impl Cell {
+    pub(super) fn tally(&self) -> Tally {
+        Tally { hits: self.hits, runs: self.runs }
+    }
+
     pub(super) fn new(row: &Row, policy: &PolicyName, profile: &str) -> Cell {
         Cell {
             name: row.name.clone(),
@@ -34,7 +36,6 @@ impl Cell {
             commit: row.commit.clone(),
             runs: row.runs,
             hits: row.hits,
-            seconds_per_run: row.seconds_per_run,
         }
     }
 }
@@ -103,6 +104,12 @@ impl Cells {
         })
     }
 
+    /// The most runs that a cell of `names` has.
+    pub(super) fn most_runs(&self, names: &[&str]) -> u64 {
+        let meant = self.cells.values().filter(|cell| names.contains(&cell.name.as_str()));
+        meant.map(|cell| cell.runs).max().unwrap_or(0)
+    }
+
     /// The commits that were swept for `names`.
     pub(super) fn commits(&self, names: &[&str]) -> Vec<String> {
         let meant = self.cells.values().filter(|cell| names.contains(&cell.name.as_str()));
@@ -125,7 +132,6 @@ mod tests {
             commit: "c".to_owned(),
             runs: 100,
             hits,
-            seconds_per_run: 0.001,
         }
     }
 

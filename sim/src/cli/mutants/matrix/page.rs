@@ -19,10 +19,11 @@ pub(super) fn page(names: &[&str], cells: &Cells) -> String {
         "# How often each policy finds each mutant\n".to_owned(),
         format!(
             "The output of `sim mutants --matrix`, swept at {}. Each\nmutant is swept with each \
-             policy on each profile of the disk: the runs of its header, in its\nscenario, but not \
-             more than a thousand. A rate is the share of runs, in percent, in which a\nchecker \
-             fired that should; the best of a row is bold.\n",
-            cells.commits(names).join(", ")
+             policy on each profile of the disk: the runs of its header, in its\nscenario, but at \
+             most {} of them. A rate is the share of runs, in percent, in which a\nchecker fired \
+             that should; the best of a row is bold.\n",
+            cells.commits(names).join(", "),
+            cells.most_runs(names)
         ),
         "![The same, drawn](matrix.svg)\n".to_owned(),
         "## By policy\n".to_owned(),
@@ -140,7 +141,6 @@ mod tests {
                     commit: "c0ffee".to_owned(),
                     runs: 100,
                     hits,
-                    seconds_per_run: 0.001,
                 });
             }
         }

@@ -38,7 +38,7 @@ pub(super) fn plot(names: &[&str], cells: &Cells) -> String {
         let (x, base) = (NAMES - 6, y + FIELD - 4);
         lines.push(format!("<text x=\"{x}\" y=\"{base}\" text-anchor=\"end\">{name}</text>"));
         let rate = |policy: &PolicyName, profile: &str| {
-            cells.get(name, policy, profile).map(|cell| cell.hits as f64 / cell.runs.max(1) as f64)
+            cells.get(name, policy, profile).map(|cell| cell.tally().rate())
         };
         let best = columns.iter().filter_map(|(policy, on)| rate(policy, on)).fold(0.0, f64::max);
         for (column, (policy, profile)) in columns.iter().enumerate() {
