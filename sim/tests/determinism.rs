@@ -35,7 +35,7 @@ use faultline_sim::world::World;
 const GOLDEN: [(&str, u64, &str); 3] = [
     ("crash_mid_add_record", 1, "56db023467d9c350"),
     ("io_errors", 2, "d7e05a26ce6fd672"),
-    ("readers_and_snapshots", 3, "e26d7947fded7e85"),
+    ("readers_and_snapshots", 3, "0b039524577131fc"),
 ];
 
 fn scenarios() -> Vec<Scenario> {

@@ -50,7 +50,7 @@ const SEEDS: [(&str, u64); 53] = [
     ("manifest_faults", 1),
     ("narrow_tables", 4),
     ("power_loss_at_log_switch", 2),
-    ("process_kill", 7),
+    ("process_kill", 1),
     ("read_only_first", 1),
     ("readers_and_snapshots", 7),
     ("snapshot_against_compaction", 59),
@@ -178,12 +178,12 @@ fn tiny_trace(name: &str, text: &str, seed: u64) -> String {
 
 #[test]
 fn a_tiny_power_loss_is_this_trace() {
-    insta::assert_snapshot!(tiny_trace("tiny_power_loss", TINY_POWER_LOSS, 34));
+    insta::assert_snapshot!(tiny_trace("tiny_power_loss", TINY_POWER_LOSS, 130));
 }
 
 #[test]
 fn a_tiny_kill_is_this_trace() {
-    insta::assert_snapshot!(tiny_trace("tiny_kill", TINY_KILL, 61));
+    insta::assert_snapshot!(tiny_trace("tiny_kill", TINY_KILL, 14));
 }
 
 #[test]

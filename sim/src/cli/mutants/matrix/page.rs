@@ -149,24 +149,24 @@ mod tests {
     #[test]
     fn the_page_has_the_rates_and_the_weights_that_they_call_for() {
         let mut cells = Cells::default();
-        // One is found by `random` alone, one by `pct:2` alone, half as often; one hardly ever.
-        sweep(&mut cells, "first", [20, 0, 0, 0, 0, 0, 0]);
+        // One is found by `crash-adjacent` alone, one by `pct:2` alone, half as often; one hardly.
+        sweep(&mut cells, "first", [0, 0, 0, 0, 20, 0, 0]);
         sweep(&mut cells, "second", [0, 10, 0, 0, 0, 0, 0]);
         sweep(&mut cells, "third", [0, 0, 1, 0, 0, 0, 0]);
         let page = page(&["first", "second", "third", "fourth"], &cells);
         for line in [
-            "| `first` | **20.00** | 0.00 | 0.00 | 0.00 | 0.00 | 0.00 | 0.00 |",
+            "| `first` | 0.00 | 0.00 | 0.00 | 0.00 | **20.00** | 0.00 | 0.00 |",
             "| `third` | 0.00 | 0.00 | **1.00** | 0.00 | 0.00 | 0.00 | 0.00 |",
             "| `fourth` | - | - | - | - | - | - | - |",
-            "| `random` | 50 % | 40 % | 0 % |",
-            "| `pct:2` | 50 % | 10 % | 0 % |",
-            "| `pct:3` | 0 % | 10 % | 0 % |",
+            "| `pct:2` | 50 % | 34 % | 0 % |",
+            "| `pct:3` | 0 % | 20 % | 0 % |",
+            "| `crash-adjacent` | 50 % | 40 % | 0 % |",
         ] {
             assert!(page.lines().any(|shown| shown == line), "{line} is not in\n{page}");
         }
         assert!(page.contains("swept at c0ffee"), "{page}");
         assert!(page.contains("Of 2 mutants with at least 20 hits"), "{page}");
-        assert!(page.contains("at least 10 %; the worst is `second`"), "{page}");
+        assert!(page.contains("at least 32 %; the worst is `second`"), "{page}");
     }
 
     #[test]
