@@ -16,6 +16,8 @@
     reason = "a benchmark runs on the operating system, reads its clock and prints"
 )]
 
+mod entries;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,43 +26,10 @@ use faultline::env::posix::PosixEnv;
 use faultline::table::{BloomFilter, Compression};
 use faultline::{Db, Options, Result, WriteBatch, WriteOptions};
 
+use entries::{Random, argument, key};
+
 const ROUNDS: usize = 5;
 const GETS: u64 = 200_000;
-
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    /// A hundred bytes of which the second half repeats the first.
-    fn value(&mut self) -> [u8; 100] {
-        let mut value = [0; 100];
-        for chunk in value[..50].chunks_mut(8) {
-            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
-        }
-        value.copy_within(..50, 50);
-        value
-    }
-}
-
-fn key(number: u64) -> [u8; 16] {
-    let mut key = [b'0'; 16];
-    let mut rest = number;
-    for digit in key.iter_mut().rev() {
-        *digit += u8::try_from(rest % 10).expect("a digit");
-        rest /= 10;
-    }
-    key
-}
 
 fn fill(db: &Db, entries: u64) -> Result<()> {
     let mut random = Random(301);
@@ -72,11 +41,6 @@ fn fill(db: &Db, entries: u64) -> Result<()> {
         db.write(&batch, &WriteOptions::default())?;
     }
     db.flush()
-}
-
-/// What follows a flag on the command line.
-fn argument(flag: &str) -> Option<String> {
-    std::env::args().skip_while(|argument| argument != flag).nth(1)
 }
 
 /// Prints the median time of one operation, of which a round does `count`.

@@ -22,6 +22,8 @@
     reason = "a benchmark runs on the operating system, reads its clock and prints"
 )]
 
+#[path = "../entries/mod.rs"]
+mod entries;
 mod ours;
 mod side;
 
@@ -31,6 +33,7 @@ use faultline::env::posix::PosixEnv;
 use faultline::table::{BlockCache, Compression};
 use faultline::{Db, Options, Result};
 
+use entries::{Random, argument, key};
 use side::Side;
 
 /// Bytes of the log that one put takes: header of the record, head of the batch, one operation.
@@ -40,42 +43,6 @@ const KINDS: [(bool, &str); 2] = [(true, "Snappy"), (false, "plain")];
 const DEFAULT_CACHE: usize = 8 << 20;
 const LARGE_CACHE: usize = 1 << 30;
 const SMALL_CACHE: usize = 1 << 20;
-
-/// The generator of both sides.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// A hundred bytes of which the second half repeats the first.
-    fn value(&mut self) -> [u8; 100] {
-        let mut value = [0; 100];
-        for chunk in value[..50].chunks_mut(8) {
-            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
-        }
-        value.copy_within(..50, 50);
-        value
-    }
-}
-
-fn key(mut number: u64) -> [u8; 16] {
-    let mut key = [b'0'; 16];
-    for digit in key.iter_mut().rev() {
-        *digit += u8::try_from(number % 10).expect("a digit");
-        number /= 10;
-    }
-    key
-}
-
-/// What follows a flag on the command line.
-fn argument(flag: &str) -> Option<String> {
-    std::env::args().skip_while(|argument| argument != flag).nth(1)
-}
 
 fn number(flag: &str, default: u64) -> u64 {
     argument(flag).map_or(default, |n| n.parse().expect("a number"))
@@ -138,7 +105,7 @@ fn write_log(dir: &Path, puts: u64) -> Result<()> {
     let db: Db = Db::open(PosixEnv::new(), dir, large)?;
     let mut random = Random(301);
     for _ in 0..puts {
-        let number = random.next() % puts;
+        let number = random.below(puts);
         db.put(&key(number), &random.value())?;
     }
     db.close()

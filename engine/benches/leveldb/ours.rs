@@ -7,7 +7,7 @@ use std::time::Instant;
 use faultline::env::posix::PosixEnv;
 use faultline::{Db, DbIterator, Options, Result};
 
-use crate::{Random, key};
+use crate::entries::{Random, key};
 
 /// Does what the lines of standard input say, and answers each with the nanoseconds that it took
 /// and how many entries it met.
@@ -45,7 +45,7 @@ fn get(db: &Db, numbers: &[&str]) -> Result<u64> {
     let mut random = Random(seed);
     let mut met = 0;
     for _ in 0..count {
-        met += u64::from(db.get(&key(random.next() % bound))?.is_some());
+        met += u64::from(db.get(&key(random.below(bound)))?.is_some());
     }
     Ok(met)
 }

@@ -64,6 +64,11 @@ fn bounds_prefix_direction_and_limit() {
 fn a_bad_line_is_named_and_what_came_before_it_is_there() {
     for (form, line, words) in [
         (&[][..], &b"no tab"[..], "no tab between key and value; the format is that of `scan`"),
+        (
+            &[],
+            b"{\"key_base64\":\"\",\"value_base64\":\"\"}",
+            "no tab between key and value; the format is that of `scan` (JSON: `--format json`)",
+        ),
         (&[], b"a\\\tb", "the key has a backslash that begins no escape"),
         (&[], b"a\tb\\q", "the value has a backslash that begins no escape"),
         (&["--hex"], b"61\tzz", "the value is not hexadecimal"),

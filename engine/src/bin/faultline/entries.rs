@@ -173,7 +173,10 @@ fn parse(args: &LoadArgs, line: &[u8]) -> Parsed {
 
 fn parse_text(bytes: BytesArgs, line: &[u8]) -> Parsed {
     let tab = line.iter().position(|byte| *byte == b'\t');
-    let tab = tab.ok_or("no tab between key and value; the format is that of `scan`")?;
+    let tab = tab.ok_or_else(|| {
+        let json = if line.starts_with(b"{\"") { " (JSON: `--format json`)" } else { "" };
+        format!("no tab between key and value; the format is that of `scan`{json}")
+    })?;
     let read = |what, text| bytes.parse(text).map_err(|defect| format!("the {what} {defect}"));
     Ok((read("key", &line[..tab])?, read("value", &line[tab + 1..])?))
 }

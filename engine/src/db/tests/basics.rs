@@ -219,6 +219,33 @@ fn closed_means_closed_for_every_clone() {
 }
 
 #[test]
+fn a_cursor_of_a_closed_database_reads_what_is_there_and_names_what_is_gone() {
+    let mut test = TestDb::new();
+    test.put("a", "1");
+    test.db().compact_range(None, None).unwrap();
+    let table = test.file_names().into_iter().find(|name| name.contains(".ldb")).unwrap();
+    test.reopen();
+    let mut before = test.db().iter().unwrap();
+    test.reopen();
+    let mut after = test.db().iter().unwrap();
+    before.seek_to_first();
+    assert_eq!(super::status(&before), "a->1", "the next process has changed nothing");
+    test.reopen();
+    test.put("a", "2");
+    test.db().compact_range(None, None).unwrap();
+    assert!(!test.file_names().contains(&table), "{table} is replaced");
+    // Its file was open, and stays.
+    before.seek_to_first();
+    assert_eq!(super::status(&before), "a->1");
+    // Nobody had opened it for this one.
+    after.seek_to_first();
+    assert!(!after.valid());
+    let words = after.status().unwrap_err().to_string();
+    assert!(words.contains(&table) && words.contains("missing file"), "{words}");
+    assert_eq!(test.get("a"), "2");
+}
+
+#[test]
 fn locking() {
     let mut test = TestDb::new();
     let before = file_names(&test.path());
