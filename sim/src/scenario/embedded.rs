@@ -21,6 +21,7 @@ scenarios!(
     "device_lies",
     "directory_syncs_fail",
     "disk_full",
+    "errors_at_open",
     "explicit_syncs",
     "first_open",
     "fsync_failure",
