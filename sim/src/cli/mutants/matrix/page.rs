@@ -19,9 +19,9 @@ pub(super) fn page(names: &[&str], cells: &Cells) -> String {
         "# How often each policy finds each mutant\n".to_owned(),
         format!(
             "The output of `sim mutants --matrix`, swept at {}. Each\nmutant is swept with each \
-             policy on each profile of the disk: the runs of its header, in its\nscenario, but at \
-             most {} of them. A rate is the share of runs, in percent, in which a\nchecker fired \
-             that should; the best of a row is bold.\n",
+             policy on each profile of the disk, in its scenario, with {} runs\nat most. A rate is \
+             the share of runs, in percent, in which a checker fired that should;\nthe best of a \
+             row is bold.\n",
             cells.commits(names).join(", "),
             cells.most_runs(names)
         ),
@@ -165,6 +165,7 @@ mod tests {
             assert!(page.lines().any(|shown| shown == line), "{line} is not in\n{page}");
         }
         assert!(page.contains("swept at c0ffee"), "{page}");
+        assert!(page.contains("with 100 runs\nat most"), "{page}");
         assert!(page.contains("Of 2 mutants with at least 20 hits"), "{page}");
         assert!(page.contains("at least 32 %; the worst is `second`"), "{page}");
     }
