@@ -104,16 +104,18 @@ impl Cells {
         })
     }
 
+    fn of(&self, names: &[&str]) -> impl Iterator<Item = &Cell> {
+        self.cells.values().filter(|cell| names.contains(&cell.name.as_str()))
+    }
+
     /// The most runs that a cell of `names` has.
     pub(super) fn most_runs(&self, names: &[&str]) -> u64 {
-        let meant = self.cells.values().filter(|cell| names.contains(&cell.name.as_str()));
-        meant.map(|cell| cell.runs).max().unwrap_or(0)
+        self.of(names).map(|cell| cell.runs).max().unwrap_or(0)
     }
 
     /// The commits that were swept for `names`.
     pub(super) fn commits(&self, names: &[&str]) -> Vec<String> {
-        let meant = self.cells.values().filter(|cell| names.contains(&cell.name.as_str()));
-        let mut commits: Vec<String> = meant.map(|cell| cell.commit.clone()).collect();
+        let mut commits: Vec<String> = self.of(names).map(|cell| cell.commit.clone()).collect();
         commits.sort_unstable();
         commits.dedup();
         commits
@@ -149,6 +151,13 @@ mod tests {
         let tally = read.tally("m", |cell| cell.policy == "random");
         assert_eq!(tally, Tally { hits: 8, runs: 200 });
         assert_eq!(read.commits(&["m"]), ["c"]);
+        let other =
+            |name: &str, runs| Cell { name: name.to_owned(), runs, ..cell("random", "x", 0) };
+        let mut more = Cells::default();
+        for cell in [other("m", 100), other("n", 300), other("o", 900)] {
+            more.insert(cell);
+        }
+        assert_eq!((more.most_runs(&["m", "n"]), more.most_runs(&["none"])), (300, 0));
         std::fs::write(&file, "{}\n").expect("writes");
         let refused = Cells::load(&file).expect_err("no cell");
         assert!(refused.contains("cells, line 1: missing field"), "{refused}");
