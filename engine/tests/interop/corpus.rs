@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -158,6 +159,25 @@ fn leveldb_writes_and_reads_the_corpus() {
     }
 }
 
+/// What a process would leave that dies now. It may be making a table: files that are copied one by
+/// one could be a MANIFEST of before and no log, as after. Twice the same, they are of one instant.
+fn copy_running(dir: &Path, to: &Path) {
+    let of_one_instant = loop {
+        match (try_files(dir), try_files(dir)) {
+            (Ok(first), Ok(second)) if first == second => break first,
+            (Err(error), _) | (_, Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+                panic!("{}: {error}", dir.display())
+            }
+            // One of them is new, or went away while the others were read.
+            _ => {}
+        }
+    };
+    fs::create_dir(to).expect("makes a directory");
+    for (name, bytes) in of_one_instant {
+        fs::write(to.join(name), bytes).expect("writes a file");
+    }
+}
+
 #[test]
 fn leveldb_reads_what_faultline_wrote() {
     let Some(peer) = Peer::find() else { return };
@@ -168,7 +188,7 @@ fn leveldb_reads_what_faultline_wrote() {
         fs::create_dir(&dir).expect("makes a directory");
         let db = script::run(&dir, &sample.script);
         let left_behind = root.path().join("left behind");
-        copy_dir(&dir, &left_behind);
+        copy_running(&dir, &left_behind);
         let dumped = peer.dump(&left_behind).expect("LevelDB reads it");
         assert_same(name, &dumped, &sample.expected);
         drop(db);
@@ -235,13 +255,17 @@ const SAME_BYTES: &[&str] = &[
 /// The names and bytes of the files in `dir`, without those that only one of the two engines
 /// writes: LOCK, which is empty, and the messages in LOG.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    try_files(dir).expect("reads the files of a directory")
+}
+
+fn try_files(dir: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
-    for entry in fs::read_dir(dir).expect("lists a directory") {
-        let path = entry.expect("lists a directory").path();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
         let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
         if path.is_file() && !["LOCK", "LOG", "LOG.old"].contains(&&*name) {
-            files.insert(name, fs::read(&path).expect("reads a file"));
+            files.insert(name, fs::read(&path)?);
         }
     }
-    files
+    Ok(files)
 }
