@@ -208,6 +208,12 @@ pub struct MutantsArgs {
     /// Leave out those that the record has
     #[arg(long)]
     pub unrecorded: bool,
+    /// Instead of a sweep: print what is on record, as a table in Markdown
+    #[arg(long, conflicts_with_all = [
+        "check", "exhaust", "needs", "matrix", "disk", "record", "unrecorded", "runs", "policy",
+        "set", "jobs", "format",
+    ])]
+    pub recorded: bool,
     /// Instead of a sweep: exhaust some schedules of each tiny scenario, and tell which of them
     /// find which mutant
     #[arg(long, conflicts_with_all = ["check", "record", "runs", "policy", "set", "format"])]

@@ -11,6 +11,7 @@
 mod disk;
 mod matrix;
 mod needs;
+mod page;
 mod row;
 mod scratch;
 mod tiny;
@@ -37,6 +38,10 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     let mutants = chosen(args, &record)?;
     if mutants.is_empty() {
         return Ok(Exit::Nothing);
+    }
+    if args.recorded {
+        say(page::page(&mutants, &record).trim_end());
+        return Ok(Exit::Clean);
     }
     let scratch = Scratch::prepare()?;
     scratch.try_all(mutants.iter().map(|mutant| &mutant.file))?;
