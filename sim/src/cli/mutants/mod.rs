@@ -183,9 +183,7 @@ fn tell(format: Format, mutant: &Mutant, row: &Row, weaker_by: Option<(&Row, f64
         event(&object);
         return;
     }
-    let by: Vec<String> =
-        row.checkers.iter().map(|(name, hits)| format!("{name} {hits}")).collect();
-    let by = by.join(", ");
+    let by = row.found_by();
     let verdict = match (row.hits, row.others, weaker_by) {
         (0, 0, _) => format!("NOT FOUND: {} should", mutant.checkers.join(" or ")),
         (0, ..) => format!("WRONG CHECKER: {by}; {} should", mutant.checkers.join(" or ")),

@@ -1,66 +1,57 @@
 //! The table of the record: what the last sweep of each mutant came to, as Markdown.
 
-use std::fmt::Write;
-
 use super::row::{Record, Row};
 use crate::mutant::Mutant;
 
-const HEAD: &str = "\
-| mutant | hits/runs | 95 % of the rate | runs to the first | core s | found by | commit |
-|---|--:|--:|--:|--:|---|---|
-";
-
 /// The table of `mutants` by `record`, in their order, and a line that sums it up.
 pub(super) fn page(mutants: &[Mutant], record: &Record) -> String {
-    let mut text = HEAD.to_owned();
-    let mut rows = Vec::new();
-    for mutant in mutants {
-        match record.get(&mutant.name) {
-            Some(row) => {
-                write_row(&mut text, row);
-                rows.push(row);
-            }
-            None => put(&mut text, format_args!("| {} | not on record |||||| |\n", mutant.name)),
+    let mut lines = vec![
+        "| mutant | hits/runs | 95 % of the rate | runs to the first | core s | found by | commit |"
+            .to_owned(),
+        "|---|--:|--:|--:|--:|---|---|".to_owned(),
+    ];
+    let rows: Vec<Option<&Row>> = mutants.iter().map(|mutant| record.get(&mutant.name)).collect();
+    for (mutant, row) in mutants.iter().zip(&rows) {
+        lines.push(match row {
+            Some(row) => cells(row),
+            None => format!("| {} | not on record |||||| |", mutant.name),
+        });
+    }
+    let found = rows.iter().flatten().filter(|row| row.is_found()).count();
+    let runs = rows.iter().map(|row| row.and_then(|row| row.median_runs).map(|runs| runs as f64));
+    let seconds = rows.iter().map(|row| row.and_then(Row::median_seconds));
+    let median = match (middle(runs), middle(seconds)) {
+        (Some(runs), Some(seconds)) => {
+            format!(", the median one in {runs:.0} runs and {seconds:.2} s")
         }
-    }
-    let found = rows.iter().filter(|row| row.is_found()).count();
-    put(&mut text, format_args!("\n{found} of {} were found", mutants.len()));
-    let mut runs: Vec<u64> = rows.iter().filter_map(|row| row.median_runs).collect();
-    let mut seconds: Vec<f64> = rows.iter().filter_map(|row| row.median_seconds()).collect();
-    runs.sort_unstable();
-    seconds.sort_unstable_by(f64::total_cmp);
-    if let (Some(runs), Some(seconds)) = (runs.get(runs.len() / 2), seconds.get(seconds.len() / 2))
-    {
-        put(&mut text, format_args!(", the median one in {runs} runs and {seconds:.2} s"));
-    }
-    text.push_str(".\n");
-    text
+        _ => String::new(),
+    };
+    lines.push(format!("\n{found} of {} were found{median}.\n", mutants.len()));
+    lines.join("\n")
 }
 
-fn write_row(text: &mut String, row: &Row) {
+fn cells(row: &Row) -> String {
     let (low, high) = row.interval();
     let runs = row.median_runs.map_or_else(|| "-".to_owned(), |runs| runs.to_string());
-    let seconds =
-        row.median_seconds().map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.2}"));
-    let by: Vec<String> =
-        row.checkers.iter().map(|(name, hits)| format!("{name} {hits}")).collect();
-    put(
-        text,
-        format_args!(
-            "| {} | {}/{} | {:.2} to {:.2} | {runs} | {seconds} | {} | {} |\n",
-            row.name,
-            row.hits,
-            row.runs,
-            low * 100.0,
-            high * 100.0,
-            by.join(", "),
-            row.commit
-        ),
-    );
+    let seconds = row.median_seconds();
+    let seconds = seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.2}"));
+    format!(
+        "| {} | {}/{} | {:.2} to {:.2} | {runs} | {seconds} | {} | {} |",
+        row.name,
+        row.hits,
+        row.runs,
+        low * 100.0,
+        high * 100.0,
+        row.found_by(),
+        row.commit
+    )
 }
 
-fn put(text: &mut String, words: std::fmt::Arguments<'_>) {
-    text.write_fmt(words).expect("a string takes all");
+/// The median; a value that is not known counts as longer than any that is. `None` if that is it.
+fn middle(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let mut values: Vec<f64> = values.map(|value| value.unwrap_or(f64::INFINITY)).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().filter(|median| median.is_finite())
 }
 
 #[cfg(test)]
@@ -68,6 +59,14 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn what_is_not_known_takes_longest() {
+        let of = |values: &[Option<f64>]| middle(values.iter().copied());
+        assert_eq!(of(&[None, Some(3.0), Some(1.0)]), Some(3.0));
+        assert_eq!(of(&[None, None, Some(1.0)]), None);
+        assert_eq!(of(&[]), None);
+    }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "reads a file of the repository")]

@@ -115,6 +115,13 @@ impl Row {
         statistics::interval(self.hits, self.runs)
     }
 
+    /// The checkers that fired, each with its runs.
+    pub(super) fn found_by(&self) -> String {
+        let by: Vec<String> =
+            self.checkers.iter().map(|(name, hits)| format!("{name} {hits}")).collect();
+        by.join(", ")
+    }
+
     /// Seconds of one core to the first hit.
     pub(super) fn median_seconds(&self) -> Option<f64> {
         self.median_runs.map(|runs| runs as f64 * self.seconds_per_run)
