@@ -83,13 +83,13 @@ impl Judge {
         history: &mut History,
         probes: &mut ProbeSet,
     ) -> bool {
-        let mut settlement = model::settle(plan, history, &history.opened);
-        if self.excuse == Excuse::Anywhere {
-            // Tables may be gone, and what was in them was not for that reason dropped by a
-            // compaction.
-            settlement.keep_seen(&history.opened.entries);
+        let settlement = if self.excuse == Excuse::Anywhere {
+            let settlement = model::settle_losses(plan, history, &history.opened);
             history.flushed_sequence = history.flushed_sequence.min(settlement.last);
-        }
+            settlement
+        } else {
+            model::settle(plan, history, &history.opened)
+        };
         if !settlement.settled.is_empty() {
             probes.hit(Probe::UnansweredRecovered);
         }

@@ -4,9 +4,11 @@
 //! no answer, or an error, has no place until an open shows it; the model then finds it by its
 //! contents.
 
+mod losses;
 mod omissions;
 mod settle;
 
+pub use losses::settle_losses;
 pub(crate) use settle::Placed;
 pub use settle::{Settlement, settle, settle_log};
 

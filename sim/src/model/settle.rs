@@ -8,7 +8,7 @@
 //! Invariant: if some choice of batches explains every entry, the result has no stranger, no part
 //! and no hole, unless that takes more than [`TURNS_MAX`] choices to find.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::omissions::Omissions;
 use super::{Commit, commits};
@@ -44,9 +44,20 @@ pub struct Settlement {
 /// Explains the entries of an open: with the fewest holes, parts and strangers, and among such
 /// explanations with the longest batches first.
 pub fn settle(plan: &Plan, history: &History, opened: &Opened) -> Settlement {
+    settle_without(plan, history, opened, &BTreeMap::new())
+}
+
+/// The same, where it is known already of some batches, by number, that they are not there.
+pub(super) fn settle_without(
+    plan: &Plan,
+    history: &History,
+    opened: &Opened,
+    gone: &BTreeMap<u32, Commit>,
+) -> Settlement {
     let mut placed = answered(plan, history);
+    placed.retain(|placed| !gone.contains_key(&placed.commit.batch));
     let known = placed.len();
-    for batch in unanswered(plan, history) {
+    for batch in unanswered(plan, history).filter(|batch| !gone.contains_key(batch)) {
         // Of one that is in no log any more, the log has told where it stands.
         let Some(sequence) = history.batches[batch as usize].written_at else { continue };
         let count = plan.batches[batch as usize].ops.len() as u64;
@@ -353,18 +364,6 @@ impl Explanation {
 }
 
 impl Settlement {
-    /// Counts the batches of which no entry was shown as lost, instead of as dropped by a
-    /// compaction.
-    pub(crate) fn keep_seen(&mut self, entries: &[Entry]) {
-        let shown: BTreeSet<u64> = entries.iter().map(|entry| entry.sequence).collect();
-        let is_seen = |commit: &Commit| shown.range(commit.sequence..commit.end()).next().is_some();
-        let (seen, unseen) = self.present.drain(..).partition(is_seen);
-        self.present = seen;
-        self.settled.retain(is_seen);
-        self.lost.extend::<Vec<_>>(unseen);
-        self.last = shown.last().copied().unwrap_or(0);
-    }
-
     fn add_whole(&mut self, batch: Placed) {
         self.present.push(batch.commit);
         if !batch.is_answered {
