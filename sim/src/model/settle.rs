@@ -37,7 +37,7 @@ pub struct Settlement {
     pub holes: Vec<Commit>,
     /// Acknowledged batches behind everything that was shown.
     pub lost: Vec<Commit>,
-    /// Highest sequence that is there.
+    /// Highest sequence that is there: shown, or dropped by a compaction.
     pub last: u64,
 }
 
@@ -355,7 +355,6 @@ impl Explanation {
         let hidden = rest.iter().take_while(is_hidden).count();
         for placed in &rest[..hidden] {
             found.add_whole(*placed);
-            found.last = found.last.max(placed.commit.end() - 1);
         }
         let lost = rest[hidden..].iter().filter(|placed| placed.is_answered);
         found.lost.extend(lost.map(|placed| placed.commit));
@@ -365,6 +364,8 @@ impl Explanation {
 
 impl Settlement {
     fn add_whole(&mut self, batch: Placed) {
+        // Its own last operations, too, may be among those that a compaction dropped.
+        self.last = self.last.max(batch.commit.end() - 1);
         self.present.push(batch.commit);
         if !batch.is_answered {
             self.settled.push(batch.commit);
