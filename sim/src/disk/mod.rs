@@ -75,6 +75,7 @@ mod crash;
 mod directory;
 mod file;
 mod image;
+mod last_page;
 mod lies;
 mod listing;
 mod names;
@@ -92,7 +93,7 @@ pub use image::Image;
 pub use listing::FileState;
 pub use profile::{
     CrossDirectoryRename, DEVICE_LIES, Device, EXT4_ORDERED, FailedDirSync, FileSync,
-    MetadataOrder, NewBlocks, POSIX_WEAK, PROFILES, Profile, ReplacingRename, Unwritten,
+    MetadataOrder, NewBlocks, POSIX_WEAK, PROFILES, Profile, ReplacingRename, Unwritten, XFS,
 };
 pub use report::{CrashReport, Fate, Op, OpKind, Strategy};
 pub use state::{Disk, EntryOp, Errno, Fd, Ino, Pick};

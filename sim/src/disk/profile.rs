@@ -33,6 +33,13 @@ pub enum NewBlocks {
     /// into the same block get no such promise: write-back may have mapped the block in between
     /// (an assumption about delayed allocation), and then only the size may move.
     BeforeSize,
+    /// A size is on disk only together with the page of its last byte, as the write left it that
+    /// made the file that long: the size moves when the writing of a page is complete, to the end
+    /// of that page or of the file. Pages before it may be missing and show zeros, because they are
+    /// written in any order (assumption). A page that a failed sync was to write has not moved the
+    /// size: it waits until a page at its end is written, or the page has come to the disk after
+    /// all.
+    LastPageBeforeSize,
 }
 
 /// What a rename over an existing name does for the bytes of the file that takes the name.
@@ -153,8 +160,21 @@ pub static EXT4_ORDERED: Profile = Profile {
     device: Device::Honest,
 };
 
-/// Every profile, in the order of their strength.
-pub static PROFILES: [&Profile; 3] = [&DEVICE_LIES, &POSIX_WEAK, &EXT4_ORDERED];
+/// XFS: as ext4 a journal of metadata, but no bytes are written before a name or a size for the
+/// sake of it, other than those at the end of the file.
+///
+/// Allows a few images more than the file system: those in which a page that no sync covered has
+/// only some of its sectors in a new block, which stays zeros as a whole until it is written; and,
+/// after a failed sync, sizes smaller than the page that was written again.
+pub static XFS: Profile = Profile {
+    name: "xfs",
+    new_blocks: NewBlocks::LastPageBeforeSize,
+    replacing_rename: ReplacingRename::Bare,
+    ..EXT4_ORDERED
+};
+
+/// Every profile, weak ones first.
+pub static PROFILES: [&Profile; 4] = [&DEVICE_LIES, &POSIX_WEAK, &XFS, &EXT4_ORDERED];
 
 impl Profile {
     /// Finds a profile by its name.

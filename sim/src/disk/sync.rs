@@ -3,8 +3,7 @@
 use super::content::OpId;
 use super::lies::Lie;
 use super::profile::{
-    CrossDirectoryRename, Device, FailedDirSync, FileSync, MetadataOrder, NewBlocks,
-    ReplacingRename,
+    CrossDirectoryRename, Device, FailedDirSync, FileSync, MetadataOrder, ReplacingRename,
 };
 use super::state::{Disk, Errno, Fd, Ino, Kind, MetaOp};
 
@@ -82,21 +81,17 @@ impl Disk {
         self.release(ino);
     }
 
-    fn new_blocks_first(&self) -> bool {
-        self.profile.new_blocks == NewBlocks::BeforeSize
-    }
-
     pub(super) fn file_synced(&mut self, ino: Ino, begin: OpId) {
         let mut commit = 0;
         if self.profile.metadata == MetadataOrder::Journal {
-            commit = self.inode(ino).content.last_size_change(begin);
+            commit = self.inode(ino).content.size_covered(begin, self.profile.new_blocks);
         }
         if self.profile.file_sync == FileSync::ContentAndNames {
             let names = self.meta.iter().rev().find(|op| op.id <= begin && op.ino == ino);
             commit = commit.max(names.map_or(0, |op| op.id));
         }
-        let new_blocks_first = self.new_blocks_first();
-        self.inode_mut(ino).content.sync(begin, new_blocks_first);
+        let new_blocks = self.profile.new_blocks;
+        self.inode_mut(ino).content.sync(begin, new_blocks);
         self.commit_journal(commit);
     }
 
@@ -141,13 +136,13 @@ impl Disk {
     /// Makes all that the journal took up to operation `commit` durable.
     fn commit_journal(&mut self, commit: OpId) {
         let count = self.meta.partition_point(|op| op.id <= commit);
-        let new_blocks_first = self.new_blocks_first();
+        let new_blocks = self.profile.new_blocks;
         if self.profile.replacing_rename == ReplacingRename::CarriesSize {
             for index in 0..count {
                 let op = self.meta[index];
                 if op.replaces {
                     let content = &mut self.inode_mut(op.ino).content;
-                    content.sync_size(op.id, new_blocks_first);
+                    content.sync_size(op.id, new_blocks);
                     content.prune();
                 }
             }
@@ -157,7 +152,7 @@ impl Disk {
             for inode in &mut self.inodes {
                 let cut = inode.content.last_cut(commit);
                 if cut != 0 {
-                    inode.content.sync_size(cut, new_blocks_first);
+                    inode.content.sync_size(cut, new_blocks);
                     inode.content.prune();
                 }
                 self.has_cuts |= inode.content.last_cut(OpId::MAX) != 0;

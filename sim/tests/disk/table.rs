@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use faultline_sim::disk::{DEVICE_LIES, EXT4_ORDERED, POSIX_WEAK, Profile};
+use faultline_sim::disk::{DEVICE_LIES, EXT4_ORDERED, POSIX_WEAK, Profile, XFS};
 
 use crate::brute;
 use crate::program::{Act, images, run};
@@ -39,6 +39,11 @@ const PROGRAMS: &[Program] = &[
         "append",
         &[Act::Create("/a"), Act::Append("/a", b'A', 10), Act::Sync("/a"), Act::SyncDir("/")],
         &[Act::Append("/a", b'B', 600)],
+    ),
+    (
+        "append across two pages",
+        &[Act::Create("/a"), Act::Append("/a", b'A', 4090), Act::Sync("/a"), Act::SyncDir("/")],
+        &[Act::Append("/a", b'B', 20)],
     ),
     (
         "create another, then append",
@@ -320,6 +325,11 @@ fn posix_weak_allows_exactly_these_images() {
 #[test]
 fn ext4_ordered_allows_exactly_these_images() {
     insta::assert_snapshot!("ext4-ordered", table(&EXT4_ORDERED, PROGRAMS));
+}
+
+#[test]
+fn xfs_allows_exactly_these_images() {
+    insta::assert_snapshot!("xfs", table(&XFS, PROGRAMS));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::program::Act;
 
+mod last_page;
 mod subsets;
 
 pub(crate) use subsets::images;
@@ -43,20 +44,36 @@ struct Piece {
 }
 
 /// The rules of a profile, written out once more.
+#[derive(Clone, Copy, Default)]
 struct Rules {
-    ext4: bool,
+    /// Names and truncations are in one journal, sizes wait for what is in it, and files bring
+    /// their names along.
+    journal: bool,
+    /// A write into a new block waits for nothing, and its size for it.
+    block_first: bool,
+    /// A rename over a name takes the sizes of the file along.
+    carries: bool,
+    /// A size has the page of its last byte, and is published page by page.
+    last_page: bool,
     /// Whether a sync that lies makes nothing durable; else it is a sync like others.
     lies: bool,
 }
 
 impl Rules {
     fn of(profile: &str) -> Rules {
-        Rules { ext4: profile == "ext4-ordered", lies: true }
+        let journal = Rules { journal: true, lies: true, ..Rules::default() };
+        match profile {
+            "posix-weak" | "device-lies" => Rules { lies: true, ..Rules::default() },
+            "ext4-ordered" => Rules { block_first: true, carries: true, ..journal },
+            "xfs" => Rules { last_page: true, ..journal },
+            other => panic!("the rules of {other} are not written out"),
+        }
     }
 }
 
 #[derive(Default)]
 struct Model {
+    rules: Rules,
     pieces: Vec<Piece>,
     names: BTreeMap<&'static str, usize>,
     sizes: Vec<u32>,
@@ -73,7 +90,7 @@ pub(crate) fn pending(profile: &str, acts: &[Act]) -> usize {
 }
 
 fn play(rules: &Rules, acts: &[Act]) -> Model {
-    let mut model = Model::default();
+    let mut model = Model { rules: *rules, ..Model::default() };
     for act in acts {
         model.time += 1;
         // A call that does not apply is skipped.
@@ -237,9 +254,11 @@ impl Model {
             let what = What::Data { sector, offset: from, letter, len };
             self.push(ino, what, first_new <= sector * 512);
         }
-        if self.sizes[ino] < end {
-            self.sizes[ino] = end;
-            self.push(ino, What::Size { to: end }, false);
+        while self.sizes[ino] < end {
+            let page_end = (self.sizes[ino] + 1).next_multiple_of(4096);
+            let to = if self.rules.last_page { end.min(page_end) } else { end };
+            self.sizes[ino] = to;
+            self.push(ino, What::Size { to }, false);
         }
         self.mapped[ino] = self.mapped[ino].max(end);
     }
@@ -274,11 +293,12 @@ impl Model {
 
     fn sync_file(&mut self, rules: &Rules, ino: usize, begin: u32) {
         let mut targets = Vec::new();
+        let reach = if rules.last_page { self.reach(ino, begin) } else { usize::MAX };
         for (index, piece) in self.pieces.iter().enumerate() {
             let target = match piece.what {
                 What::Data { sector, .. } => self.dirty(ino, sector / 8, begin),
-                What::Size { .. } | What::Cut { .. } => true,
-                What::Entry { .. } => rules.ext4,
+                What::Size { .. } | What::Cut { .. } => index < reach,
+                What::Entry { .. } => rules.journal,
             };
             if target && piece.ino == ino && piece.time <= begin {
                 targets.push(index);
@@ -314,7 +334,7 @@ impl Model {
             let dirs = Self::dirs(piece);
             if dirs.contains(dir) && changed {
                 piece.synced.insert(dir);
-                if rules.ext4 || piece.synced == dirs {
+                if rules.journal || piece.synced == dirs {
                     targets.push(index);
                 }
             }
@@ -324,17 +344,21 @@ impl Model {
 
     fn fail_dir(&mut self, rules: &Rules, dir: &'static str) {
         for piece in &mut self.pieces {
-            if Self::dirs(piece).contains(dir) && !rules.ext4 {
+            if Self::dirs(piece).contains(dir) && !rules.journal {
                 piece.unsynced.insert(dir);
             }
         }
     }
 
     fn harden(&mut self, rules: &Rules, mut work: Vec<usize>) {
+        let before = self.durable();
         while let Some(index) = work.pop() {
             if !self.pieces[index].durable {
                 work.extend(self.needs(rules, index));
                 self.pieces[index].durable = true;
+            }
+            if work.is_empty() && rules.last_page {
+                work.extend(self.missing_ends(&self.durable(), &before));
             }
         }
     }
@@ -348,19 +372,21 @@ impl Model {
             if *earlier < index && share_register(other, piece) {
                 return true;
             }
-            if !rules.ext4 {
+            if !rules.journal {
                 return false;
             }
             let size = matches!(piece.what, What::Size { .. });
             let same_file = piece.ino == other.ino;
             let journal = *earlier < index && is_meta(other) && (is_meta(piece) || size);
-            let block = size
+            let block = rules.block_first
+                && size
                 && same_file
                 && other.time == piece.time
                 && other.new_block
                 && other.failed.is_empty();
             let replaces = matches!(piece.what, What::Entry { replaces: true, .. });
-            let carried = replaces
+            let carried = rules.carries
+                && replaces
                 && same_file
                 && *earlier < index
                 && matches!(other.what, What::Size { .. } | What::Cut { .. });

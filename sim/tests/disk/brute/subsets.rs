@@ -17,9 +17,10 @@ pub(crate) fn images(profile: &str, acts: &[Act]) -> BTreeSet<String> {
     assert!(open.len() <= 20, "too many pieces to try all subsets");
     let needs: Vec<Vec<usize>> =
         (0..model.pieces.len()).map(|index| model.needs(&rules, index)).collect();
+    let durable = model.durable();
     let mut images = BTreeSet::new();
     'subsets: for subset in 0..1_u32 << open.len() {
-        let mut kept: Vec<bool> = model.pieces.iter().map(|piece| piece.durable).collect();
+        let mut kept = durable.clone();
         for (bit, index) in open.iter().enumerate() {
             kept[*index] = subset >> bit & 1 == 1;
         }
@@ -27,6 +28,9 @@ pub(crate) fn images(profile: &str, acts: &[Act]) -> BTreeSet<String> {
             if kept[index] && needs[index].iter().any(|needed| !kept[*needed]) {
                 continue 'subsets;
             }
+        }
+        if rules.last_page && !model.missing_ends(&kept, &durable).is_empty() {
+            continue;
         }
         model.render(&rules, &kept, &promised, &mut images);
     }
@@ -125,7 +129,7 @@ impl Model {
         }
         bytes.truncate(size as usize);
         let mut contents = vec![bytes];
-        if !rules.ext4 {
+        if !rules.journal {
             let unwritten = (0..size.div_ceil(512)).filter(|sector| !written.contains(sector));
             for sector in unwritten {
                 for mut other in contents.clone() {
