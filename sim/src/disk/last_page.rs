@@ -87,9 +87,7 @@ impl Space {
 
     /// The sizes need the sector in `register` as it was after `growth`.
     fn tie_sector(&mut self, sizes: &Sizes, register: u32, growth: Record) {
-        let steps = &self.steps[self.step_range(register)];
-        let known = steps.partition_point(|step| step.op <= growth.id);
-        let Some(step) = known.checked_sub(1).map(|at| steps[at]) else { return };
+        let Some(step) = self.step_before(register, growth.id + 1) else { return };
         let &Sizes { register: upper, from, until, .. } = sizes;
         let to = step.from + step.weight - 1;
         self.edges.push(Edge { upper, from, lower: register, to, len: 1, until });

@@ -13,7 +13,7 @@
 
 use super::content::{OpId, Record};
 use super::names::NameId;
-use super::profile::{MetadataOrder, NewBlocks, ReplacingRename};
+use super::profile::{DataWrites, MetadataOrder, NewBlocks, ReplacingRename};
 use super::report::{Op, OpKind};
 use super::state::{Disk, Ino, Kind};
 use super::{PAGE, SECTOR};
@@ -92,10 +92,10 @@ pub(super) struct FileSpan {
 
 /// A place in a chain: register and step.
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    op: OpId,
-    register: u32,
-    step: Step,
+pub(super) struct Place {
+    pub(super) op: OpId,
+    pub(super) register: u32,
+    pub(super) step: Step,
 }
 
 /// The space; see the module. Its vectors are reused from crash to crash.
@@ -112,9 +112,10 @@ pub(super) struct Space {
     pub(super) first_flight: OpId,
     touched: Vec<(u32, u32)>,
     changed: Vec<(Ino, NameId, u32)>,
-    /// Places of journalled operations, and of growing sizes, for ordering them.
+    /// Places of journalled operations, and of those that come into the journal late: growing sizes
+    /// and pages written to a new place.
     journal: Vec<Place>,
-    growths: Vec<Place>,
+    pub(super) growths: Vec<Place>,
 }
 
 impl Space {
@@ -136,7 +137,9 @@ impl Space {
         self.entries = self.registers.len() as u32;
         self.add_entries(disk);
         self.ops.sort_unstable_by_key(|op| op.id);
-        if disk.profile.metadata == MetadataOrder::Journal {
+        if disk.profile.data == DataWrites::Journal {
+            self.order_calls(disk);
+        } else if disk.profile.metadata != MetadataOrder::Free {
             self.order_journal();
         }
         if disk.profile.replacing_rename == ReplacingRename::CarriesSize {
@@ -159,8 +162,14 @@ impl Space {
         self.add_sectors(disk, ino);
         let sectors = (first, self.registers.len() as u32);
         self.files.push(FileSpan { ino, size, sectors });
+        if disk.profile.data == DataWrites::CopyOnWrite {
+            self.tie_pages(&disk.inode(ino).content, sectors);
+        }
         if let Some(size) = size {
             self.tie_size(disk, ino, size, sectors);
+            if disk.profile.data == DataWrites::CopyOnWrite {
+                self.tie_cuts(&disk.inode(ino).content, size, sectors);
+            }
             if disk.profile.new_blocks == NewBlocks::LastPageBeforeSize {
                 self.tie_last_pages(&disk.inode(ino).content, size, sectors);
             }
@@ -175,7 +184,7 @@ impl Space {
         for record in content.pending.iter().filter(changes) {
             let weight = if self.first_flight <= record.id {
                 record.size_after() - record.size_before
-            } else if disk.profile.new_blocks == NewBlocks::LastPageBeforeSize {
+            } else if disk.profile.moves_size_by_pages() {
                 content.page_sizes(record).count() as u32
             } else {
                 1
@@ -336,7 +345,7 @@ impl Space {
         }
     }
 
-    fn tie(&mut self, upper: (u32, u32), lower: (u32, u32), len: u32) {
+    pub(super) fn tie(&mut self, upper: (u32, u32), lower: (u32, u32), len: u32) {
         let (upper, from) = upper;
         let (lower, to) = lower;
         self.edges.push(Edge { upper, from, lower, to, len, until: u32::MAX });
@@ -368,6 +377,13 @@ impl Space {
     pub(super) fn step_range(&self, register: u32) -> std::ops::Range<usize> {
         let (first, end) = self.registers[register as usize].steps;
         first as usize..end as usize
+    }
+
+    /// The last step of `register` before operation `op`.
+    pub(super) fn step_before(&self, register: u32, op: OpId) -> Option<Step> {
+        let steps = &self.steps[self.step_range(register)];
+        let before = steps.partition_point(|step| step.op < op);
+        before.checked_sub(1).map(|at| steps[at])
     }
 
     pub(super) fn step_of(&self, register: u32, op: OpId) -> Option<Step> {

@@ -6,7 +6,9 @@
 
 use std::fmt::Write;
 
-use faultline_sim::disk::{DEVICE_LIES, EXT4_ORDERED, POSIX_WEAK, Profile, XFS};
+use faultline_sim::disk::{
+    BTRFS, DEVICE_LIES, EXT4_JOURNAL, EXT4_ORDERED, POSIX_WEAK, Profile, XFS,
+};
 
 use crate::brute;
 use crate::program::{Act, images, run};
@@ -187,11 +189,11 @@ const PROGRAMS: &[Program] = &[
     ),
     (
         "failed sync of two pages, of which one is written again",
-        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[Act::Create("/a"), Act::Append("/a", b'A', 3900), Act::Sync("/a"), Act::SyncDir("/")],
         &[
-            Act::Append("/a", b'A', 4196),
+            Act::Append("/a", b'B', 300),
             Act::FailSync("/a"),
-            Act::Write("/a", 0, b'B', 10),
+            Act::Write("/a", 3900, b'C', 10),
             Act::Sync("/a"),
         ],
     ),
@@ -330,6 +332,16 @@ fn ext4_ordered_allows_exactly_these_images() {
 #[test]
 fn xfs_allows_exactly_these_images() {
     insta::assert_snapshot!("xfs", table(&XFS, PROGRAMS));
+}
+
+#[test]
+fn btrfs_allows_exactly_these_images() {
+    insta::assert_snapshot!("btrfs", table(&BTRFS, PROGRAMS));
+}
+
+#[test]
+fn ext4_journal_allows_exactly_these_images() {
+    insta::assert_snapshot!("ext4-journal", table(&EXT4_JOURNAL, PROGRAMS));
 }
 
 #[test]

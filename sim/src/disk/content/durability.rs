@@ -99,11 +99,36 @@ impl Content {
             || !self.pending.iter().any(is_pending)
     }
 
+    /// Last pending operation up to `begin` of which no failed sync has left everything out, or
+    /// zero.
+    pub(in crate::disk) fn last_kept(&self, begin: OpId) -> OpId {
+        let is_kept = |record: &&Record| {
+            let size_pending = self.size_upto < record.id && record.changes_size();
+            let is_kept =
+                |sector| self.mark(sector) < record.id && !self.is_lost(sector, record.id);
+            record.id <= begin && (size_pending || self.sectors(record).any(is_kept))
+        };
+        self.pending.iter().rev().find(is_kept).map_or(0, |record| record.id)
+    }
+
     /// Makes durable what a sync begun after operation `begin` covers.
     pub(in crate::disk) fn sync(&mut self, begin: OpId, new_blocks: NewBlocks) {
+        if let Some(covered) = self.harden(begin, begin, new_blocks) {
+            self.cover(covered, begin);
+        }
+    }
+
+    /// Makes the operations up to `upto` durable, but for what failed syncs have left out. No sync
+    /// covers them for that.
+    pub(in crate::disk) fn commit(&mut self, upto: OpId, new_blocks: NewBlocks) {
+        self.harden(upto, OpId::MAX, new_blocks);
+    }
+
+    /// Makes the operations up to `begin` durable, but for what syncs have left out that failed
+    /// before `now`. Returns how many first bytes are durable then, if there was anything to do.
+    fn harden(&mut self, begin: OpId, now: OpId, new_blocks: NewBlocks) -> Option<u32> {
         if !self.lost.is_empty() || !self.marks.is_empty() {
-            self.sync_pages(begin, new_blocks);
-            return;
+            return Some(self.harden_pages(begin, now, new_blocks));
         }
         let count = self.pending.partition_point(|record| record.id <= begin);
         for index in 0..count {
@@ -111,7 +136,7 @@ impl Content {
             self.sync_whole(&record);
         }
         if count == 0 {
-            return;
+            return None;
         }
         self.size_upto = self.size_upto.max(begin);
         self.written = self.durable.len() as u32;
@@ -119,7 +144,7 @@ impl Content {
         if self.pending.is_empty() {
             self.arena.clear();
         }
-        self.cover(self.written, begin);
+        Some(self.written)
     }
 
     /// Notes that a sync begun after operation `begin` covers the first `covered` bytes, but for
@@ -153,7 +178,7 @@ impl Content {
     }
 
     /// The long way round: some pages are lost, or some sectors are ahead of the rest.
-    fn sync_pages(&mut self, begin: OpId, new_blocks: NewBlocks) {
+    fn harden_pages(&mut self, begin: OpId, now: OpId, new_blocks: NewBlocks) -> u32 {
         if new_blocks == NewBlocks::LastPageBeforeSize {
             self.sync_end(begin);
         } else {
@@ -169,7 +194,7 @@ impl Content {
         let mut covered = size as u32;
         for sector in sectors {
             let page = sector / (PAGE / SECTOR);
-            if self.is_dirty(page, self.lost_upto(page, begin), begin) {
+            if self.is_dirty(page, self.lost_upto(page, now), begin) {
                 self.advance(sector, begin);
             } else {
                 covered = covered.min(sector * SECTOR);
@@ -177,7 +202,7 @@ impl Content {
         }
         self.durable.truncate(size);
         self.prune();
-        self.cover(covered, begin);
+        covered
     }
 
     /// Makes version `upto` of `sector` durable.
@@ -286,6 +311,11 @@ impl Content {
         pages.dedup();
         let lost = pages.into_iter().map(|page| LostPage { page, upto: begin, since: now });
         self.lost.extend(lost);
+    }
+
+    /// Takes failed syncs for those that did not fail.
+    pub(in crate::disk) fn forgive(&mut self) {
+        self.lost.clear();
     }
 
     /// Last pending truncation up to operation `upto`, or zero.

@@ -12,6 +12,7 @@
 use crate::disk::{PAGE, SECTOR};
 
 mod durability;
+mod take_back;
 
 /// Number of an operation, rising in time. Zero is before all.
 pub(super) type OpId = u32;
