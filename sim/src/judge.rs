@@ -84,10 +84,11 @@ impl Judge {
         probes: &mut ProbeSet,
     ) -> bool {
         let mut settlement = model::settle(plan, history, &history.opened);
+        let mut given_up = Vec::new();
         if self.excuse == Excuse::Anywhere {
             // Tables may be gone, and what was in them was not for that reason dropped by a
             // compaction.
-            settlement.keep_seen(&history.opened.entries);
+            given_up = settlement.keep_seen(&history.opened.entries);
             history.flushed_sequence = history.flushed_sequence.min(settlement.last);
         }
         if !settlement.settled.is_empty() {
@@ -109,6 +110,11 @@ impl Judge {
         }
         let (acknowledged, synced) = (history.acknowledged_sequence, history.synced_sequence);
         decide(history, &settlement);
+        for commit in given_up {
+            // As one without an answer of which the place is known: what it hides is explained.
+            let state = &mut history.batches[commit.batch as usize];
+            (state.status, state.written_at) = (Status::InFlight, Some(commit.sequence));
+        }
         let point = history.opened.point;
         self.shown = Some(Shown { point, settlement, acknowledged, synced });
         self.violations.is_empty()

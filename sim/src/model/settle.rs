@@ -353,16 +353,16 @@ impl Explanation {
 }
 
 impl Settlement {
-    /// Counts the batches of which no entry was shown as lost, instead of as dropped by a
-    /// compaction.
-    pub(crate) fn keep_seen(&mut self, entries: &[Entry]) {
+    /// Gives up the batches of which no entry was shown, instead of taking them for dropped by a
+    /// compaction, and returns them. Some may be there all the same, for good.
+    pub(crate) fn keep_seen(&mut self, entries: &[Entry]) -> Vec<Commit> {
         let shown: BTreeSet<u64> = entries.iter().map(|entry| entry.sequence).collect();
         let is_seen = |commit: &Commit| shown.range(commit.sequence..commit.end()).next().is_some();
         let (seen, unseen) = self.present.drain(..).partition(is_seen);
         self.present = seen;
         self.settled.retain(is_seen);
-        self.lost.extend::<Vec<_>>(unseen);
         self.last = shown.last().copied().unwrap_or(0);
+        unseen
     }
 
     fn add_whole(&mut self, batch: Placed) {
