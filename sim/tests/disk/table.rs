@@ -53,6 +53,11 @@ const PROGRAMS: &[Program] = &[
         &[Act::Create("/b"), Act::Append("/a", b'A', 10)],
     ),
     (
+        "create another, then overwrite",
+        &[Act::Create("/a"), Act::Append("/a", b'A', 10), Act::Sync("/a"), Act::SyncDir("/")],
+        &[Act::Create("/b"), Act::Write("/a", 0, b'B', 10)],
+    ),
+    (
         "create another, then append and sync",
         &[Act::Create("/a"), Act::SyncDir("/")],
         &[Act::Create("/b"), Act::Append("/a", b'A', 10), Act::Sync("/a")],
@@ -189,11 +194,11 @@ const PROGRAMS: &[Program] = &[
     ),
     (
         "failed sync of two pages, of which one is written again",
-        &[Act::Create("/a"), Act::Append("/a", b'A', 3900), Act::Sync("/a"), Act::SyncDir("/")],
+        &[Act::Create("/a"), Act::Append("/a", b'A', 3500), Act::Sync("/a"), Act::SyncDir("/")],
         &[
-            Act::Append("/a", b'B', 300),
+            Act::Append("/a", b'B', 700),
             Act::FailSync("/a"),
-            Act::Write("/a", 3900, b'C', 10),
+            Act::Write("/a", 3500, b'C', 10),
             Act::Sync("/a"),
         ],
     ),
@@ -222,6 +227,11 @@ const PROGRAMS: &[Program] = &[
         "rename to another directory, then a sync of the second",
         TWO_DIRECTORIES,
         &[Act::Rename("/d/a", "/e/a"), Act::SyncDir("/e")],
+    ),
+    (
+        "rename away, then create again and sync",
+        &[Act::Create("/a"), Act::Append("/a", b'A', 10), Act::Sync("/a"), Act::SyncDir("/")],
+        &[Act::Rename("/a", "/b"), Act::Create("/a"), Act::Append("/a", b'B', 10), Act::Sync("/a")],
     ),
     (
         "two renames, then a sync that covers the second",
