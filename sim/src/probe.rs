@@ -66,7 +66,8 @@ probes! {
     Damaged "damaged",
     /// An open for reading alone showed what there is.
     Previewed "previewed",
-    /// A power loss took what a sync had covered: the device had lied.
+    /// A crash took what had been promised, and the disk is to blame: a power loss what an Ok sync
+    /// had covered, or any crash what a failed sync had taken back.
     PromiseBroken "promise_broken",
     /// An open for reading alone showed what there is on a file system that takes no changes.
     PreviewedReadOnly "previewed_read_only",

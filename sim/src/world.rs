@@ -24,6 +24,7 @@ use crate::model;
 use crate::naive;
 use crate::probe::{Probe, ProbeSet};
 use crate::rng::{Purpose, Stream};
+use crate::scenario::CrashKind;
 use crate::situation::LastCall;
 use crate::syncs::SyncWatch;
 use crate::trace::{Lane, Tag};
@@ -65,7 +66,8 @@ pub struct World {
     pub is_previewing: Cell<bool>,
     /// Set while the harness itself looks at the database: nothing fails then.
     pub is_looking: Cell<bool>,
-    /// Calls that failed because the disk was full or took no changes.
+    /// Calls that failed because the disk was full or took no changes, or to tell of a sync that
+    /// had failed before.
     pub found_unable: Cell<u64>,
     /// Faults that the hook decided.
     pub found_hooked: Cell<u64>,
@@ -73,7 +75,7 @@ pub struct World {
     pub found_damaged: Cell<u64>,
     /// What such damage excuses, for the first open that shows it.
     pub excused: Cell<Excuse>,
-    /// What promises broken by the device excuse, for the first open that shows what is left.
+    /// What promises broken by the disk excuse, for the first open that shows what is left.
     pub broken: Cell<Excuse>,
     /// How many of the next syncs the device lies about.
     pub lies_left: Cell<u32>,
@@ -173,30 +175,40 @@ impl World {
         self.excused.get().max(self.broken.get())
     }
 
-    /// The power went: device and file system begin anew. What the device broke of its promises
-    /// about files that the database in `dir` still needs excuses a loss. If only the newest log
-    /// lost bytes, it is still a prefix that is left.
-    pub fn note_power_loss(&self, dir: &str) {
+    /// The power went: device and file system begin anew.
+    pub fn note_power_loss(&self) {
         self.lies_left.set(0);
         self.is_read_only.set(false);
+    }
+
+    /// After a crash: what the disk broke of its promises about files that the database in `dir`
+    /// still needs excuses a loss. If only logs lost bytes behind which no log holds any, it is
+    /// still a prefix that is left. Of what failed syncs took back, only logs held what clients had
+    /// been told of.
+    pub fn note_broken_promises(&self, dir: &str, kind: CrashKind) {
         let disk = self.disk.borrow();
         let broken = disk.broken_promises();
         let read = |name: &str| disk.bytes(&format!("{dir}/{name}")).ok();
+        let is_log = |name: &str| FileRole::of_file(name) == FileRole::Log;
         let mut newest = None;
         let mut note = |name: &str| {
-            let is_log = FileRole::of_file(name) == FileRole::Log;
             let has_bytes = read(name).is_some_and(|bytes| !bytes.is_empty());
-            newest = (is_log && has_bytes).then(|| name.to_owned()).or(newest.take());
+            newest = (is_log(name) && has_bytes).then(|| name.to_owned()).or(newest.take());
         };
         disk.list(dir, &mut note).ok();
         // Where the database cannot be read, it may need anything.
         let is_needed = |op: &&Op| {
-            naive::left_over(&[op.name(&disk)], &read).map_or(true, |names| names.is_empty())
+            let is_told = kind == CrashKind::PowerLoss || is_log(op.name(&disk));
+            is_told
+                && naive::left_over(&[op.name(&disk)], &read).map_or(true, |names| names.is_empty())
         };
         let needed: Vec<&Op> = broken.iter().filter(is_needed).collect();
-        let is_newest = |op: &&Op| op.is_of_content() && newest.as_deref() == Some(op.name(&disk));
+        let is_last = |op: &&Op| {
+            let name = op.name(&disk);
+            op.is_of_content() && is_log(name) && newest.as_deref().is_none_or(|last| last <= name)
+        };
         if !needed.is_empty() {
-            let excuse = if needed.iter().all(is_newest) { Excuse::End } else { Excuse::Anywhere };
+            let excuse = if needed.iter().all(is_last) { Excuse::End } else { Excuse::Anywhere };
             self.broken.set(self.broken.get().max(excuse));
             self.hit(Probe::PromiseBroken);
         }

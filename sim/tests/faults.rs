@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use faultline::env::{Clock as _, Env, Threads};
 use faultline::{Error, Result};
-use faultline_sim::disk::{DEVICE_LIES, Disk, EXT4_ORDERED, POSIX_WEAK, Profile};
+use faultline_sim::disk::{
+    BTRFS, DEVICE_LIES, Disk, EXT4_JOURNAL, EXT4_ORDERED, POSIX_WEAK, Profile, XFS,
+};
 use faultline_sim::env::SimEnv;
 use faultline_sim::fault::FaultPlan;
 use faultline_sim::kernel::{End, Kernel, Limits};
@@ -111,6 +113,59 @@ fn a_failed_sync_says_so_and_the_next_one_does_not_make_up_for_it() {
         file.sync().expect("syncs");
     });
     assert_eq!(left(&disk), ["........", "12345678"]);
+}
+
+#[test]
+fn a_failed_sync_on_btrfs_takes_back_what_it_was_to_write() {
+    let disk = struck(&BTRFS, ("sync_error", 2, 0), |env| {
+        let mut file = write(env, "/f");
+        file.sync().expect("syncs");
+        file.append(BYTES).expect("appends");
+        assert!(is_io(&file.sync()));
+        assert_eq!(env.size(path("/f")), Ok(8), "readers see the old bytes");
+        file.append(b"new").expect("appends");
+        file.sync().expect("syncs");
+    });
+    assert_eq!(disk.used(), 11, "it gives the room back");
+    assert_eq!(left(&disk), ["12345678new"]);
+}
+
+#[test]
+fn a_failed_sync_on_ext4_with_a_journal_is_told_by_the_next_one_and_once() {
+    let disk = struck(&EXT4_JOURNAL, ("sync_error", 1, 0), |env| {
+        let mut file = write(env, "/f");
+        file.sync().expect("the journal has it");
+        let mut other = write(env, "/g");
+        other.sync().expect("another file");
+        file.append(b"new").expect("appends");
+        assert!(is_io(&file.sync()), "it tells of the one before");
+        file.sync().expect("once");
+    });
+    // The page was dirtied again, and written whole by the last sync.
+    assert_eq!(left(&disk), ["12345678new"]);
+    let disk = struck(&EXT4_JOURNAL, ("sync_error", 1, 0), |env| {
+        let mut file = write(env, "/f");
+        file.sync().expect("the journal has it");
+        assert!(is_io(&file.sync()), "it tells of the one before");
+        file.sync().expect("once");
+    });
+    assert_eq!(left(&disk), ["........", "12345678"], "nobody wrote the page again");
+}
+
+#[test]
+fn a_sync_refused_by_a_read_only_file_system_leaves_what_the_profile_says() {
+    for (profile, expected) in [
+        (&XFS, &["", "(none)", "12345678"][..]),
+        (&BTRFS, &["", "(none)", "........", "12345678"]),
+        (&EXT4_JOURNAL, &["", "(none)", "12345678"]),
+    ] {
+        let disk = struck(profile, ("read_only", 3, 0), |env| {
+            let mut file = write(env, "/f");
+            assert!(file.sync().is_err(), "is refused");
+            assert_eq!(env.size(path("/f")), Ok(8), "nothing is taken back");
+        });
+        assert_eq!(left(&disk), expected, "{}", profile.name);
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use faultline_sim::run::{Mode, Verdict, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Count, Scenario, embedded};
 
 /// A seed of every scenario; where a scenario crashes at all, this seed does.
-const SEEDS: [(&str, u64); 54] = [
+const SEEDS: [(&str, u64); 55] = [
     ("block_edges", 1),
     ("compaction_under_writes", 1),
     ("crash_mid_add_record", 8),
@@ -26,6 +26,7 @@ const SEEDS: [(&str, u64); 54] = [
     ("disk_full", 8),
     ("errors_at_open", 1),
     ("explicit_syncs", 1),
+    ("file_systems", 83),
     ("first_open", 1),
     ("fsync_failure", 1),
     ("giant_batches", 10),

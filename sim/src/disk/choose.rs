@@ -224,9 +224,10 @@ impl Space {
         loop {
             let mut changed = false;
             for edge in &self.edges {
-                let allowed = edge.allows(versions[edge.lower as usize]);
-                if allowed < versions[edge.upper as usize] {
-                    versions[edge.upper as usize] = allowed;
+                let upper = versions[edge.upper as usize];
+                let lowered = edge.lowered(upper, versions[edge.lower as usize]);
+                if lowered < upper {
+                    versions[edge.upper as usize] = lowered;
                     changed = true;
                 }
             }

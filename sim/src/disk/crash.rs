@@ -20,6 +20,8 @@ impl Disk {
             self.inode_mut(ino).opens = 0;
             self.release(ino);
         }
+        let taken_back = std::mem::take(&mut self.taken_back);
+        self.keep_broken(taken_back);
     }
 
     /// Cuts the power: draws one legal image and turns the disk into it. Nothing is pending
@@ -110,6 +112,8 @@ impl Disk {
             }
         }
         self.keep_broken(broken);
+        self.lies.clear();
+        self.late_errors.clear();
     }
 
     fn count_links(&mut self, dir: Ino) {

@@ -1,6 +1,6 @@
 //! Calls on open files: reading, and writing as submission and completion.
 
-use super::state::{Destination, Disk, Errno, Fd, Flight, Ino};
+use super::state::{Destination, Disk, Errno, Fd, Flight, Ino, OpenFile};
 
 /// A write submitted with [`Disk::begin_append`] and not completed.
 #[derive(Debug)]
@@ -26,7 +26,8 @@ impl Disk {
             self.open_files.push(None);
             self.open_files.len() - 1
         });
-        self.open_files[slot] = Some(ino);
+        let errors_known = self.errors_told(ino);
+        self.open_files[slot] = Some(OpenFile { ino, errors_known });
         Fd(slot as u32)
     }
 
@@ -36,7 +37,7 @@ impl Disk {
     ///
     /// If `fd` is closed: using a stale handle is a bug of the caller, not an error of the disk.
     pub fn ino(&self, fd: Fd) -> Ino {
-        self.open_files[fd.0 as usize].expect("an open file")
+        self.open_files[fd.0 as usize].expect("an open file").ino
     }
 
     /// Closes a file. This syncs nothing.

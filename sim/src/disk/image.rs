@@ -53,6 +53,12 @@ impl Disk {
         if !self.lies.is_empty() {
             add(&self.lies);
         }
+        if !self.taken_back.is_empty() {
+            add(&self.taken_back);
+        }
+        if !self.late_errors.is_empty() {
+            add(&self.late_errors);
+        }
         for flight in self.flights.iter().filter(|flight| flight.busy) {
             add(&(flight.ino, flight.begun, &flight.bytes));
         }

@@ -15,7 +15,7 @@ use super::report::{Op, OpKind};
 use super::space::{Space, Target};
 use super::state::{Disk, Ino, Kind};
 
-/// A sync that was answered with Ok and made nothing durable.
+/// A sync that was answered with Ok and did not make durable all that it covered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lie {
     pub(super) ino: Ino,
@@ -24,9 +24,10 @@ pub(super) struct Lie {
 }
 
 impl Disk {
-    /// The operations of which the last power loss took something that an Ok sync had covered, in
-    /// time order; what befell a file that is not there any more is left out. Empty unless a sync
-    /// lied.
+    /// What the disk is to blame for, of what is missing after the last crash, in time order: after
+    /// a power loss the operations of which it took something that an Ok sync had covered; after
+    /// the death of a process the writes that failed syncs had taken back. What befell a file that
+    /// is not there any more is left out.
     pub fn broken_promises(&self) -> &[Op] {
         &self.broken
     }
@@ -37,6 +38,9 @@ impl Disk {
     /// submission, and only syncs that failed before that have left pages out of it.
     fn honest(&self) -> Disk {
         let mut honest = self.clone();
+        if self.tells_late() {
+            honest.inodes.iter_mut().for_each(|inode| inode.content.forgive());
+        }
         for Lie { ino, begin } in &self.lies {
             match honest.inode(*ino).kind {
                 Kind::File => honest.file_synced(*ino, *begin),
@@ -71,7 +75,7 @@ impl Disk {
     pub(super) fn keep_broken(&mut self, mut broken: Vec<Op>) {
         broken.retain(|op| !op.is_of_content() || self.inode(op.ino).kind == Kind::File);
         self.broken = broken;
-        self.lies.clear();
+        self.taken_back.clear();
     }
 
     /// Whether operation `id` is durable as far as it concerns `target`. It was pending once.

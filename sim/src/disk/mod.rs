@@ -46,21 +46,27 @@
 //! Whether those reached the medium is open: after a crash each sector may show any version since
 //! the durable one. A later sync that returns Ok does not cover these pages, unless they were
 //! dirtied again in between; then a page is written whole. The size is not a page: it stays
-//! pending, and the next sync makes it durable, so it may come to cover bytes that are lost.
+//! pending, and the next sync makes it durable, so it may come to cover bytes that are lost. Two
+//! profiles do otherwise, see [`FailedSync`]: one takes the bytes and the size back, for readers
+//! too; one returns Ok, and the next sync of the file tells of the failure, once to each open file.
 //!
-//! **Nothing synced is ever lost**, unless the device lies. Other media faults are not part of this
-//! model.
+//! **Nothing synced is ever lost**, unless the device lies or a failure is told late. Other media
+//! faults are not part of this model.
 //!
 //! **A sync that lied** returns Ok and makes nothing durable; all that it covered stays pending.
 //! Whoever completes the sync says that it lied, and may say so only where the profile has a device
-//! that may lie. What such a sync would have made durable is a promise: after a power loss
-//! [`Disk::broken_promises`] names each operation of which the image lacks a promised part. An
-//! image that breaks none is one that an honest device could have left. The death of a process
-//! breaks none.
+//! that may lie. What such a sync would have made durable is a promise, and so is what a failed
+//! sync was to write that returned Ok: after a power loss [`Disk::broken_promises`] names each
+//! operation of which the image lacks a promised part. An image that breaks none is one that an
+//! honest device could have left. After the death of a process it names the writes that failed
+//! syncs had taken back, for these were completed.
 //!
-//! **Profiles** ([`Profile`]) add edges, as data: [`POSIX_WEAK`] none, [`EXT4_ORDERED`] those of a
-//! metadata journal, of blocks written before the size that exposes them, and of renames that
-//! replace a file. [`DEVICE_LIES`] is the first on a device that may lie.
+//! **Profiles** ([`Profile`]) add edges, as data. [`POSIX_WEAK`] has none. [`EXT4_ORDERED`] has
+//! those of a metadata journal, of blocks written before the size that exposes them, and of renames
+//! that replace a file. [`XFS`] has a journal, too, and ties a size to the page at its end alone.
+//! [`BTRFS`] writes pages to new places, whole, and orders them behind metadata; what a sync covers
+//! goes ahead of the order. [`EXT4_JOURNAL`] has everything in one order. [`DEVICE_LIES`] is the
+//! first on a device that may lie.
 //!
 //! # Simplifications
 //!
@@ -73,12 +79,15 @@ mod choose;
 mod content;
 mod crash;
 mod directory;
+mod failure;
 mod file;
 mod image;
+mod last_page;
 mod lies;
 mod listing;
 mod names;
 mod order;
+mod pages;
 mod profile;
 mod report;
 mod space;
@@ -91,8 +100,9 @@ pub use file::InFlight;
 pub use image::Image;
 pub use listing::FileState;
 pub use profile::{
-    CrossDirectoryRename, DEVICE_LIES, Device, EXT4_ORDERED, FailedDirSync, FileSync,
-    MetadataOrder, NewBlocks, POSIX_WEAK, PROFILES, Profile, ReplacingRename, Unwritten,
+    BTRFS, CrossDirectoryRename, DEVICE_LIES, DataWrites, Device, EXT4_JOURNAL, EXT4_ORDERED,
+    FailedDirSync, FailedSync, FileSync, MetadataOrder, NewBlocks, POSIX_WEAK, PROFILES, Profile,
+    ReplacingRename, Unwritten, XFS,
 };
 pub use report::{CrashReport, Fate, Op, OpKind, Strategy};
 pub use state::{Disk, EntryOp, Errno, Fd, Ino, Pick};

@@ -7,11 +7,6 @@
 //! What the rows say of Linux file systems follows their documentation and published studies of
 //! crash consistency; it has not been checked here against a running kernel, and is an assumption
 //! wherever the doc of a variant says so.
-//!
-//! Rows still to come and what they need beyond the switches here: a journal that carries data
-//! (new blocks and old alike wait for the same commit, and a failed write-back is reported by the
-//! next sync); a log-structured metadata log with sizes published after their own data; copy on
-//! write (old or new extent, never mixed, and a failed sync that takes the new bytes back).
 
 /// How directory operations and truncations are ordered among themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +16,26 @@ pub enum MetadataOrder {
     /// One journal: they reach the disk in the order they were made, so what survives is a prefix.
     /// A new size carries everything that the journal took before it, but may itself come
     /// arbitrarily late, because blocks are allocated late.
+    Journal,
+    /// As [`MetadataOrder::Journal`], but a sync takes only what it covers ahead of the order: it
+    /// is written to a log of syncs, which is replayed. The rest waits for its turn (assumption:
+    /// the log tree of btrfs).
+    Transactions,
+}
+
+/// Where written bytes of a file go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataWrites {
+    /// To their place, each sector by itself.
+    InPlace,
+    /// Each page to a new place, and then into the tree: all of the page is there or nothing of it,
+    /// never with old sectors among new ones, and not before the names and truncations that came
+    /// before it.
+    CopyOnWrite,
+    /// Into the journal, whole pages with the size, in one order with all names and truncations:
+    /// what survives of completed calls is a prefix of time (assumption: one handle of the journal
+    /// for each page). Of two writes to different files under way at once, the pages of the one
+    /// that completes first come first; that they may lie in the journal by turns is left out.
     Journal,
 }
 
@@ -33,6 +48,13 @@ pub enum NewBlocks {
     /// into the same block get no such promise: write-back may have mapped the block in between
     /// (an assumption about delayed allocation), and then only the size may move.
     BeforeSize,
+    /// A size is on disk only together with the page of its last byte, as the write left it that
+    /// made the file that long: the size moves when the writing of a page is complete, to the end
+    /// of that page or of the file. Pages before it may be missing and show zeros, because they are
+    /// written in any order (assumption). A page that a failed sync was to write has not moved the
+    /// size: it waits until a page at its end is written, or the page has come to the disk after
+    /// all.
+    LastPageBeforeSize,
 }
 
 /// What a rename over an existing name does for the bytes of the file that takes the name.
@@ -83,6 +105,21 @@ pub enum FailedDirSync {
     StaysPending,
 }
 
+/// What a failed sync of a file does to the pages it was to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailedSync {
+    /// They are clean. Readers go on seeing the new bytes, of which the medium may hold any.
+    CleansPages,
+    /// The cache drops them: readers see the durable bytes and the durable size again, and so does
+    /// every crash. A write since then stands, with zeros where it leaves a gap (assumption: what
+    /// was found of btrfs; that some of the pages were written before another failed is left out).
+    TakesBack,
+    /// It returns Ok, for the journal has everything; the pages fail when the journal is emptied.
+    /// They are lost as with [`FailedSync::CleansPages`], and the next sync of the file says so
+    /// (assumption: what was found of ext4; a newer one may stop taking changes instead).
+    ToldLate,
+}
+
 /// Whether the device keeps what it answers Ok for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
@@ -115,6 +152,10 @@ pub struct Profile {
     pub failed_dir_sync: FailedDirSync,
     /// What an Ok is worth.
     pub device: Device,
+    /// Where bytes go.
+    pub data: DataWrites,
+    /// Pages after a failed sync.
+    pub failed_sync: FailedSync,
 }
 
 /// [`POSIX_WEAK`] on a device that may lie. No program can keep its promises on it: it shows what
@@ -135,6 +176,8 @@ const WEAKEST: Profile = Profile {
     unwritten: Unwritten::ZerosOrGarbage,
     failed_dir_sync: FailedDirSync::CleansPage,
     device: Device::Honest,
+    data: DataWrites::InPlace,
+    failed_sync: FailedSync::CleansPages,
 };
 
 /// ext4 with `data=ordered` and delayed allocation.
@@ -151,14 +194,63 @@ pub static EXT4_ORDERED: Profile = Profile {
     unwritten: Unwritten::Zeros,
     failed_dir_sync: FailedDirSync::StaysPending,
     device: Device::Honest,
+    data: DataWrites::InPlace,
+    failed_sync: FailedSync::CleansPages,
 };
 
-/// Every profile, in the order of their strength.
-pub static PROFILES: [&Profile; 3] = [&DEVICE_LIES, &POSIX_WEAK, &EXT4_ORDERED];
+/// XFS: as ext4 a journal of metadata, but no bytes are written before a name or a size for the
+/// sake of it, other than those at the end of the file.
+///
+/// Allows a few images more than the file system: those in which a page that no sync covered has
+/// only some of its sectors in a new block, which stays zeros as a whole until it is written; and,
+/// after a failed sync, sizes smaller than the page that was written again.
+pub static XFS: Profile = Profile {
+    name: "xfs",
+    new_blocks: NewBlocks::LastPageBeforeSize,
+    replacing_rename: ReplacingRename::Bare,
+    ..EXT4_ORDERED
+};
+
+/// btrfs.
+///
+/// Allows a few images more than the file system: a size may be there without any page of the
+/// file, with zeros in their place. It moves with whatever page of the file comes into the tree
+/// first, and then covers those that do not yet (assumption: without items for holes, the default
+/// since Linux 5.15). Nor does this row count on the bytes of a file that is renamed over another:
+/// btrfs begins to write them then, and has not waited for them since Linux 3.17. A sector that
+/// does not match its checksum is never met: no write is torn within a page.
+pub static BTRFS: Profile = Profile {
+    name: "btrfs",
+    metadata: MetadataOrder::Transactions,
+    new_blocks: NewBlocks::Unordered,
+    replacing_rename: ReplacingRename::Bare,
+    data: DataWrites::CopyOnWrite,
+    failed_sync: FailedSync::TakesBack,
+    ..EXT4_ORDERED
+};
+
+/// ext4 with `data=journal`.
+pub static EXT4_JOURNAL: Profile = Profile {
+    name: "ext4-journal",
+    new_blocks: NewBlocks::Unordered,
+    replacing_rename: ReplacingRename::Bare,
+    data: DataWrites::Journal,
+    failed_sync: FailedSync::ToldLate,
+    ..EXT4_ORDERED
+};
+
+/// Every profile, weak ones first.
+pub static PROFILES: [&Profile; 6] =
+    [&DEVICE_LIES, &POSIX_WEAK, &XFS, &EXT4_ORDERED, &BTRFS, &EXT4_JOURNAL];
 
 impl Profile {
     /// Finds a profile by its name.
     pub fn named(name: &str) -> Option<&'static Profile> {
         PROFILES.into_iter().find(|profile| profile.name == name)
+    }
+
+    /// Whether a growing file has each end of a page on the way for its size.
+    pub(super) fn moves_size_by_pages(&self) -> bool {
+        self.new_blocks == NewBlocks::LastPageBeforeSize || self.data == DataWrites::Journal
     }
 }

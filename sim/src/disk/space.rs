@@ -13,7 +13,7 @@
 
 use super::content::{OpId, Record};
 use super::names::NameId;
-use super::profile::{MetadataOrder, NewBlocks, ReplacingRename};
+use super::profile::{DataWrites, MetadataOrder, NewBlocks, ReplacingRename};
 use super::report::{Op, OpKind};
 use super::state::{Disk, Ino, Kind};
 use super::{PAGE, SECTOR};
@@ -49,28 +49,34 @@ pub(super) struct Register {
     base_empty: bool,
 }
 
-/// `upper` at `from + n` needs `lower` at `to + n`, for n in `1..=len`.
+/// `upper` at `from + n` needs `lower` at `to + n`, for n in `1..=len`; above `until` it does not.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Edge {
     pub(super) upper: u32,
-    from: u32,
+    pub(super) from: u32,
     pub(super) lower: u32,
-    to: u32,
-    len: u32,
+    pub(super) to: u32,
+    pub(super) len: u32,
+    pub(super) until: u32,
 }
 
 impl Edge {
     /// The version that the lower register needs when the upper is at `version`.
     pub(super) fn needs(&self, version: u32) -> u32 {
-        if version <= self.from { 0 } else { self.to + (version - self.from).min(self.len) }
+        if version <= self.from || self.until < version {
+            0
+        } else {
+            self.to + (version - self.from).min(self.len)
+        }
     }
 
-    /// The highest version of the upper register that the lower at `version` allows.
-    pub(super) fn allows(&self, version: u32) -> u32 {
-        if self.to + self.len <= version {
-            u32::MAX
+    /// The highest version of the upper register, `version` at most, for which the lower one at
+    /// `lower` is enough.
+    pub(super) fn lowered(&self, version: u32, lower: u32) -> u32 {
+        if self.needs(version) <= lower {
+            version
         } else {
-            self.from + version.saturating_sub(self.to)
+            self.from + lower.saturating_sub(self.to)
         }
     }
 }
@@ -86,10 +92,10 @@ pub(super) struct FileSpan {
 
 /// A place in a chain: register and step.
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    op: OpId,
-    register: u32,
-    step: Step,
+pub(super) struct Place {
+    pub(super) op: OpId,
+    pub(super) register: u32,
+    pub(super) step: Step,
 }
 
 /// The space; see the module. Its vectors are reused from crash to crash.
@@ -106,9 +112,10 @@ pub(super) struct Space {
     pub(super) first_flight: OpId,
     touched: Vec<(u32, u32)>,
     changed: Vec<(Ino, NameId, u32)>,
-    /// Places of journalled operations, and of growing sizes, for ordering them.
+    /// Places of journalled operations, and of those that come into the journal late: growing sizes
+    /// and pages written to a new place.
     journal: Vec<Place>,
-    growths: Vec<Place>,
+    pub(super) growths: Vec<Place>,
 }
 
 impl Space {
@@ -130,7 +137,9 @@ impl Space {
         self.entries = self.registers.len() as u32;
         self.add_entries(disk);
         self.ops.sort_unstable_by_key(|op| op.id);
-        if disk.profile.metadata == MetadataOrder::Journal {
+        if disk.profile.data == DataWrites::Journal {
+            self.order_calls(disk);
+        } else if disk.profile.metadata != MetadataOrder::Free {
             self.order_journal();
         }
         if disk.profile.replacing_rename == ReplacingRename::CarriesSize {
@@ -153,8 +162,17 @@ impl Space {
         self.add_sectors(disk, ino);
         let sectors = (first, self.registers.len() as u32);
         self.files.push(FileSpan { ino, size, sectors });
+        if disk.profile.data == DataWrites::CopyOnWrite {
+            self.tie_pages(&disk.inode(ino).content, sectors);
+        }
         if let Some(size) = size {
             self.tie_size(disk, ino, size, sectors);
+            if disk.profile.data == DataWrites::CopyOnWrite {
+                self.tie_cuts(&disk.inode(ino).content, size, sectors);
+            }
+            if disk.profile.new_blocks == NewBlocks::LastPageBeforeSize {
+                self.tie_last_pages(&disk.inode(ino).content, size, sectors);
+            }
         }
     }
 
@@ -164,8 +182,13 @@ impl Space {
         let changes = |record: &&Record| content.size_upto < record.id && record.changes_size();
         self.open_register(Target::Size(ino), false);
         for record in content.pending.iter().filter(changes) {
-            let in_flight = self.first_flight <= record.id;
-            let weight = if in_flight { record.size_after() - record.size_before } else { 1 };
+            let weight = if self.first_flight <= record.id {
+                record.size_after() - record.size_before
+            } else if disk.profile.moves_size_by_pages() {
+                content.page_sizes(record).count() as u32
+            } else {
+                1
+            };
             let bytes_before = record.size_before.saturating_sub(record.offset);
             let step = self.push_step(record.id, weight, bytes_before, false);
             let place = Place { op: record.id, register, step };
@@ -322,10 +345,10 @@ impl Space {
         }
     }
 
-    fn tie(&mut self, upper: (u32, u32), lower: (u32, u32), len: u32) {
+    pub(super) fn tie(&mut self, upper: (u32, u32), lower: (u32, u32), len: u32) {
         let (upper, from) = upper;
         let (lower, to) = lower;
-        self.edges.push(Edge { upper, from, lower, to, len });
+        self.edges.push(Edge { upper, from, lower, to, len, until: u32::MAX });
     }
 
     fn open_register(&mut self, target: Target, base_empty: bool) {
@@ -356,7 +379,14 @@ impl Space {
         first as usize..end as usize
     }
 
-    fn step_of(&self, register: u32, op: OpId) -> Option<Step> {
+    /// The last step of `register` before operation `op`.
+    pub(super) fn step_before(&self, register: u32, op: OpId) -> Option<Step> {
+        let steps = &self.steps[self.step_range(register)];
+        let before = steps.partition_point(|step| step.op < op);
+        before.checked_sub(1).map(|at| steps[at])
+    }
+
+    pub(super) fn step_of(&self, register: u32, op: OpId) -> Option<Step> {
         let steps = &self.steps[self.step_range(register)];
         steps.binary_search_by_key(&op, |step| step.op).ok().map(|index| steps[index])
     }
@@ -364,11 +394,17 @@ impl Space {
     /// The operation that made `version` of `register`, with how many bytes of it are in; `None`
     /// for the durable version.
     pub(super) fn version(&self, register: u32, version: u32) -> Option<(OpId, u32)> {
+        let (step, nth) = self.step_at(register, version)?;
+        let bytes = step.bytes_before + nth;
+        Some((step.op, if step.op < self.first_flight { u32::MAX } else { bytes }))
+    }
+
+    /// The step that made `version` of `register`, and the how manieth of its versions that is.
+    fn step_at(&self, register: u32, version: u32) -> Option<(Step, u32)> {
         let steps = &self.steps[self.step_range(register)];
         let above = steps.partition_point(|step| step.from < version);
         let step = steps[above.checked_sub(1)?];
-        let bytes = step.bytes_before + (version - step.from);
-        Some((step.op, if step.op < self.first_flight { u32::MAX } else { bytes }))
+        Some((step, version - step.from))
     }
 
     /// Whether `version` of `register` is a sector that no write of the file has reached.
@@ -384,11 +420,17 @@ impl Space {
     /// The size of a file in the image that `versions` picks.
     pub(super) fn size(&self, disk: &Disk, span: &FileSpan, versions: &[u32]) -> u32 {
         let content = &disk.inode(span.ino).content;
-        let picked = span.size.and_then(|size| self.version(size, versions[size as usize]));
-        let Some((op, bytes)) = picked else { return content.durable.len() as u32 };
-        let at = content.pending.binary_search_by_key(&op, |record| record.id);
-        let record = content.pending[at.expect("a step is a pending record")];
-        if bytes == u32::MAX { record.size_after() } else { record.offset + bytes }
+        let picked = span.size.and_then(|size| self.step_at(size, versions[size as usize]));
+        let Some((step, nth)) = picked else { return content.durable.len() as u32 };
+        let record = content.record(step.op);
+        if self.first_flight <= step.op {
+            record.offset + step.bytes_before + nth
+        } else if nth == step.weight {
+            record.size_after()
+        } else {
+            let mut sizes = content.page_sizes(&record);
+            sizes.nth(nth as usize - 1).expect("a size for each version")
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::choose::Fates;
 use super::content::{Content, OpId};
+use super::failure::LateErrors;
 use super::lies::Lie;
 use super::names::{NameId, Names};
 use super::profile::Profile;
@@ -201,6 +202,14 @@ pub(super) struct Flight {
     pub(super) bytes: Vec<u8>,
 }
 
+/// A file that somebody has open.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OpenFile {
+    pub(super) ino: Ino,
+    /// How many late errors of the inode it has been told of.
+    pub(super) errors_known: u32,
+}
+
 /// A lock that somebody holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HeldLock {
@@ -217,8 +226,8 @@ pub struct Disk {
     pub(super) names: Names,
     pub(super) inodes: Vec<Inode>,
     pub(super) free_inodes: Vec<Ino>,
-    /// Inode of each open file; `None` is a free slot.
-    pub(super) open_files: Vec<Option<Ino>>,
+    /// `None` is a free slot.
+    pub(super) open_files: Vec<Option<OpenFile>>,
     /// Pending directory operations in time order.
     pub(super) meta: Vec<MetaOp>,
     pub(super) flights: Vec<Flight>,
@@ -233,9 +242,13 @@ pub struct Disk {
     pub(super) used: u64,
     /// Whether a truncation may be pending somewhere.
     pub(super) has_cuts: bool,
-    /// Syncs that lied since the last power loss.
+    /// Syncs since the last power loss that were answered with Ok and did not keep all.
     pub(super) lies: Vec<Lie>,
-    /// What the last power loss took of what they had promised.
+    /// Writes that failed syncs took back since the last crash.
+    pub(super) taken_back: Vec<Op>,
+    /// Errors that the next sync of a file tells.
+    pub(super) late_errors: Vec<LateErrors>,
+    /// What the last crash took of what was promised, or failed syncs before it.
     pub(super) broken: Vec<Op>,
     /// Scratch of the last power loss, kept for its memory.
     pub(super) space: Space,
@@ -261,6 +274,8 @@ impl Disk {
             used: 0,
             has_cuts: false,
             lies: Vec::new(),
+            taken_back: Vec::new(),
+            late_errors: Vec::new(),
             broken: Vec::new(),
             space: Space::default(),
             fates: Fates::default(),
@@ -284,6 +299,8 @@ impl Disk {
         self.epoch += 1;
         (self.capacity, self.used, self.has_cuts) = (None, 0, false);
         self.lies.clear();
+        self.taken_back.clear();
+        self.late_errors.clear();
         self.broken.clear();
         // Taken from the end, so that a used disk gives out the same numbers as a new one.
         self.free_inodes.clear();
@@ -339,6 +356,7 @@ impl Disk {
         inode.volatile.0.clear();
         inode.durable.0.clear();
         inode.lost.clear();
+        self.forget_late_errors(ino);
     }
 
     /// Gives the space of a file back that has lost its last name and its last opener, and frees

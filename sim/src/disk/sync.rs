@@ -3,7 +3,7 @@
 use super::content::OpId;
 use super::lies::Lie;
 use super::profile::{
-    CrossDirectoryRename, Device, FailedDirSync, FileSync, MetadataOrder, NewBlocks,
+    CrossDirectoryRename, DataWrites, Device, FailedDirSync, FailedSync, FileSync, MetadataOrder,
     ReplacingRename,
 };
 use super::state::{Disk, Errno, Fd, Ino, Kind, MetaOp};
@@ -12,10 +12,13 @@ use super::state::{Disk, Errno, Fd, Ino, Kind, MetaOp};
 #[derive(Debug)]
 #[must_use = "a sync in flight has to be completed"]
 pub struct SyncTicket {
-    ino: Ino,
+    pub(super) ino: Ino,
     /// Last operation that it covers.
     begin: OpId,
-    epoch: u32,
+    pub(super) epoch: u32,
+    /// The open file, if it is of one, and the errors that it knew of then.
+    pub(super) fd: Option<Fd>,
+    pub(super) errors_known: u32,
 }
 
 /// How a sync ended.
@@ -23,8 +26,14 @@ pub struct SyncTicket {
 pub enum SyncOutcome {
     /// All it covers is durable.
     Ok,
-    /// Some of it may have reached the medium; the rest is lost unless it is written again.
+    /// What [`FailedSync`] says of files and [`FailedDirSync`] of directories.
     Failed,
+    /// The file system takes no changes. Where a failure leaves pages clean, this does, too;
+    /// elsewhere what it was to cover stays pending.
+    Refused,
+    /// It told of an error of an earlier sync, see [`Disk::take_late_error`]. What it was to cover
+    /// stays pending: it may have been written, and the next sync covers it.
+    Told,
     /// The device says Ok and has kept nothing; only where [`Device::MayLie`].
     Lied,
 }
@@ -33,19 +42,21 @@ impl Disk {
     /// Submits a sync of a file. It covers the pages dirty now.
     pub fn begin_sync(&mut self, fd: Fd) -> SyncTicket {
         let ino = self.ino(fd);
-        self.ticket(ino)
+        self.ticket(ino, Some(fd))
     }
 
     /// Submits a sync of a directory. It covers the names changed by now.
     pub fn begin_sync_dir(&mut self, dir: &str) -> Result<SyncTicket, Errno> {
         let ino = self.lookup_directory(dir)?;
-        Ok(self.ticket(ino))
+        Ok(self.ticket(ino, None))
     }
 
-    fn ticket(&mut self, ino: Ino) -> SyncTicket {
+    fn ticket(&mut self, ino: Ino, fd: Option<Fd>) -> SyncTicket {
         // A sync in flight holds the file open.
         self.inode_mut(ino).opens += 1;
-        SyncTicket { ino, begin: self.clock, epoch: self.epoch }
+        let file = fd.and_then(|fd| self.open_files[fd.0 as usize]);
+        let errors_known = file.map_or(0, |file| file.errors_known);
+        SyncTicket { ino, begin: self.clock, epoch: self.epoch, fd, errors_known }
     }
 
     /// Completes a sync of either kind. One submitted before the last crash touches nothing.
@@ -62,11 +73,14 @@ impl Disk {
         match (self.inode(ino).kind, outcome) {
             (Kind::File, SyncOutcome::Ok) => self.file_synced(ino, begin),
             (Kind::Directory, SyncOutcome::Ok) => self.directory_synced(ino, begin),
-            (Kind::File, SyncOutcome::Failed) => {
-                let now = self.tick();
-                self.inode_mut(ino).content.sync_failed(begin, now);
+            (Kind::File, SyncOutcome::Failed) => self.file_sync_failed(ino, begin),
+            (Kind::File, SyncOutcome::Refused)
+                if self.profile.failed_sync == FailedSync::CleansPages =>
+            {
+                self.file_sync_failed(ino, begin);
             }
-            (Kind::Directory, SyncOutcome::Failed) => {
+            (Kind::File, SyncOutcome::Refused) | (_, SyncOutcome::Told) => {}
+            (Kind::Directory, SyncOutcome::Failed | SyncOutcome::Refused) => {
                 let now = self.tick();
                 if self.profile.failed_dir_sync == FailedDirSync::CleansPage {
                     self.inode_mut(ino).lost.push((begin, now));
@@ -82,22 +96,31 @@ impl Disk {
         self.release(ino);
     }
 
-    fn new_blocks_first(&self) -> bool {
-        self.profile.new_blocks == NewBlocks::BeforeSize
+    pub(super) fn file_synced(&mut self, ino: Ino, begin: OpId) {
+        let commit = self.commit_of(ino, begin);
+        let new_blocks = self.profile.new_blocks;
+        self.inode_mut(ino).content.sync(begin, new_blocks);
+        if self.profile.metadata == MetadataOrder::Transactions {
+            self.harden_names(|op| op.id <= begin && op.ino == ino);
+        } else {
+            self.commit_journal(commit);
+        }
     }
 
-    pub(super) fn file_synced(&mut self, ino: Ino, begin: OpId) {
+    /// The operation up to which a sync of a file has the journal committed, or zero.
+    pub(super) fn commit_of(&self, ino: Ino, begin: OpId) -> OpId {
+        let content = &self.inode(ino).content;
         let mut commit = 0;
-        if self.profile.metadata == MetadataOrder::Journal {
-            commit = self.inode(ino).content.last_size_change(begin);
+        if self.profile.data == DataWrites::Journal {
+            commit = content.last_kept(begin);
+        } else if self.profile.metadata == MetadataOrder::Journal {
+            commit = content.size_covered(begin, self.profile.new_blocks);
         }
         if self.profile.file_sync == FileSync::ContentAndNames {
             let names = self.meta.iter().rev().find(|op| op.id <= begin && op.ino == ino);
             commit = commit.max(names.map_or(0, |op| op.id));
         }
-        let new_blocks_first = self.new_blocks_first();
-        self.inode_mut(ino).content.sync(begin, new_blocks_first);
-        self.commit_journal(commit);
+        commit
     }
 
     pub(super) fn directory_synced(&mut self, dir: Ino, begin: OpId) {
@@ -107,6 +130,10 @@ impl Disk {
         let Some(last) = last.map(|op| op.id).filter(|id| lost < *id) else { return };
         if self.profile.metadata == MetadataOrder::Journal {
             self.commit_journal(last);
+            return;
+        }
+        if self.profile.metadata == MetadataOrder::Transactions {
+            self.harden_names(|op| op.id <= begin && op.touches(dir));
             return;
         }
         let either = self.profile.cross_directory_rename == CrossDirectoryRename::EitherSync;
@@ -125,6 +152,13 @@ impl Disk {
         self.harden_entries(&wanted);
     }
 
+    /// Makes the chosen operations durable ahead of others, with those below them.
+    fn harden_names(&mut self, is_wanted: impl Fn(&MetaOp) -> bool) {
+        let mut wanted: Vec<bool> = self.meta.iter().map(is_wanted).collect();
+        self.close_down(&mut wanted);
+        self.harden_entries(&wanted);
+    }
+
     /// Adds to `wanted` the operations below it: those before on the same entries.
     fn close_down(&self, wanted: &mut [bool]) {
         // What an operation needs is earlier, so one walk back meets every need in time.
@@ -139,15 +173,20 @@ impl Disk {
     }
 
     /// Makes all that the journal took up to operation `commit` durable.
-    fn commit_journal(&mut self, commit: OpId) {
+    pub(super) fn commit_journal(&mut self, commit: OpId) {
         let count = self.meta.partition_point(|op| op.id <= commit);
-        let new_blocks_first = self.new_blocks_first();
+        let new_blocks = self.profile.new_blocks;
+        if self.profile.data == DataWrites::Journal {
+            for inode in &mut self.inodes {
+                inode.content.commit(commit, new_blocks);
+            }
+        }
         if self.profile.replacing_rename == ReplacingRename::CarriesSize {
             for index in 0..count {
                 let op = self.meta[index];
                 if op.replaces {
                     let content = &mut self.inode_mut(op.ino).content;
-                    content.sync_size(op.id, new_blocks_first);
+                    content.sync_size(op.id, new_blocks);
                     content.prune();
                 }
             }
@@ -157,7 +196,7 @@ impl Disk {
             for inode in &mut self.inodes {
                 let cut = inode.content.last_cut(commit);
                 if cut != 0 {
-                    inode.content.sync_size(cut, new_blocks_first);
+                    inode.content.sync_size(cut, new_blocks);
                     inode.content.prune();
                 }
                 self.has_cuts |= inode.content.last_cut(OpId::MAX) != 0;

@@ -225,7 +225,15 @@ pub(super) fn sync(
         |world, ticket, fault| {
             let failed = fault.and_then(|fault| fault.errno);
             let Some(ticket) = ticket else { return failed.map_or(Ok(()), Err) };
-            let outcome = if failed.is_some() || world.plan.swallow_syncs {
+            let disk = &mut *world.disk.borrow_mut();
+            let outcome = if disk.take_late_error(&ticket) {
+                // As good as a fault of this call.
+                world.found_unable.set(world.found_unable.get() + 1);
+                disk.finish_sync(ticket, SyncOutcome::Told);
+                return Err(failed.unwrap_or(Errno::Io));
+            } else if failed == Some(Errno::ReadOnly) || world.plan.swallow_syncs {
+                SyncOutcome::Refused
+            } else if failed.is_some() {
                 SyncOutcome::Failed
             } else if world.is_lie(fault) {
                 with_kernel(|kernel| {
@@ -236,8 +244,9 @@ pub(super) fn sync(
             } else {
                 SyncOutcome::Ok
             };
-            world.disk.borrow_mut().finish_sync(ticket, outcome);
-            failed.map_or(Ok(()), Err)
+            disk.finish_sync(ticket, outcome);
+            let is_told_later = outcome == SyncOutcome::Failed && op == FileOp::Sync;
+            failed.filter(|_| !(is_told_later && disk.tells_late())).map_or(Ok(()), Err)
         },
     )
 }

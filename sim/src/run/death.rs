@@ -29,6 +29,7 @@ impl Run {
         } else {
             let mut chance = self.world.chance.borrow_mut();
             left.strike(&mut self.world.disk.borrow_mut(), &mut *chance);
+            self.world.note_broken_promises(process::DATABASE, CrashKind::Kill);
             self.kernel.tell(Lane::End, || "the process ends".to_owned());
         }
     }
@@ -90,18 +91,23 @@ impl Run {
         let situation = Situation::of(world, &self.kernel, left.kind(), report.as_ref());
         self.verdict.situations.push(situation);
         if left.kind() == CrashKind::PowerLoss {
-            world.note_power_loss(process::DATABASE);
+            world.note_power_loss();
         }
+        world.note_broken_promises(process::DATABASE, left.kind());
         self.kernel.tell(Lane::End, || format!("CRASH: {what}"));
         let disk = world.disk.borrow();
-        for op in disk.broken_promises().iter().filter(|_| report.is_some()) {
-            let words = || format!("synced, and not all there: {}", op.describe(&disk));
+        let done = if report.is_some() { "synced, and not all there" } else { "taken back" };
+        for op in disk.broken_promises() {
+            let words = || format!("{done}: {}", op.describe(&disk));
             self.kernel.tell(Lane::End, words);
         }
         if let Some(past) = past {
             let fates = match report {
                 Some(report) => report.describe(&past),
-                None => "every completed call survives".to_owned(),
+                None if disk.broken_promises().is_empty() => {
+                    "every completed call survives".to_owned()
+                }
+                None => "every completed call survives that no failed sync took back".to_owned(),
             };
             self.verdict.disks.push(DiskAtDeath {
                 point: self.kernel.points(),

@@ -23,6 +23,7 @@ scenarios!(
     "disk_full",
     "errors_at_open",
     "explicit_syncs",
+    "file_systems",
     "first_open",
     "fsync_failure",
     "giant_batches",

@@ -81,6 +81,8 @@ fn after_a_power_loss_nothing_is_pending() {
             let image = show(&disk, &report);
             let left = images(&disk);
             if report.garbage.is_empty() {
+                // What the first power loss has broken is not broken again.
+                let image = image.trim_end_matches(" !");
                 assert_eq!(left.into_iter().collect::<Vec<_>>(), [image]);
             }
             let again = disk.power_loss(&mut Draws(seed));

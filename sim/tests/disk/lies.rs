@@ -1,8 +1,9 @@
-//! What a device that lies has promised, and which of it a power loss is said to have broken.
+//! What the disk had promised and a crash took: on a device that lies, and where a failed sync
+//! takes bytes back, or is told of late.
 
 use std::collections::BTreeSet;
 
-use faultline_sim::disk::{DEVICE_LIES, Disk, POSIX_WEAK, SyncOutcome};
+use faultline_sim::disk::{BTRFS, DEVICE_LIES, Disk, EXT4_JOURNAL, POSIX_WEAK, SyncOutcome};
 
 use crate::program::{Act, Draws, images, run};
 
@@ -73,4 +74,75 @@ fn an_honest_device_is_not_told_to_lie() {
     let fd = disk.create("/a").expect("a free name");
     let ticket = disk.begin_sync(fd);
     disk.finish_sync(ticket, SyncOutcome::Lied);
+}
+
+const TAKEN_BACK: &[Act] = &[
+    Act::Create("/a"),
+    Act::Append("/a", b'A', 10),
+    Act::Sync("/a"),
+    Act::Append("/a", b'B', 600),
+    Act::FailSync("/a"),
+    Act::Append("/a", b'C', 10),
+];
+
+#[test]
+fn what_a_failed_sync_took_back_is_missed_by_the_death_of_the_process_alone() {
+    let disk = run(&BTRFS, TAKEN_BACK);
+    assert_eq!(disk.size("/a"), Ok(20));
+    let mut dead = disk.clone();
+    dead.process_death(&mut Draws(1));
+    assert_eq!(broken(&dead), ["write a 10..610"], "it was completed, and readers do not see it");
+    dead.process_death(&mut Draws(1));
+    assert_eq!(broken(&dead), [""; 0], "that is told once");
+    for seed in 0..20 {
+        let mut crashed = disk.clone();
+        crashed.power_loss(&mut Draws(seed));
+        assert_eq!(broken(&crashed), [""; 0], "no sync had covered it");
+    }
+}
+
+#[test]
+fn what_a_sync_has_lost_and_not_told_is_a_broken_promise() {
+    let late = [
+        Act::Create("/a"),
+        Act::Create("/b"),
+        Act::Append("/b", b'X', 10),
+        Act::Append("/a", b'A', 10),
+        Act::FailSync("/a"),
+    ];
+    let disk = run(&EXT4_JOURNAL, &late);
+    let expected = ["a=.10 b=X10 !", "a=A10 b=X10"];
+    assert_eq!(
+        images(&disk).into_iter().collect::<Vec<_>>(),
+        expected,
+        "the journal kept the rest"
+    );
+    let mut dead = disk.clone();
+    dead.process_death(&mut Draws(1));
+    assert_eq!(broken(&dead), [""; 0], "the cache has the bytes");
+    assert_eq!(images(&dead), images(&disk), "and no promise is forgotten");
+}
+
+#[test]
+fn a_late_error_is_told_once_to_each_open_file() {
+    let mut disk = Disk::new(&EXT4_JOURNAL);
+    let first = disk.create("/a").expect("a free name");
+    let second = disk.open("/a").expect("the file");
+    let write = disk.begin_append(first, b"bytes").expect("no capacity is set");
+    disk.finish_append(write, 5);
+    let mut sync = |fd, outcome| {
+        let ticket = disk.begin_sync(fd);
+        let is_told = disk.take_late_error(&ticket);
+        disk.finish_sync(ticket, if is_told { SyncOutcome::Told } else { outcome });
+        is_told
+    };
+    assert!(!sync(first, SyncOutcome::Failed), "it fails later");
+    assert!(sync(second, SyncOutcome::Ok));
+    assert!(!sync(second, SyncOutcome::Ok), "once");
+    assert!(sync(first, SyncOutcome::Ok), "the other has not heard of it");
+    assert!(!sync(first, SyncOutcome::Ok));
+    let third = disk.open("/a").expect("the file");
+    let ticket = disk.begin_sync(third);
+    assert!(!disk.take_late_error(&ticket), "opened when everybody knew");
+    disk.finish_sync(ticket, SyncOutcome::Ok);
 }

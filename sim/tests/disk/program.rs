@@ -77,8 +77,8 @@ fn step(disk: &mut Disk, act: Act, ticket: &mut Option<SyncTicket>) -> Option<()
             }
             disk.close(fd);
         }
-        Act::EndSync => disk.finish_sync(ticket.take()?, SyncOutcome::Ok),
-        Act::FailEndSync => disk.finish_sync(ticket.take()?, SyncOutcome::Failed),
+        Act::EndSync => finish(disk, ticket.take()?, SyncOutcome::Ok),
+        Act::FailEndSync => finish(disk, ticket.take()?, SyncOutcome::Failed),
         Act::Lie(path) => sync(disk, path, SyncOutcome::Lied)?,
         Act::LieDir(path) => sync_dir(disk, path, SyncOutcome::Lied)?,
         Act::LieEndSync => disk.finish_sync(ticket.take()?, SyncOutcome::Lied),
@@ -93,9 +93,15 @@ fn step(disk: &mut Disk, act: Act, ticket: &mut Option<SyncTicket>) -> Option<()
 fn sync(disk: &mut Disk, path: &str, outcome: SyncOutcome) -> Option<()> {
     let fd = disk.open(path).ok()?;
     let ticket = disk.begin_sync(fd);
-    disk.finish_sync(ticket, outcome);
+    finish(disk, ticket, outcome);
     disk.close(fd);
     Some(())
+}
+
+/// Completes a sync. If it is to tell of an earlier error, it does that, and no more.
+fn finish(disk: &mut Disk, ticket: SyncTicket, outcome: SyncOutcome) {
+    let outcome = if disk.take_late_error(&ticket) { SyncOutcome::Told } else { outcome };
+    disk.finish_sync(ticket, outcome);
 }
 
 fn sync_dir(disk: &mut Disk, path: &str, outcome: SyncOutcome) -> Option<()> {

@@ -1,7 +1,9 @@
 //! Random small programs: the disk allows exactly the images that brute force finds, and draws
 //! only those.
 
-use faultline_sim::disk::{DEVICE_LIES, Device, EXT4_ORDERED, POSIX_WEAK, Profile};
+use faultline_sim::disk::{
+    BTRFS, DEVICE_LIES, Device, EXT4_JOURNAL, EXT4_ORDERED, POSIX_WEAK, Profile, XFS,
+};
 use proptest::prelude::*;
 
 use crate::brute;
@@ -113,6 +115,21 @@ proptest! {
     #[test]
     fn device_lies_images_are_those_of_brute_force((acts, flight) in program(), seed: u64) {
         check(&DEVICE_LIES, &acts, flight, seed);
+    }
+
+    #[test]
+    fn xfs_images_are_those_of_brute_force((acts, flight) in program(), seed: u64) {
+        check(&XFS, &acts, flight, seed);
+    }
+
+    #[test]
+    fn btrfs_images_are_those_of_brute_force((acts, flight) in program(), seed: u64) {
+        check(&BTRFS, &acts, flight, seed);
+    }
+
+    #[test]
+    fn ext4_journal_images_are_those_of_brute_force((acts, flight) in program(), seed: u64) {
+        check(&EXT4_JOURNAL, &acts, flight, seed);
     }
 
     #[test]

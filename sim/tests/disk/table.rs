@@ -6,7 +6,9 @@
 
 use std::fmt::Write;
 
-use faultline_sim::disk::{DEVICE_LIES, EXT4_ORDERED, POSIX_WEAK, Profile};
+use faultline_sim::disk::{
+    BTRFS, DEVICE_LIES, EXT4_JOURNAL, EXT4_ORDERED, POSIX_WEAK, Profile, XFS,
+};
 
 use crate::brute;
 use crate::program::{Act, images, run};
@@ -41,9 +43,19 @@ const PROGRAMS: &[Program] = &[
         &[Act::Append("/a", b'B', 600)],
     ),
     (
+        "append across two pages",
+        &[Act::Create("/a"), Act::Append("/a", b'A', 4090), Act::Sync("/a"), Act::SyncDir("/")],
+        &[Act::Append("/a", b'B', 20)],
+    ),
+    (
         "create another, then append",
         &[Act::Create("/a"), Act::SyncDir("/")],
         &[Act::Create("/b"), Act::Append("/a", b'A', 10)],
+    ),
+    (
+        "create another, then overwrite",
+        &[Act::Create("/a"), Act::Append("/a", b'A', 10), Act::Sync("/a"), Act::SyncDir("/")],
+        &[Act::Create("/b"), Act::Write("/a", 0, b'B', 10)],
     ),
     (
         "create another, then append and sync",
@@ -182,11 +194,11 @@ const PROGRAMS: &[Program] = &[
     ),
     (
         "failed sync of two pages, of which one is written again",
-        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[Act::Create("/a"), Act::Append("/a", b'A', 3500), Act::Sync("/a"), Act::SyncDir("/")],
         &[
-            Act::Append("/a", b'A', 4196),
+            Act::Append("/a", b'B', 700),
             Act::FailSync("/a"),
-            Act::Write("/a", 0, b'B', 10),
+            Act::Write("/a", 3500, b'C', 10),
             Act::Sync("/a"),
         ],
     ),
@@ -215,6 +227,11 @@ const PROGRAMS: &[Program] = &[
         "rename to another directory, then a sync of the second",
         TWO_DIRECTORIES,
         &[Act::Rename("/d/a", "/e/a"), Act::SyncDir("/e")],
+    ),
+    (
+        "rename away, then create again and sync",
+        &[Act::Create("/a"), Act::Append("/a", b'A', 10), Act::Sync("/a"), Act::SyncDir("/")],
+        &[Act::Rename("/a", "/b"), Act::Create("/a"), Act::Append("/a", b'B', 10), Act::Sync("/a")],
     ),
     (
         "two renames, then a sync that covers the second",
@@ -320,6 +337,21 @@ fn posix_weak_allows_exactly_these_images() {
 #[test]
 fn ext4_ordered_allows_exactly_these_images() {
     insta::assert_snapshot!("ext4-ordered", table(&EXT4_ORDERED, PROGRAMS));
+}
+
+#[test]
+fn xfs_allows_exactly_these_images() {
+    insta::assert_snapshot!("xfs", table(&XFS, PROGRAMS));
+}
+
+#[test]
+fn btrfs_allows_exactly_these_images() {
+    insta::assert_snapshot!("btrfs", table(&BTRFS, PROGRAMS));
+}
+
+#[test]
+fn ext4_journal_allows_exactly_these_images() {
+    insta::assert_snapshot!("ext4-journal", table(&EXT4_JOURNAL, PROGRAMS));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! by sector, and a mark says how far each has come.
 
 use super::{Content, IN_PLACE, LostPage, Mark, OpId, Record};
+use crate::disk::profile::NewBlocks;
 use crate::disk::{PAGE, SECTOR};
 
 impl Content {
@@ -63,11 +64,71 @@ impl Content {
         self.pending.iter().rev().find(changes).map_or(0, |record| record.id)
     }
 
+    /// Last operation of whose size a sync begun after operation `begin` makes something durable,
+    /// or zero.
+    pub(in crate::disk) fn size_covered(&self, begin: OpId, new_blocks: NewBlocks) -> OpId {
+        if new_blocks == NewBlocks::LastPageBeforeSize {
+            self.end_covered(begin).map_or(0, |(record, _)| record.id)
+        } else {
+            self.last_size_change(begin)
+        }
+    }
+
+    /// The size that a sync begun after operation `begin` leaves where a size moves with the page
+    /// at its end, and the operation on the way to which it stands; `None` if it moves none.
+    fn end_covered(&self, begin: OpId) -> Option<(Record, u32)> {
+        let changes = |record: &&Record| {
+            record.id <= begin && self.size_upto < record.id && record.changes_size()
+        };
+        self.pending.iter().rev().filter(changes).find_map(|record| {
+            let is_written = |size: &u32| record.is_cut() || self.is_written(*size, record, begin);
+            self.page_sizes(record).rev().find(is_written).map(|size| (*record, size))
+        })
+    }
+
+    /// Whether the page at the end of the first `size` bytes, as it was after `growth`, is durable
+    /// when a sync begun after operation `begin` is done.
+    fn is_written(&self, size: u32, growth: &Record, begin: OpId) -> bool {
+        let page = (size - 1) / PAGE;
+        let sectors = page * (PAGE / SECTOR)..size.div_ceil(SECTOR);
+        let is_pending = |record: &Record| {
+            let mut own = self.sectors(record).filter(|sector| sectors.contains(sector));
+            record.id <= growth.id && own.any(|sector| self.mark(sector) < record.id)
+        };
+        self.is_dirty(page, self.lost_upto(page, begin), begin)
+            || !self.pending.iter().any(is_pending)
+    }
+
+    /// Last pending operation up to `begin` of which no failed sync has left everything out, or
+    /// zero.
+    pub(in crate::disk) fn last_kept(&self, begin: OpId) -> OpId {
+        let is_kept = |record: &&Record| {
+            let size_pending = self.size_upto < record.id && record.changes_size();
+            let is_kept =
+                |sector| self.mark(sector) < record.id && !self.is_lost(sector, record.id);
+            record.id <= begin && (size_pending || self.sectors(record).any(is_kept))
+        };
+        self.pending.iter().rev().find(is_kept).map_or(0, |record| record.id)
+    }
+
     /// Makes durable what a sync begun after operation `begin` covers.
-    pub(in crate::disk) fn sync(&mut self, begin: OpId, new_blocks_first: bool) {
+    pub(in crate::disk) fn sync(&mut self, begin: OpId, new_blocks: NewBlocks) {
+        if let Some(covered) = self.harden(begin, begin, new_blocks) {
+            self.cover(covered, begin);
+        }
+    }
+
+    /// Makes the operations up to `upto` durable, but for what failed syncs have left out. No sync
+    /// covers them for that.
+    pub(in crate::disk) fn commit(&mut self, upto: OpId, new_blocks: NewBlocks) {
+        self.harden(upto, OpId::MAX, new_blocks);
+    }
+
+    /// Makes the operations up to `begin` durable, but for what syncs have left out that failed
+    /// before `now`. Returns how many first bytes are durable then, if there was anything to do.
+    fn harden(&mut self, begin: OpId, now: OpId, new_blocks: NewBlocks) -> Option<u32> {
         if !self.lost.is_empty() || !self.marks.is_empty() {
-            self.sync_pages(begin, new_blocks_first);
-            return;
+            return Some(self.harden_pages(begin, now, new_blocks));
         }
         let count = self.pending.partition_point(|record| record.id <= begin);
         for index in 0..count {
@@ -75,7 +136,7 @@ impl Content {
             self.sync_whole(&record);
         }
         if count == 0 {
-            return;
+            return None;
         }
         self.size_upto = self.size_upto.max(begin);
         self.written = self.durable.len() as u32;
@@ -83,7 +144,7 @@ impl Content {
         if self.pending.is_empty() {
             self.arena.clear();
         }
-        self.cover(self.written, begin);
+        Some(self.written)
     }
 
     /// Notes that a sync begun after operation `begin` covers the first `covered` bytes, but for
@@ -117,8 +178,12 @@ impl Content {
     }
 
     /// The long way round: some pages are lost, or some sectors are ahead of the rest.
-    fn sync_pages(&mut self, begin: OpId, new_blocks_first: bool) {
-        self.sync_size(begin, new_blocks_first);
+    fn harden_pages(&mut self, begin: OpId, now: OpId, new_blocks: NewBlocks) -> u32 {
+        if new_blocks == NewBlocks::LastPageBeforeSize {
+            self.sync_end(begin);
+        } else {
+            self.sync_size(begin, new_blocks);
+        }
         let mut sectors: Vec<u32> = Vec::new();
         for record in self.pending.iter().filter(|record| record.id <= begin) {
             sectors.extend(self.sectors(record));
@@ -129,7 +194,7 @@ impl Content {
         let mut covered = size as u32;
         for sector in sectors {
             let page = sector / (PAGE / SECTOR);
-            if self.is_dirty(page, self.lost_upto(page, begin), begin) {
+            if self.is_dirty(page, self.lost_upto(page, now), begin) {
                 self.advance(sector, begin);
             } else {
                 covered = covered.min(sector * SECTOR);
@@ -137,7 +202,7 @@ impl Content {
         }
         self.durable.truncate(size);
         self.prune();
-        self.cover(covered, begin);
+        covered
     }
 
     /// Makes version `upto` of `sector` durable.
@@ -151,8 +216,9 @@ impl Content {
     }
 
     /// Makes the size up to operation `upto` durable, with what is tied to it: the sectors that a
-    /// truncation empties and, if `new_blocks_first`, those in newly touched blocks.
-    pub(in crate::disk) fn sync_size(&mut self, upto: OpId, new_blocks_first: bool) {
+    /// truncation empties and, as `new_blocks` says, those in newly touched blocks or in the page
+    /// at its end.
+    pub(in crate::disk) fn sync_size(&mut self, upto: OpId, new_blocks: NewBlocks) {
         for index in 0..self.pending.len() {
             let record = self.pending[index];
             if upto < record.id {
@@ -164,16 +230,43 @@ impl Content {
             let size = record.size_after() as usize;
             if record.is_cut() {
                 self.advance_cut(index);
-            } else if new_blocks_first {
+            } else if new_blocks == NewBlocks::BeforeSize {
                 for sector in self.sectors(&record) {
                     if record.new_from <= sector * SECTOR && !self.is_lost(sector, record.id) {
                         self.advance(sector, record.id);
                     }
                 }
             }
+            if new_blocks == NewBlocks::LastPageBeforeSize && record.id == upto {
+                self.advance_end(&record);
+            }
             self.durable.resize(size, 0);
         }
         self.size_upto = self.size_upto.max(upto);
+    }
+
+    /// Makes the page at the end of the file as it was after `last` durable, as the write left it
+    /// that made the file that long.
+    fn advance_end(&mut self, last: &Record) {
+        let size = last.size_after();
+        let growth = if last.is_cut() { self.growth_over(size, last.id) } else { Some(*last) };
+        if let Some(growth) = growth {
+            let page = (size - 1) / PAGE;
+            for sector in page * (PAGE / SECTOR)..size.div_ceil(SECTOR) {
+                self.advance(sector, growth.id);
+            }
+        }
+    }
+
+    /// Makes the size durable as far as pages are written at its end.
+    fn sync_end(&mut self, begin: OpId) {
+        let Some((record, size)) = self.end_covered(begin) else { return };
+        if size == record.size_after() {
+            self.sync_size(record.id, NewBlocks::LastPageBeforeSize);
+        } else {
+            self.sync_size(record.id - 1, NewBlocks::LastPageBeforeSize);
+            self.durable.resize(size as usize, 0);
+        }
     }
 
     /// Makes durable what the truncation at `index` does to bytes still pending before it. The
@@ -218,6 +311,11 @@ impl Content {
         pages.dedup();
         let lost = pages.into_iter().map(|page| LostPage { page, upto: begin, since: now });
         self.lost.extend(lost);
+    }
+
+    /// Takes failed syncs for those that did not fail.
+    pub(in crate::disk) fn forgive(&mut self) {
+        self.lost.clear();
     }
 
     /// Last pending truncation up to operation `upto`, or zero.

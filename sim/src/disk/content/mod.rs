@@ -12,6 +12,7 @@
 use crate::disk::{PAGE, SECTOR};
 
 mod durability;
+mod take_back;
 
 /// Number of an operation, rising in time. Zero is before all.
 pub(super) type OpId = u32;
@@ -151,6 +152,37 @@ impl Content {
                 self.arena.extend_from_slice(&self.volatile[bytes]);
             }
         }
+    }
+
+    /// The sizes that the file may have on its way to that after `record`, where a size moves to
+    /// the end of each page as the page is written; those that are durable are left out.
+    pub(super) fn page_sizes(&self, record: &Record) -> impl DoubleEndedIterator<Item = u32> {
+        let (first, last) = if record.is_cut() {
+            (0, 0)
+        } else if self.size_upto + 1 == record.id {
+            // Nothing before it is pending, and it may have come half the way.
+            (self.durable.len() as u32 / PAGE, (record.size_after() - 1) / PAGE)
+        } else {
+            (record.size_before / PAGE, (record.size_after() - 1) / PAGE)
+        };
+        let size_max = record.size_after();
+        (first..=last).map(move |page| size_max.min((page + 1) * PAGE))
+    }
+
+    /// The pending record of operation `id`.
+    pub(super) fn record(&self, id: OpId) -> Record {
+        let at = self.pending.binary_search_by_key(&id, |record| record.id);
+        self.pending[at.expect("a step is a pending record")]
+    }
+
+    /// The last write before operation `before` that made the file reach over its first `size`
+    /// bytes, if that is not durable.
+    pub(super) fn growth_over(&self, size: u32, before: OpId) -> Option<Record> {
+        let grows = |record: &&Record| {
+            let range = record.size_before + 1..=record.size_after();
+            self.size_upto < record.id && record.id < before && range.contains(&size)
+        };
+        self.pending.iter().rev().find(grows).copied()
     }
 
     /// The sectors whose versions `record` adds to.

@@ -9,8 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::program::Act;
 
+mod failure;
+mod last_page;
+mod needs;
+mod rules;
 mod subsets;
 
+use rules::{Failure, Rules};
 pub(crate) use subsets::images;
 
 #[derive(Clone, Debug)]
@@ -42,38 +47,29 @@ struct Piece {
     unsynced: BTreeSet<&'static str>,
 }
 
-/// The rules of a profile, written out once more.
-struct Rules {
-    ext4: bool,
-    /// Whether a sync that lies makes nothing durable; else it is a sync like others.
-    lies: bool,
-}
-
-impl Rules {
-    fn of(profile: &str) -> Rules {
-        Rules { ext4: profile == "ext4-ordered", lies: true }
-    }
-}
-
 #[derive(Default)]
 struct Model {
+    rules: Rules,
     pieces: Vec<Piece>,
     names: BTreeMap<&'static str, usize>,
     sizes: Vec<u32>,
     mapped: Vec<u32>,
     directories: BTreeSet<usize>,
     time: u32,
-    sync: Option<(usize, u32)>,
+    /// A sync under way: its file, when it began, and the errors it knew of.
+    sync: Option<(usize, u32, u32)>,
+    /// By file: how often a sync failed that said Ok, and of how many somebody was told.
+    errors: BTreeMap<usize, (u32, u32)>,
 }
 
 /// How many pieces are pending after `acts`.
 pub(crate) fn pending(profile: &str, acts: &[Act]) -> usize {
-    let model = play(&Rules::of(profile), acts);
+    let model = play(Rules::of(profile), acts);
     model.pieces.iter().filter(|piece| !piece.durable).count()
 }
 
-fn play(rules: &Rules, acts: &[Act]) -> Model {
-    let mut model = Model::default();
+fn play(rules: Rules, acts: &[Act]) -> Model {
+    let mut model = Model { rules, ..Model::default() };
     for act in acts {
         model.time += 1;
         // A call that does not apply is skipped.
@@ -126,7 +122,7 @@ impl Model {
         ino
     }
 
-    fn act(&mut self, rules: &Rules, act: Act) -> Option<()> {
+    fn act(&mut self, rules: Rules, act: Act) -> Option<()> {
         match act {
             Act::Create(path) => match self.names.get(path) {
                 Some(_) => self.cut(self.file(path)?, 0),
@@ -185,10 +181,20 @@ impl Model {
         Some(())
     }
 
-    fn act_sync(&mut self, rules: &Rules, act: Act) -> Option<()> {
+    fn act_sync(&mut self, rules: Rules, act: Act) -> Option<()> {
         match act {
-            Act::Sync(path) => self.sync_file(rules, self.file(path)?, self.time),
-            Act::FailSync(path) => self.fail_file(self.file(path)?, self.time),
+            Act::Sync(path) => {
+                let ino = self.file(path)?;
+                if !self.tells(ino, self.known(ino)) {
+                    self.sync_file(rules, ino, self.time);
+                }
+            }
+            Act::FailSync(path) => {
+                let ino = self.file(path)?;
+                if !self.tells(ino, self.known(ino)) {
+                    self.fail_file(rules, ino, self.time);
+                }
+            }
             Act::SyncDir(path) if self.dir_exists(path.trim_end_matches('/')) => {
                 self.sync_dir(rules, path.trim_end_matches('/'));
             }
@@ -203,15 +209,20 @@ impl Model {
             Act::LieEndSync => self.act_sync(rules, Act::EndSync)?,
             Act::BeginSync(path) => {
                 let ino = self.file(path)?;
-                self.sync.get_or_insert((ino, self.time));
+                let known = self.known(ino);
+                self.sync.get_or_insert((ino, self.time, known));
             }
             Act::EndSync => {
-                let (ino, begin) = self.sync.take()?;
-                self.sync_file(rules, ino, begin);
+                let (ino, begin, known) = self.sync.take()?;
+                if !self.tells(ino, known) {
+                    self.sync_file(rules, ino, begin);
+                }
             }
             Act::FailEndSync => {
-                let (ino, begin) = self.sync.take()?;
-                self.fail_file(ino, begin);
+                let (ino, begin, known) = self.sync.take()?;
+                if !self.tells(ino, known) {
+                    self.fail_file(rules, ino, begin);
+                }
             }
             _ => unreachable!("the other acts are not syncs"),
         }
@@ -237,9 +248,12 @@ impl Model {
             let what = What::Data { sector, offset: from, letter, len };
             self.push(ino, what, first_new <= sector * 512);
         }
-        if self.sizes[ino] < end {
-            self.sizes[ino] = end;
-            self.push(ino, What::Size { to: end }, false);
+        while self.sizes[ino] < end {
+            let page_end = (self.sizes[ino] + 1).next_multiple_of(4096);
+            let by_pages = self.rules.last_page() || self.rules.whole();
+            let to = if by_pages { end.min(page_end) } else { end };
+            self.sizes[ino] = to;
+            self.push(ino, What::Size { to }, false);
         }
         self.mapped[ino] = self.mapped[ino].max(end);
     }
@@ -272,28 +286,24 @@ impl Model {
         })
     }
 
-    fn sync_file(&mut self, rules: &Rules, ino: usize, begin: u32) {
-        let mut targets = Vec::new();
-        for (index, piece) in self.pieces.iter().enumerate() {
-            let target = match piece.what {
-                What::Data { sector, .. } => self.dirty(ino, sector / 8, begin),
-                What::Size { .. } | What::Cut { .. } => true,
-                What::Entry { .. } => rules.ext4,
-            };
-            if target && piece.ino == ino && piece.time <= begin {
-                targets.push(index);
-            }
-        }
+    fn sync_file(&mut self, rules: Rules, ino: usize, begin: u32) {
+        let targets = self.targets(rules, ino, begin);
         self.harden(rules, targets);
     }
 
-    fn fail_file(&mut self, ino: usize, begin: u32) {
-        for piece in &mut self.pieces {
-            let content = !matches!(piece.what, What::Entry { .. });
-            if content && piece.ino == ino && piece.time <= begin {
-                piece.failed.push(self.time);
-            }
-        }
+    /// The pieces that a sync of `ino` begun at `begin` covers.
+    fn targets(&self, rules: Rules, ino: usize, begin: u32) -> Vec<usize> {
+        let reach = if rules.last_page() { self.reach(ino, begin) } else { usize::MAX };
+        let is_target = |index: &usize| {
+            let piece = &self.pieces[*index];
+            let target = match piece.what {
+                What::Data { sector, .. } => self.dirty(ino, sector / 8, begin),
+                What::Size { .. } | What::Cut { .. } => *index < reach,
+                What::Entry { .. } => rules.journal(),
+            };
+            target && piece.ino == ino && piece.time <= begin
+        };
+        (0..self.pieces.len()).filter(is_target).collect()
     }
 
     fn dirs(piece: &Piece) -> BTreeSet<&'static str> {
@@ -303,7 +313,7 @@ impl Model {
         }
     }
 
-    fn sync_dir(&mut self, rules: &Rules, dir: &'static str) {
+    fn sync_dir(&mut self, rules: Rules, dir: &'static str) {
         let mut targets = Vec::new();
         // A directory is one page: it is written whole or, if nothing changed, not at all.
         let changed = self.pieces.iter().any(|piece| {
@@ -314,7 +324,7 @@ impl Model {
             let dirs = Self::dirs(piece);
             if dirs.contains(dir) && changed {
                 piece.synced.insert(dir);
-                if rules.ext4 || piece.synced == dirs {
+                if rules.journal() || piece.synced == dirs {
                     targets.push(index);
                 }
             }
@@ -322,68 +332,24 @@ impl Model {
         self.harden(rules, targets);
     }
 
-    fn fail_dir(&mut self, rules: &Rules, dir: &'static str) {
+    fn fail_dir(&mut self, rules: Rules, dir: &'static str) {
         for piece in &mut self.pieces {
-            if Self::dirs(piece).contains(dir) && !rules.ext4 {
+            if Self::dirs(piece).contains(dir) && !rules.journal() {
                 piece.unsynced.insert(dir);
             }
         }
     }
 
-    fn harden(&mut self, rules: &Rules, mut work: Vec<usize>) {
+    fn harden(&mut self, rules: Rules, mut work: Vec<usize>) {
+        let before = self.durable();
         while let Some(index) = work.pop() {
             if !self.pieces[index].durable {
-                work.extend(self.needs(rules, index));
+                work.extend(self.needs(Rules { in_sync: true, ..rules }, index));
                 self.pieces[index].durable = true;
             }
+            if work.is_empty() && rules.last_page() {
+                work.extend(self.missing_ends(&self.durable(), &before));
+            }
         }
-    }
-
-    /// The pieces that have to be in every image that has the piece at `index`.
-    fn needs(&self, rules: &Rules, index: usize) -> Vec<usize> {
-        let piece = &self.pieces[index];
-        let is_meta = |piece: &Piece| matches!(piece.what, What::Entry { .. } | What::Cut { .. });
-        let needed = |earlier: &usize| {
-            let other = &self.pieces[*earlier];
-            if *earlier < index && share_register(other, piece) {
-                return true;
-            }
-            if !rules.ext4 {
-                return false;
-            }
-            let size = matches!(piece.what, What::Size { .. });
-            let same_file = piece.ino == other.ino;
-            let journal = *earlier < index && is_meta(other) && (is_meta(piece) || size);
-            let block = size
-                && same_file
-                && other.time == piece.time
-                && other.new_block
-                && other.failed.is_empty();
-            let replaces = matches!(piece.what, What::Entry { replaces: true, .. });
-            let carried = replaces
-                && same_file
-                && *earlier < index
-                && matches!(other.what, What::Size { .. } | What::Cut { .. });
-            journal || block || carried
-        };
-        (0..self.pieces.len()).filter(needed).collect()
-    }
-}
-
-/// Whether two pieces change the same sector, the same size or the same name.
-fn share_register(a: &Piece, b: &Piece) -> bool {
-    if let (What::Entry { changes: a, .. }, What::Entry { changes: b, .. }) = (&a.what, &b.what) {
-        return a.iter().any(|(path, _)| b.iter().any(|(other, _)| path == other));
-    }
-    if a.ino != b.ino {
-        return false;
-    }
-    let cuts = |to: u32, sector: u32| to < sector * 512 + 512;
-    match (&a.what, &b.what) {
-        (What::Data { sector: a, .. }, What::Data { sector: b, .. }) => a == b,
-        (What::Data { sector, .. }, What::Cut { to })
-        | (What::Cut { to }, What::Data { sector, .. }) => cuts(*to, *sector),
-        (What::Size { .. } | What::Cut { .. }, What::Size { .. } | What::Cut { .. }) => true,
-        _ => false,
     }
 }

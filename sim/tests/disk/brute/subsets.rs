@@ -8,27 +8,33 @@ use crate::program::{Act, runs};
 /// All images of `acts` under the profile called `profile`, as text.
 pub(crate) fn images(profile: &str, acts: &[Act]) -> BTreeSet<String> {
     let rules = Rules::of(profile);
-    let model = play(&rules, acts);
+    let model = play(rules, acts);
     // What would be durable had no sync lied is a promise.
-    let honest = play(&Rules { lies: false, ..Rules::of(profile) }, acts);
+    let honest = play(Rules { lies: false, ..Rules::of(profile) }, acts);
     let promised: Vec<bool> = honest.pieces.iter().map(|piece| piece.durable).collect();
     let open: Vec<usize> =
         (0..model.pieces.len()).filter(|index| !model.pieces[*index].durable).collect();
     assert!(open.len() <= 20, "too many pieces to try all subsets");
     let needs: Vec<Vec<usize>> =
-        (0..model.pieces.len()).map(|index| model.needs(&rules, index)).collect();
+        (0..model.pieces.len()).map(|index| model.needs(rules, index)).collect();
+    let durable = model.durable();
     let mut images = BTreeSet::new();
     'subsets: for subset in 0..1_u32 << open.len() {
-        let mut kept: Vec<bool> = model.pieces.iter().map(|piece| piece.durable).collect();
+        let mut kept = durable.clone();
         for (bit, index) in open.iter().enumerate() {
             kept[*index] = subset >> bit & 1 == 1;
         }
         for index in 0..kept.len() {
-            if kept[index] && needs[index].iter().any(|needed| !kept[*needed]) {
+            // What a sync has made durable ahead of the order waits for nothing any more.
+            let waits = kept[index] && !durable[index];
+            if waits && needs[index].iter().any(|needed| !kept[*needed]) {
                 continue 'subsets;
             }
         }
-        model.render(&rules, &kept, &promised, &mut images);
+        if rules.last_page() && !model.missing_ends(&kept, &durable).is_empty() {
+            continue;
+        }
+        model.render(rules, &kept, &promised, &mut images);
     }
     images
 }
@@ -36,7 +42,7 @@ pub(crate) fn images(profile: &str, acts: &[Act]) -> BTreeSet<String> {
 impl Model {
     fn render(
         &self,
-        rules: &Rules,
+        rules: Rules,
         kept: &[bool],
         promised: &[bool],
         images: &mut BTreeSet<String>,
@@ -101,7 +107,7 @@ impl Model {
     }
 
     /// The contents that a file may show: one, or more where sectors may hold garbage.
-    fn contents(&self, rules: &Rules, kept: &[bool], ino: usize) -> Vec<Vec<u8>> {
+    fn contents(&self, rules: Rules, kept: &[bool], ino: usize) -> Vec<Vec<u8>> {
         let mut bytes = vec![0_u8; 64 * 1024];
         let mut written: BTreeSet<u32> = BTreeSet::new();
         let mut size = 0;
@@ -125,7 +131,7 @@ impl Model {
         }
         bytes.truncate(size as usize);
         let mut contents = vec![bytes];
-        if !rules.ext4 {
+        if !rules.journal() {
             let unwritten = (0..size.div_ceil(512)).filter(|sector| !written.contains(sector));
             for sector in unwritten {
                 for mut other in contents.clone() {

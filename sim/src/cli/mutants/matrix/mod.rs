@@ -17,7 +17,7 @@ use super::super::run::cores;
 use super::super::{Exit, Failed};
 use super::scratch::Scratch;
 use super::{Sweep, sweep};
-use crate::disk::{Device, PROFILES, Profile};
+use crate::disk::{EXT4_ORDERED, POSIX_WEAK, Profile};
 use crate::mutant::Mutant;
 use crate::policy::PolicyName;
 use cells::{Cell, Cells};
@@ -26,9 +26,10 @@ use cells::{Cell, Cells};
 /// asks for fewer.
 const RUNS: u64 = 1000;
 
-/// The profiles on which promises hold.
+/// The profiles of the table: that on which the least is promised, and the one that most machines
+/// have. What the others add to them is in the tables of `sim/tests/disk`.
 fn profiles() -> impl Iterator<Item = &'static Profile> {
-    PROFILES.into_iter().filter(|profile| profile.device == Device::Honest)
+    [&POSIX_WEAK, &EXT4_ORDERED].into_iter()
 }
 
 /// Sweeps what has not been swept, keeping each result in `matrix.jsonl` beside the patches, and
