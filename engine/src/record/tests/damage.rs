@@ -58,7 +58,8 @@ fn read_all(bytes: &[u8]) -> Found {
     }
 }
 
-fn log_of(payloads: &[&[u8]]) -> Vec<u8> {
+/// The bytes of a log with these records.
+pub(super) fn log_of(payloads: &[&[u8]]) -> Vec<u8> {
     let file = MemFile::default();
     let mut writer = Writer::new(file.writable());
     for payload in payloads {
