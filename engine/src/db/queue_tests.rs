@@ -194,6 +194,26 @@ fn a_stop_fails_who_waits_and_who_comes_but_not_a_resume() {
 }
 
 #[test]
+fn a_place_keeps_no_large_batch_and_is_used_again() {
+    let queue = queue();
+    let own = batch(1, 1);
+    // Of the header, a tag, a key of 4 bytes and the lengths.
+    let most = SMALL_BATCH_SIZE_MAX - 12 - 1 - 5 - 3;
+    for (value_size, kept) in
+        [(1, 12 + 1 + 5 + 1 + 1), (most, SMALL_BATCH_SIZE_MAX), (most + 1, 12), (1, 20)]
+    {
+        let mut turn = lead(&queue, Write::Batch(&own), false);
+        let handles = vec![line_up(&queue, write(value_size, false))];
+        turn.gather(&mut own.clone());
+        turn.finish(Ok(1)).unwrap();
+        fates(handles).pop().expect("one").0.unwrap();
+        let line = queue.line.lock();
+        assert_eq!((line.places.len(), &line.free[..]), (1, &[0][..]));
+        assert_eq!(line.places[0].batch.byte_size(), kept, "a value of {value_size} bytes");
+    }
+}
+
+#[test]
 fn an_ended_queue_gives_up_what_it_holds() {
     let queue = queue();
     let own = batch(1, 1);

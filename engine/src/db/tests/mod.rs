@@ -15,6 +15,8 @@ mod few_threads;
 mod filtered;
 mod golden;
 mod iterators;
+mod limits;
+mod lost;
 mod metrics;
 mod randomized;
 mod ranges;
