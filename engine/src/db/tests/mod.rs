@@ -22,6 +22,7 @@ mod randomized;
 mod ranges;
 mod read_only;
 mod recovery;
+mod replay;
 mod upstream;
 
 use std::path::{Path, PathBuf};
