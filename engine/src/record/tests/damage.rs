@@ -155,6 +155,17 @@ fn a_file_that_ends_in_padding_has_lost_nothing() {
 }
 
 #[test]
+fn a_header_may_be_torn_wherever_it_may_start() {
+    let whole = log_of(&[&big("x", BLOCK_SIZE - 2 * HEADER_SIZE), b"y"]);
+    let start = BLOCK_SIZE - HEADER_SIZE;
+    assert_eq!(read_all(&whole[..start]).tail, None);
+    for cut in start + 1..BLOCK_SIZE {
+        let tail = read_all(&whole[..cut]).tail.map(|tail| (tail.offset, tail.defect));
+        assert_eq!(tail, Some((to_u64(start), Defect::TornHeader)), "cut at {cut}");
+    }
+}
+
+#[test]
 fn every_cut_across_blocks_ends_in_whole_records_and_a_tail() {
     let payloads = [&b"first"[..], &big("long", 2 * BLOCK_SIZE), b"last"];
     let whole = log_of(&payloads);
