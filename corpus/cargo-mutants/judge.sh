@@ -50,7 +50,7 @@ build() {
 diff_of() {
     local out=$1 file=$2 line=$3 column=$4 words=$5 diff
     for diff in "$out/diff/${file//\//__}_line_${line}_col_${column}"{,_*}.diff; do
-        if [[ -e $diff ]] && grep --quiet --line-regexp --fixed-strings -- "+++ $words" "$diff"; then
+        if [[ -e $diff ]] && grep -qxF -- "+++ $words" "$diff"; then
             printf '%s\n' "$diff"
             return
         fi
@@ -66,8 +66,9 @@ sweep() {
         --progress none 2>/dev/null) || status=$?
     failed=$(grep --max-count=1 '"event":"seed_failed"' <<<"$output") || true
     if [[ -n $failed ]]; then
-        sed -E -n '1s/.*"checkers":\["([^]]*)"\].*"scenario":"([^"@]*)@.*"seed":([0-9]+).*/killed by the sweep\t\2:\3, \1/p' \
-            <<<"$failed" | tr -d '"'
+        field() { sed -E "s/.*\"$1\":[[\"]*([^],@}]*).*/\1/; s/\".*//" <<<"$failed"; }
+        printf 'killed by the sweep\t%s:%s, %s\n' "$(field scenario)" "$(field seed)" \
+            "$(field checkers)"
     elif ((status == 124)); then
         printf 'timeout\tsweep\n'
     else
@@ -151,8 +152,8 @@ score() {
         }
         END {
             order[++n] = "in all"
-            print "| file | killed | unit tests | sweep | equivalent | survived | not swept | timeout | unviable |"
-            print "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+            print "| file | killed | unit tests | sweep | equivalent | survived | not swept " \
+                "| timeout | unviable |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
             for (i = 1; i <= n; i++) {
                 f = order[i]
                 killed = count[f, "unit tests"] + count[f, "sweep"]

@@ -107,6 +107,21 @@ fn a_header_that_fills_a_block_is_no_padding() {
 }
 
 #[test]
+fn what_is_wrong_in_front_of_the_offset_is_passed_over() {
+    for (initial_offset, dropped) in [(0, vec![32_768]), (1, vec![]), (32_760, vec![])] {
+        let mut log = Log::new();
+        log.write(big("x", BLOCK_SIZE - HEADER_SIZE));
+        log.write("y");
+        log.change(|file| file[100] ^= 1);
+        log.initial_offset = initial_offset;
+        log.expect("y");
+        log.expect_end();
+        let bytes: Vec<_> = log.dropped.iter().map(|dropped| dropped.bytes).collect();
+        assert_eq!(bytes, dropped, "from {initial_offset}");
+    }
+}
+
+#[test]
 fn read_end() {
     check_past_end(0);
 }
