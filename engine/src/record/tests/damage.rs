@@ -90,6 +90,27 @@ fn one_append_for_each_physical_record() {
 }
 
 #[test]
+fn a_record_behind_padding_takes_the_whole_block() {
+    for left in 1..HEADER_SIZE {
+        let first = big("x", BLOCK_SIZE - HEADER_SIZE - left);
+        let bytes = log_of(&[&first, &big("y", BLOCK_SIZE - HEADER_SIZE)]);
+        assert_eq!(bytes.len(), 2 * BLOCK_SIZE, "{left} bytes of padding");
+        assert_eq!(bytes[BLOCK_SIZE + HEADER_SIZE - 1], RecordType::Full.to_byte());
+    }
+}
+
+#[test]
+fn what_is_printed_says_how_far_it_came() {
+    let file = MemFile::new(&GOLDEN);
+    let mut reader = Reader::new(file.sequential(), Path::new(PATH));
+    assert!(matches!(reader.read_record(), Ok(Some(Item::Record { offset: 0, .. }))));
+    let shown = "Reader { path: \"db/file\", end_offset: 28, state: Reading, .. }";
+    assert_eq!(format!("{reader:?}"), shown);
+    let writer = Writer::continue_at(file.writable(), 80);
+    assert_eq!(format!("{writer:?}"), "Writer { size: 80, failed: None, .. }");
+}
+
+#[test]
 fn the_first_error_is_kept_and_the_file_left_alone() {
     // Operations: append, append with padding, append, append, sync.
     let steps = |writer: &mut Writer| {
