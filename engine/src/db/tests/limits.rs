@@ -1,6 +1,6 @@
-//! Where the path of a write ends: the sequence numbers, and the memory that it keeps.
+//! Where the path of a write ends: the sequence numbers, the memtable, and the memory that it keeps.
 
-use super::{SYNC, TestDb};
+use super::{SYNC, TestDb, options};
 use crate::batch::WriteBatch;
 use crate::db::queue::Entered;
 use crate::db::request::Request;
@@ -8,6 +8,7 @@ use crate::db::write::LeaderTurn;
 use crate::env::posix::PosixEnv;
 use crate::error::Error;
 use crate::key::MAX_SEQUENCE;
+use crate::options::Options;
 
 /// Does something in a turn of the commit queue.
 fn in_turn<V>(test: &TestDb, act: impl FnOnce(&mut LeaderTurn<'_, PosixEnv>) -> V) -> V {
@@ -56,5 +57,22 @@ fn the_memory_of_a_record_is_kept_up_to_2_mib() {
     for (value, expected) in [(&value[..], false), (&value[..most], true), (b"", true)] {
         test.db().put(b"key", value).unwrap();
         assert_eq!(is_kept(), expected, "{} bytes", value.len());
+    }
+}
+
+#[test]
+fn a_memtable_is_full_when_it_is_larger_than_the_buffer() {
+    let filled = |write_buffer_size| {
+        let test = TestDb::with(Options { write_buffer_size, ..options() });
+        for i in 0..20 {
+            test.put(&format!("{i:02}"), &"v".repeat(1000));
+        }
+        test
+    };
+    let usage = in_turn(&filled(1 << 20), |turn| turn.mem.table().approximate_memory_usage());
+    for (limit, log_number) in [(usage, 3), (usage - 1, 4)] {
+        let test = filled(limit as usize);
+        test.put("next", "");
+        assert_eq!(in_turn(&test, |turn| turn.log_number), log_number, "{limit} of {usage}");
     }
 }
