@@ -119,6 +119,33 @@ fn overflow_leaves_the_batch_alone() -> Result<()> {
 }
 
 #[test]
+fn one_byte_beyond_the_limit_is_too_much() -> Result<()> {
+    let limit = u64::from(u32::MAX);
+    let mut batch = WriteBatch::new();
+    batch.reserve(1, limit - 12)?;
+    assert!(matches!(batch.reserve(1, limit - 11), Err(Error::InvalidArgument(_))));
+    assert_eq!(batch.count(), 1);
+    // Behind the header: tag, 5 bytes for the length of the key, 1 for that of the empty value.
+    let huge = vec![0; 0xffff_ffff];
+    let mut batch = WriteBatch::new();
+    assert!(batch.put(&huge[..0xffff_ffff - 18], b"").is_err());
+    assert!(batch.delete(&huge[..0xffff_ffff - 17]).is_err());
+    assert_eq!(batch, WriteBatch::new());
+    Ok(())
+}
+
+#[test]
+fn what_is_printed_is_the_sequence_and_the_operations() -> Result<()> {
+    let mut batch = WriteBatch::new();
+    batch.put(b"foo", b"\xff")?;
+    batch.delete(b"box")?;
+    batch.set_sequence(9);
+    assert_eq!(format!("{batch:?}"), r"@9 [Put(foo, \xff), Delete(box)]");
+    assert_eq!(format!("{:?}", batch.as_view()), format!("{batch:?}"));
+    Ok(())
+}
+
+#[test]
 fn impossible_sequences_are_refused() -> Result<()> {
     let mut batch = WriteBatch::new();
     batch.set_sequence(MAX_SEQUENCE);

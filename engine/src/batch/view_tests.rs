@@ -1,4 +1,5 @@
-//! The longest key of a batch. The limit itself is near 4 GiB, so smaller ones stand in for it.
+//! The longest key of a batch: the limit itself is near 4 GiB, so smaller ones stand in for it. The
+//! size of a view, and what a header alone tells.
 
 use super::*;
 use crate::batch::WriteBatch;
@@ -23,4 +24,29 @@ fn a_key_beyond_the_limit_is_refused_where_it_is() {
 fn an_internal_key_of_the_longest_user_key_has_a_length_of_32_bits() {
     let trailer = to_u64(crate::key::TRAILER_SIZE);
     assert_eq!(USER_KEY_SIZE_MAX + trailer, u64::from(u32::MAX));
+}
+
+#[test]
+fn a_view_is_as_large_as_its_bytes() {
+    let mut batch = WriteBatch::new();
+    for size in [12, 21, 30] {
+        assert_eq!(batch.as_view().byte_size(), size);
+        batch.put(b"foo", b"bar").expect("small");
+    }
+}
+
+#[test]
+fn a_header_tells_the_last_sequence_if_a_batch_can_have_it() {
+    let head = |sequence: u64, count: u32| {
+        let mut head = sequence.to_le_bytes().to_vec();
+        head.extend(count.to_le_bytes());
+        last_sequence_of_head(&head)
+    };
+    assert_eq!(head(7, 1), Some(7));
+    assert_eq!(head(7, 3), Some(9));
+    assert_eq!(head(7, 0), None, "an empty batch has none");
+    assert_eq!(head(MAX_SEQUENCE, 1), Some(MAX_SEQUENCE));
+    assert_eq!(head(MAX_SEQUENCE, 2), None);
+    assert_eq!(head(u64::MAX, 2), None);
+    assert_eq!(last_sequence_of_head(&[1; 11]), None);
 }

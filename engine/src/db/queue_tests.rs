@@ -11,6 +11,10 @@ use crate::loom_world::Loom;
 type R = <PosixEnv as Env>::Threads;
 type Queue = CommitQueue<R, Vec<u64>>;
 
+/// Of a batch of one large value: the header, a tag, a key of 4 bytes with its length, and that of
+/// a value of 16 KiB to 2 MiB.
+const OVERHEAD: usize = 12 + 1 + 5 + 3;
+
 fn batch(operations: u32, value_size: usize) -> WriteBatch {
     let mut batch = WriteBatch::new();
     for i in 0..operations {
@@ -97,6 +101,7 @@ fn write(size: usize, sync: bool) -> Job {
 #[test]
 fn one_caller_after_the_other_leads() {
     let queue = queue();
+    assert_eq!(format!("{queue:?}"), "CommitQueue { .. }");
     for i in 0..3 {
         let own = batch(2, 10);
         let mut turn = lead(&queue, Write::Batch(&own), false);
@@ -155,6 +160,17 @@ fn a_small_leader_takes_little_more_than_its_own_size() {
 }
 
 #[test]
+fn a_group_may_be_as_large_as_its_cap() {
+    let small = SMALL_BATCH_SIZE_MAX - OVERHEAD;
+    assert_eq!(riders(100, false, &[write(small, false)]), 1);
+    assert_eq!(riders(100, false, &[write(small + 1, false)]), 0);
+    let leader = 200 << 10;
+    let rest = GROUP_SIZE_MAX - (leader + OVERHEAD) - OVERHEAD;
+    assert_eq!(riders(leader, false, &[write(rest, false)]), 1);
+    assert_eq!(riders(leader, false, &[write(rest + 1, false)]), 0);
+}
+
+#[test]
 fn a_sync_writer_never_rides_with_a_leader_that_does_not_sync() {
     assert_eq!(riders(1, false, &[write(1, false), write(1, true), write(1, false)]), 1);
     assert_eq!(riders(1, true, &[write(1, false), write(1, true), write(1, false)]), 3);
@@ -191,6 +207,25 @@ fn a_stop_fails_who_waits_and_who_comes_but_not_a_resume() {
     turn.restart();
     turn.finish(Ok(0)).unwrap();
     lead(&queue, Write::Batch(&own), false).finish(Ok(1)).unwrap();
+}
+
+#[test]
+fn a_place_keeps_no_large_batch_and_is_used_again() {
+    let queue = queue();
+    let own = batch(1, 1);
+    let most = SMALL_BATCH_SIZE_MAX - OVERHEAD;
+    for (value_size, kept) in
+        [(1, 12 + 1 + 5 + 1 + 1), (most, SMALL_BATCH_SIZE_MAX), (most + 1, 12), (1, 20)]
+    {
+        let mut turn = lead(&queue, Write::Batch(&own), false);
+        let handles = vec![line_up(&queue, write(value_size, false))];
+        turn.gather(&mut own.clone());
+        turn.finish(Ok(1)).unwrap();
+        fates(handles).pop().expect("one").0.unwrap();
+        let line = queue.line.lock();
+        assert_eq!((line.places.len(), &line.free[..]), (1, &[0][..]));
+        assert_eq!(line.places[0].batch.byte_size(), kept, "a value of {value_size} bytes");
+    }
 }
 
 #[test]

@@ -94,3 +94,7 @@ impl Request<'_> {
         matches!(self, Request::Resume | Request::Close)
     }
 }
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -87,3 +87,28 @@ proptest! {
         prop_assert_eq!(look(&mut buffer.sort().iter(), &seeks), expected);
     }
 }
+
+#[test]
+fn memory_is_counted_by_whole_chunks() {
+    let mut buffer = SortBuffer::new(InternalKeyComparator::bytewise());
+    assert_eq!(buffer.memory_usage(), 0);
+    // 1 KiB with the trailer: a chunk has room for 64.
+    let mut sequences = 1..;
+    let mut add = |buffer: &mut SortBuffer, value_size: usize| {
+        let sequence = sequences.next().expect("endless");
+        buffer.add(sequence, ValueType::Value, b"8 bytes!", &vec![b'v'; value_size]);
+        let entries = buffer.entries.capacity() * 24;
+        (buffer.chunks.len(), buffer.memory_usage() - entries)
+    };
+    for count in 1..=64 {
+        assert_eq!(add(&mut buffer, 1008), (1, count << 10));
+    }
+    assert_eq!(add(&mut buffer, 1008), (2, CHUNK_SIZE + (1 << 10)));
+    // One that is too large for what is left, and for any common chunk, has one to itself.
+    assert_eq!(add(&mut buffer, 200_000), (3, 2 * CHUNK_SIZE + 200_016));
+    assert_eq!(add(&mut buffer, 0), (4, 2 * CHUNK_SIZE + 200_016 + 16));
+    // What fills a chunk to its end is in it, and one byte more is not.
+    assert_eq!(add(&mut buffer, CHUNK_SIZE - 32).0, 4);
+    assert_eq!(add(&mut buffer, 0).0, 5);
+    assert_eq!(add(&mut buffer, CHUNK_SIZE - 31).0, 6);
+}

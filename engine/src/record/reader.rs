@@ -239,6 +239,8 @@ impl Reader {
     /// Whether `physical` is a fragment of a record that started before the initial offset.
     fn resync(&mut self, physical: &Physical) -> bool {
         let fragment = match physical {
+            // The next may be of the same record. LevelDB takes it for damage then.
+            Physical::BeforeStart => return true,
             Physical::Fragment { record_type, .. } => Some(*record_type),
             _ => None,
         };

@@ -1,10 +1,14 @@
 //! What an interrupted creation leaves, and how the next open goes on from it.
 
 use super::faulty_env::{Fault, FaultyEnv};
-use super::{file_names, options, write_file};
+use super::{file_names, options, read_file, write_file};
 use crate::db::Db;
 use crate::env::Env;
 use crate::error::FileOp;
+use crate::key::InternalKeyComparator;
+use crate::record::HEADER_SIZE;
+use crate::version::edit::VersionEdit;
+use crate::version::recover;
 
 #[test]
 fn a_creation_leaves_nothing_beside_the_directory() {
@@ -71,4 +75,29 @@ fn a_second_creation_makes_a_new_first_manifest() {
     Db::open(env.clone(), &path, options()).unwrap_err();
     assert!(env.heal().is_some());
     Db::open(env, &path, options()).unwrap().close().unwrap();
+}
+
+#[test]
+fn the_first_manifest_names_everything_and_the_comparator_too() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("db");
+    let env = FaultyEnv::new();
+    // The creation is over, and the MANIFEST of the open that follows is not.
+    env.fail(Fault::Each(FileOp::Create, "MANIFEST-000002"), false);
+    Db::open(env.clone(), &path, options()).unwrap_err();
+    assert!(env.heal().is_some());
+    let recovered = recover(&env, &path, &InternalKeyComparator::bytewise()).unwrap();
+    assert_eq!((recovered.manifest_number, recovered.next_file_number), (1, 2));
+    assert_eq!((recovered.log_number, recovered.last_sequence), (0, 0));
+    let expected = VersionEdit {
+        comparator: Some(b"leveldb.BytewiseComparator".to_vec()),
+        log_number: Some(0),
+        next_file_number: Some(2),
+        last_sequence: Some(0),
+        ..VersionEdit::new()
+    };
+    let mut stored = Vec::new();
+    expected.encode(&mut stored);
+    let manifest = read_file(&path.join("MANIFEST-000001"));
+    assert_eq!(manifest[HEADER_SIZE..], stored);
 }

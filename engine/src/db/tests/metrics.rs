@@ -10,9 +10,13 @@ use crate::table::Compression;
 fn writes_are_slowed_down_and_stopped_by_level_0() {
     // One write is delayed and then goes on: there is nothing to wait for but time.
     let slow = TestDb::with(Options { level0_slowdown_writes_trigger: Some(1), ..by_hand() });
+    let slowdowns = || slow.db().metrics().unwrap().stalls.slowdowns;
     for i in 0..6 {
+        let expected = slowdowns() + u64::from(slow.tables_at(0) >= 1);
         slow.put("k", &i.to_string());
+        assert_eq!(slowdowns(), expected);
         slow.flush();
+        assert_eq!(slowdowns(), expected, "a flush is not delayed");
     }
     assert_eq!(slow.get("k"), "5");
     let stalls = slow.db().metrics().unwrap().stalls;

@@ -15,11 +15,14 @@ mod few_threads;
 mod filtered;
 mod golden;
 mod iterators;
+mod limits;
+mod lost;
 mod metrics;
 mod randomized;
 mod ranges;
 mod read_only;
 mod recovery;
+mod replay;
 mod upstream;
 
 use std::path::{Path, PathBuf};

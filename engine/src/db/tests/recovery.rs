@@ -347,7 +347,10 @@ fn a_torn_manifest_opens_with_the_edits_before_and_keeps_what_it_does_not_know()
     test.open();
     assert_eq!(test.get("e"), "NOT_FOUND");
     let report = test.db().report();
-    assert!(matches!(report.dropped[..], [ref one] if matches!(one.file, FileKind::Manifest(_))));
+    let [dropped] = &report.dropped[..] else { panic!("{report:?}") };
+    assert!(matches!(dropped.file, FileKind::Manifest(_)));
+    let torn = &whole[dropped.offset as usize..whole.len() - 1];
+    assert_eq!(read_file(dropped.kept_in.as_ref().unwrap()), torn);
     let kept = file_names(&test.path().join("lost"));
     assert!(kept.iter().any(|name| has_extension(name, "ldb")), "{kept:?}");
     assert!(kept.iter().any(|name| name.starts_with(&manifest)), "{kept:?}");

@@ -58,7 +58,8 @@ fn read_all(bytes: &[u8]) -> Found {
     }
 }
 
-fn log_of(payloads: &[&[u8]]) -> Vec<u8> {
+/// The bytes of a log with these records.
+pub(super) fn log_of(payloads: &[&[u8]]) -> Vec<u8> {
     let file = MemFile::default();
     let mut writer = Writer::new(file.writable());
     for payload in payloads {
@@ -86,6 +87,27 @@ fn one_append_for_each_physical_record() {
     let mut expected = vec![FileOp::Append; 5];
     expected.extend([FileOp::Sync, FileOp::Close]);
     assert_eq!(file.operations(), expected);
+}
+
+#[test]
+fn a_record_behind_padding_takes_the_whole_block() {
+    for left in 1..HEADER_SIZE {
+        let first = big("x", BLOCK_SIZE - HEADER_SIZE - left);
+        let bytes = log_of(&[&first, &big("y", BLOCK_SIZE - HEADER_SIZE)]);
+        assert_eq!(bytes.len(), 2 * BLOCK_SIZE, "{left} bytes of padding");
+        assert_eq!(bytes[BLOCK_SIZE + HEADER_SIZE - 1], RecordType::Full.to_byte());
+    }
+}
+
+#[test]
+fn what_is_printed_says_how_far_it_came() {
+    let file = MemFile::new(&GOLDEN);
+    let mut reader = Reader::new(file.sequential(), Path::new(PATH));
+    assert!(matches!(reader.read_record(), Ok(Some(Item::Record { offset: 0, .. }))));
+    let shown = "Reader { path: \"db/file\", end_offset: 28, state: Reading, .. }";
+    assert_eq!(format!("{reader:?}"), shown);
+    let writer = Writer::continue_at(file.writable(), 80);
+    assert_eq!(format!("{writer:?}"), "Writer { size: 80, failed: None, .. }");
 }
 
 #[test]
@@ -150,6 +172,17 @@ fn a_file_that_ends_in_padding_has_lost_nothing() {
         // One byte into the next block, there may have been a record.
         let tail = read_all(&whole[..=BLOCK_SIZE]).tail.map(|tail| (tail.offset, tail.defect));
         assert_eq!(tail, Some((to_u64(BLOCK_SIZE), Defect::TornHeader)));
+    }
+}
+
+#[test]
+fn a_header_may_be_torn_wherever_it_may_start() {
+    let whole = log_of(&[&big("x", BLOCK_SIZE - 2 * HEADER_SIZE), b"y"]);
+    let start = BLOCK_SIZE - HEADER_SIZE;
+    assert_eq!(read_all(&whole[..start]).tail, None);
+    for cut in start + 1..BLOCK_SIZE {
+        let tail = read_all(&whole[..cut]).tail.map(|tail| (tail.offset, tail.defect));
+        assert_eq!(tail, Some((to_u64(start), Defect::TornHeader)), "cut at {cut}");
     }
 }
 

@@ -24,6 +24,8 @@ fn check(initial_offset: u64, first: usize) {
         assert_eq!(payload[0], b"abcdef"[index]);
     }
     log.expect_end();
+    // LevelDB reports the rest of a record that reaches across the offset as damage.
+    log.expect_dropped(0, &[]);
 }
 
 fn check_past_end(beyond: u64) {
@@ -90,6 +92,33 @@ fn read_fourth_start() {
 #[test]
 fn read_initial_offset_into_block_padding() {
     check(3 * 32_768 - 3, 5);
+}
+
+#[test]
+fn a_header_that_fills_a_block_is_no_padding() {
+    // Exactly a header's room is left: the last place in a block where a record starts.
+    let mut log = Log::new();
+    log.write(big("x", BLOCK_SIZE - 2 * HEADER_SIZE));
+    log.write("y");
+    log.initial_offset = 32_768 - 7;
+    assert_eq!(log.next(), Ok(Some((32_768 - 7, b"y".to_vec()))));
+    log.expect_end();
+    log.expect_dropped(0, &[]);
+}
+
+#[test]
+fn what_is_wrong_in_front_of_the_offset_is_passed_over() {
+    for (initial_offset, dropped) in [(0, vec![32_768]), (1, vec![]), (32_760, vec![])] {
+        let mut log = Log::new();
+        log.write(big("x", BLOCK_SIZE - HEADER_SIZE));
+        log.write("y");
+        log.change(|file| file[100] ^= 1);
+        log.initial_offset = initial_offset;
+        log.expect("y");
+        log.expect_end();
+        let bytes: Vec<_> = log.dropped.iter().map(|dropped| dropped.bytes).collect();
+        assert_eq!(bytes, dropped, "from {initial_offset}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! noted: an error of the file is an error here.
 
 mod damage;
+mod heads;
 mod initial_offset;
 
 use std::path::Path;
