@@ -1,4 +1,4 @@
-//! Where the path of a write ends: the sequence numbers, the memtable, and the memory that it keeps.
+//! Where the path of a write ends: the sequence numbers, the memtable, the memory that is kept.
 
 use super::{SYNC, TestDb, options};
 use crate::batch::WriteBatch;
