@@ -102,15 +102,15 @@ fault_kinds! {
     /// The device begins to lie: this sync, and a drawn number of syncs after it, return Ok and
     /// make nothing durable. Only where the profile has a device that may lie.
     SyncLie sync_lie [Sync SyncDir],
+    /// The file system turns read-only: this call and all after it that would change the disk
+    /// fail, until the machine starts again.
+    ReadOnly read_only [Create Append Sync Rename Remove SyncDir CreateDir Link RemoveDir],
     /// The call is done; then write-back of the file's dirty pages fails, without any sync. Its
     /// next sync tells of it.
     WriteBackError write_back_error [Append],
     /// The call is done; then pages leave the cache that a failed write-back or sync had left
     /// clean, and readers see the old bytes.
     Eviction eviction [Create Open Append],
-    /// The file system turns read-only: this call and all after it that would change the disk
-    /// fail, until the machine starts again.
-    ReadOnly read_only [Create Append Sync Rename Remove SyncDir CreateDir Link RemoveDir],
 }
 
 impl FaultKind {
