@@ -25,7 +25,7 @@ use faultline_sim::run::on_fresh_thread;
 use faultline_sim::scenario::embedded;
 use faultline_sim::trace::Trace;
 use faultline_sim::workload::Plan;
-use faultline_sim::world::World;
+use faultline_sim::world::{World, with_world};
 
 const BYTES: &[u8] = b"12345678";
 
@@ -123,11 +123,11 @@ fn a_failed_sync_on_btrfs_takes_back_what_it_was_to_write() {
         file.append(BYTES).expect("appends");
         assert!(is_io(&file.sync()));
         assert_eq!(env.size(path("/f")), Ok(8), "readers see the old bytes");
+        with_world(|world| assert_eq!(world.disk.borrow().used(), 8, "it gives the room back"));
         file.append(b"new").expect("appends");
         file.sync().expect("syncs");
     });
-    assert_eq!(disk.used(), 11, "it gives the room back");
-    assert_eq!(left(&disk), ["12345678new"]);
+    assert_eq!(left(&disk), ["12345678........new"], "the writer goes on where it was");
 }
 
 #[test]
@@ -147,6 +147,18 @@ fn a_failed_sync_on_ext4_with_a_journal_is_told_by_the_next_one_and_once() {
         let mut file = write(env, "/f");
         file.sync().expect("the journal has it");
         assert!(is_io(&file.sync()), "it tells of the one before");
+        file.sync().expect("once");
+    });
+    assert_eq!(left(&disk), ["........", "12345678"], "nobody wrote the page again");
+}
+
+#[test]
+fn write_back_that_fails_is_told_by_the_next_sync_and_once() {
+    let disk = struck(&POSIX_WEAK, ("write_back_error", 1, 0), |env| {
+        let mut file = write(env, "/f");
+        assert_eq!(env.size(path("/f")), Ok(8), "the cache has the bytes");
+        env.sync_dir(path("/")).expect("syncs");
+        assert!(is_io(&file.sync()), "it tells");
         file.sync().expect("once");
     });
     assert_eq!(left(&disk), ["........", "12345678"], "nobody wrote the page again");

@@ -14,7 +14,7 @@ use faultline_sim::run::{Mode, Verdict, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Count, Scenario, embedded};
 
 /// A seed of every scenario; where a scenario crashes at all, this seed does.
-const SEEDS: [(&str, u64); 55] = [
+const SEEDS: [(&str, u64); 56] = [
     ("block_edges", 1),
     ("compaction_under_writes", 1),
     ("crash_mid_add_record", 8),
@@ -70,6 +70,7 @@ const SEEDS: [(&str, u64); 55] = [
     ("tiny_two_syncs", 2),
     ("torn_tail_then_crash_again", 1),
     ("turns_read_only", 10),
+    ("write_back_fails", 1),
 ];
 
 /// Everything is synced; the power goes in the middle of a record.

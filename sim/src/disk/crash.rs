@@ -78,6 +78,7 @@ impl Disk {
     fn end_incarnation(&mut self) {
         self.open_files.clear();
         self.locks.clear();
+        self.writers_at.clear();
         self.epoch += 1;
     }
 

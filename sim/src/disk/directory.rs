@@ -28,7 +28,7 @@ impl Disk {
         Ok(ino)
     }
 
-    fn lookup_file(&self, path: &str) -> Result<Ino, Errno> {
+    pub(super) fn lookup_file(&self, path: &str) -> Result<Ino, Errno> {
         let ino = self.lookup(path)?;
         self.expect_file(ino)?;
         Ok(ino)
@@ -49,6 +49,7 @@ impl Disk {
             Some(ino) => {
                 self.expect_file(ino)?;
                 self.cut(ino, 0);
+                self.writers_at.retain(|(file, _)| *file != ino);
                 ino
             }
             None => self.make(EntryOp::Create, Kind::File, dir, name),

@@ -1,15 +1,16 @@
-//! Failed syncs of files: what they leave, and who is told of them, and when.
+//! Failed syncs of files, and write-back that fails without one: what they leave, and who is told
+//! of them, and when.
 //!
-//! Where a failure is told late, every file keeps the number of its errors, and every open file how
-//! many of them it knows. An open file that knows fewer than there are is told once, by its next
-//! sync. One that is opened while nobody has been told of the last error is told of it, too.
-//! Assumption: as Linux does since 4.13, `errseq_t`; an inode never leaves the cache.
+//! Where a failure is told by a later sync, every file keeps the number of its errors, and every
+//! open file how many of them it knows. An open file that knows fewer than there are is told once,
+//! by its next sync. One that is opened while nobody has been told of the last error is told of it,
+//! too. Assumption: as Linux does since 4.13, `errseq_t`; an inode never leaves the cache.
 
 use super::content::OpId;
 use super::lies::Lie;
-use super::profile::FailedSync;
-use super::report::{Op, OpKind};
-use super::state::{Disk, Ino};
+use super::profile::{Device, FailedSync};
+use super::report::Op;
+use super::state::{Disk, Errno, Ino};
 use super::sync::SyncTicket;
 
 /// The errors of one file that its next sync tells.
@@ -58,6 +59,45 @@ impl Disk {
 
     /// A sync of a file that was to cover the operations up to `begin` fails.
     pub(super) fn file_sync_failed(&mut self, ino: Ino, begin: OpId) {
+        self.lose(ino, begin);
+        if self.tells_late() {
+            // It is answered with Ok: a promise.
+            self.lies.push(Lie { ino, begin });
+            self.add_late_error(ino);
+        }
+    }
+
+    /// Writing back the dirty pages of a file fails, without any sync. They are lost as by a failed
+    /// sync, and the next sync of the file tells of it.
+    ///
+    /// # Errors
+    ///
+    /// If `path` is no file.
+    pub fn fail_write_back(&mut self, path: &str) -> Result<(), Errno> {
+        let ino = self.lookup_file(path)?;
+        self.lose(ino, self.clock);
+        self.add_late_error(ino);
+        Ok(())
+    }
+
+    /// Pages that are clean and never reached the medium leave the cache: readers see the durable
+    /// bytes again, without a crash. Left out: what the medium may hold of the new bytes; and pages
+    /// that an Ok had promised, as it may where a device lies or a failure is told late.
+    pub fn evict(&mut self) {
+        if self.tells_late() || self.profile.device == Device::MayLie {
+            return;
+        }
+        for index in 0..self.inodes.len() {
+            let inode = &mut self.inodes[index];
+            let records = inode.content.pending.clone();
+            let dropped = inode.content.evict();
+            let (ino, name) = (Ino(index as u32), inode.label);
+            let dropped = records.iter().filter(|record| dropped.contains(&record.id));
+            self.taken_back.extend(dropped.map(|record| Op::write(record, ino, name)));
+        }
+    }
+
+    fn lose(&mut self, ino: Ino, begin: OpId) {
         match self.profile.failed_sync {
             FailedSync::CleansPages => {
                 let now = self.tick();
@@ -69,14 +109,20 @@ impl Disk {
                 let now = self.tick();
                 self.inode_mut(ino).content.sync_failed(begin, now);
                 self.commit_journal(commit);
-                // It is answered with Ok: a promise.
-                self.lies.push(Lie { ino, begin });
-                match self.late_errors.iter_mut().find(|errors| errors.ino == ino) {
-                    Some(errors) => errors.count += 1,
-                    None => self.late_errors.push(LateErrors { ino, count: 1, told: 0 }),
-                }
             }
         }
+    }
+
+    fn add_late_error(&mut self, ino: Ino) {
+        match self.late_errors.iter_mut().find(|errors| errors.ino == ino) {
+            Some(errors) => errors.count += 1,
+            None => self.late_errors.push(LateErrors { ino, count: 1, told: 0 }),
+        }
+    }
+
+    /// Where the writer of a file is, if it is not at the end.
+    pub(super) fn writer_at(&self, ino: Ino) -> u32 {
+        self.writers_at.iter().find(|(file, _)| *file == ino).map_or(0, |(_, at)| *at)
     }
 
     /// Drops what was written up to `begin` and is not durable.
@@ -86,11 +132,14 @@ impl Disk {
         let before = inode.content.volatile.len() as u32;
         let dropped = inode.content.take_back(begin);
         let shrunk = before - inode.content.volatile.len() as u32;
+        if 0 < shrunk {
+            let at = self.writer_at(ino).max(before);
+            self.writers_at.retain(|(file, _)| *file != ino);
+            self.writers_at.push((ino, at));
+        }
+        let inode = self.inode_mut(ino);
         inode.charged -= shrunk;
         self.used -= u64::from(shrunk);
-        self.taken_back.extend(dropped.into_iter().map(|record| {
-            let kind = OpKind::Write { offset: record.offset, len: record.len };
-            Op { id: record.id, kind, ino, name }
-        }));
+        self.taken_back.extend(dropped.iter().map(|record| Op::write(record, ino, name)));
     }
 }

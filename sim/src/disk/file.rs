@@ -140,6 +140,7 @@ impl Disk {
     /// Carries the first `written` bytes of a write in flight out and forgets the rest.
     pub(super) fn land(&mut self, slot: usize, written: usize) {
         let id = self.clock + 1;
+        let writer_at = self.writer_at(self.flights[slot].ino);
         let flight = &mut self.flights[slot];
         flight.busy = false;
         let inode = &mut self.inodes[flight.ino.index()];
@@ -147,7 +148,7 @@ impl Disk {
         if 0 < written {
             self.clock = id;
             let offset = match flight.destination {
-                Destination::End => before,
+                Destination::End => before.max(writer_at),
                 // The file may have been cut in between.
                 Destination::At(offset) => offset.min(before),
             };

@@ -56,6 +56,9 @@ impl Disk {
         if !self.taken_back.is_empty() {
             add(&self.taken_back);
         }
+        if !self.writers_at.is_empty() {
+            add(&self.writers_at);
+        }
         if !self.late_errors.is_empty() {
             add(&self.late_errors);
         }

@@ -38,10 +38,10 @@ impl Disk {
     /// submission, and only syncs that failed before that have left pages out of it.
     fn honest(&self) -> Disk {
         let mut honest = self.clone();
-        if self.tells_late() {
-            honest.inodes.iter_mut().for_each(|inode| inode.content.forgive());
-        }
         for Lie { ino, begin } in &self.lies {
+            if self.tells_late() {
+                honest.inode_mut(*ino).content.forgive(*begin);
+            }
             match honest.inode(*ino).kind {
                 Kind::File => honest.file_synced(*ino, *begin),
                 Kind::Directory => honest.directory_synced(*ino, *begin),

@@ -50,6 +50,10 @@
 //! profiles do otherwise, see [`FailedSync`]: one takes the bytes and the size back, for readers
 //! too; one returns Ok, and the next sync of the file tells of the failure, once to each open file.
 //!
+//! **Write-back that fails** without any sync ([`Disk::fail_write_back`]) leaves the dirty pages
+//! as a failed sync does, and the next sync of the file tells of it. Clean pages that never reached
+//! the medium may leave the cache ([`Disk::evict`]): readers see the old bytes without a crash.
+//!
 //! **Nothing synced is ever lost**, unless the device lies or a failure is told late. Other media
 //! faults are not part of this model.
 //!
@@ -58,8 +62,8 @@
 //! that may lie. What such a sync would have made durable is a promise, and so is what a failed
 //! sync was to write that returned Ok: after a power loss [`Disk::broken_promises`] names each
 //! operation of which the image lacks a promised part. An image that breaks none is one that an
-//! honest device could have left. After the death of a process it names the writes that failed
-//! syncs had taken back, for these were completed.
+//! honest device could have left. After the death of a process it names the writes that were
+//! taken back or left the cache, for these were completed.
 //!
 //! **Profiles** ([`Profile`]) add edges, as data. [`POSIX_WEAK`] has none. [`EXT4_ORDERED`] has
 //! those of a metadata journal, of blocks written before the size that exposes them, and of renames
@@ -70,10 +74,9 @@
 //!
 //! # Simplifications
 //!
-//! Writes never leave holes, so there are no sparse files. Directories are not renamed. Completed
-//! writes to one file are ordered as they complete, as under an inode lock. Background write-back
-//! does not fail by itself, and a page that a failed sync left clean is not evicted while the
-//! machine runs.
+//! Writes leave no holes, so there are no sparse files, but where the end of a file was taken back
+//! from under its writer. Directories are not renamed. Completed writes to one file are ordered as
+//! they complete, as under an inode lock. Closing a file tells of no error.
 
 mod choose;
 mod content;

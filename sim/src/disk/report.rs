@@ -1,7 +1,7 @@
 //! What a crash kept and lost, operation by operation, for explanations.
 
 use super::choose::Fates;
-use super::content::OpId;
+use super::content::{OpId, Record};
 use super::listing::push;
 use super::names::NameId;
 use super::space::{Space, Target};
@@ -172,6 +172,11 @@ impl Strategy {
 }
 
 impl Op {
+    pub(super) fn write(record: &Record, ino: Ino, name: NameId) -> Op {
+        let kind = OpKind::Write { offset: record.offset, len: record.len };
+        Op { id: record.id, kind, ino, name }
+    }
+
     /// Takes in a write to the same file that starts where this one ends; false if `next` is none.
     fn grow(&mut self, next: &Op) -> bool {
         match (&mut self.kind, next.kind) {

@@ -183,7 +183,7 @@ impl Space {
         self.open_register(Target::Size(ino), false);
         for record in content.pending.iter().filter(changes) {
             let weight = if self.first_flight <= record.id {
-                record.size_after() - record.size_before
+                record.end() - record.offset.max(record.size_before)
             } else if disk.profile.moves_size_by_pages() {
                 content.page_sizes(record).count() as u32
             } else {

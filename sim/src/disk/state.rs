@@ -246,6 +246,9 @@ pub struct Disk {
     pub(super) lies: Vec<Lie>,
     /// Writes that failed syncs took back since the last crash.
     pub(super) taken_back: Vec<Op>,
+    /// Where the next append to a file goes of which the end was taken back: its writer does not
+    /// know, and goes on where it was.
+    pub(super) writers_at: Vec<(Ino, u32)>,
     /// Errors that the next sync of a file tells.
     pub(super) late_errors: Vec<LateErrors>,
     /// What the last crash took of what was promised, or failed syncs before it.
@@ -275,6 +278,7 @@ impl Disk {
             has_cuts: false,
             lies: Vec::new(),
             taken_back: Vec::new(),
+            writers_at: Vec::new(),
             late_errors: Vec::new(),
             broken: Vec::new(),
             space: Space::default(),
@@ -300,6 +304,7 @@ impl Disk {
         (self.capacity, self.used, self.has_cuts) = (None, 0, false);
         self.lies.clear();
         self.taken_back.clear();
+        self.writers_at.clear();
         self.late_errors.clear();
         self.broken.clear();
         // Taken from the end, so that a used disk gives out the same numbers as a new one.
@@ -357,6 +362,7 @@ impl Disk {
         inode.durable.0.clear();
         inode.lost.clear();
         self.forget_late_errors(ino);
+        self.writers_at.retain(|(file, _)| *file != ino);
     }
 
     /// Gives the space of a file back that has lost its last name and its last opener, and frees

@@ -142,6 +142,7 @@ pub(super) fn call<B, T>(
                 kernel.crash();
             }
             let result = begun.and_then(|begun| finish(world, begun, fault));
+            world.strike_cache(kernel, target, fault);
             is_at(Progress::Done);
             if matches!(result, Err(Errno::NoSpace | Errno::ReadOnly)) {
                 world.found_unable.set(world.found_unable.get() + 1);
@@ -270,11 +271,31 @@ impl World {
         if fault.kind == FaultKind::SyncLie && self.plan.profile.device == Device::Honest {
             return None;
         }
+        // What an open finds is judged by what was there when it began.
+        if fault.kind == FaultKind::Eviction && phase == Phase::Recovery {
+            return None;
+        }
         if fault.kind == FaultKind::ReadOnly {
             self.is_read_only.set(true);
         }
         kernel.with_trace(|trace| trace.note(Tag::Fault, fault.word()));
         Some(inject(fault))
+    }
+
+    /// What befalls the cache behind a call.
+    fn strike_cache(&self, kernel: &Kernel, target: &Target<'_>, fault: Option<Injected>) {
+        let disk = &mut *self.disk.borrow_mut();
+        match fault.map(|fault| fault.kind) {
+            // The file may have lost its name meanwhile.
+            Some(FaultKind::WriteBackError) if disk.fail_write_back(target.name).is_ok() => {
+                kernel.tell(Lane::Fault, || format!("write-back fails: {}", target.short()));
+            }
+            Some(FaultKind::Eviction) => {
+                disk.evict();
+                kernel.tell(Lane::Fault, || "lost pages leave the cache".to_owned());
+            }
+            _ => {}
+        }
     }
 
     /// Whether the device lies about the sync that completes now; `fault` may have it begin to.

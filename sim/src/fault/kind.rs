@@ -105,12 +105,26 @@ fault_kinds! {
     /// The file system turns read-only: this call and all after it that would change the disk
     /// fail, until the machine starts again.
     ReadOnly read_only [Create Append Sync Rename Remove SyncDir CreateDir Link RemoveDir],
+    /// The call is done; then write-back of the file's dirty pages fails, without any sync. Its
+    /// next sync tells of it.
+    WriteBackError write_back_error [Append],
+    /// The call is done; then pages leave the cache that a failed write-back or sync had left
+    /// clean, and readers see the old bytes.
+    Eviction eviction [Create Open Append],
 }
 
 impl FaultKind {
     /// Whether the call that is struck returns an error.
     pub fn is_error(self) -> bool {
-        !matches!(self, Self::LatencySpike | Self::LongStall | Self::SpuriousWakeup | Self::SyncLie)
+        !matches!(
+            self,
+            Self::LatencySpike
+                | Self::LongStall
+                | Self::SpuriousWakeup
+                | Self::SyncLie
+                | Self::WriteBackError
+                | Self::Eviction
+        )
     }
 }
 

@@ -67,6 +67,7 @@ scenarios!(
     "tiny_two_syncs",
     "torn_tail_then_crash_again",
     "turns_read_only",
+    "write_back_fails",
 );
 
 /// Every scenario of the repository.

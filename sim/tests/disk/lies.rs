@@ -88,7 +88,7 @@ const TAKEN_BACK: &[Act] = &[
 #[test]
 fn what_a_failed_sync_took_back_is_missed_by_the_death_of_the_process_alone() {
     let disk = run(&BTRFS, TAKEN_BACK);
-    assert_eq!(disk.size("/a"), Ok(20));
+    assert_eq!(disk.size("/a"), Ok(620), "the writer goes on where it was");
     let mut dead = disk.clone();
     dead.process_death(&mut Draws(1));
     assert_eq!(broken(&dead), ["write a 10..610"], "it was completed, and readers do not see it");
@@ -145,4 +145,24 @@ fn a_late_error_is_told_once_to_each_open_file() {
     let ticket = disk.begin_sync(third);
     assert!(!disk.take_late_error(&ticket), "opened when everybody knew");
     disk.finish_sync(ticket, SyncOutcome::Ok);
+}
+
+#[test]
+fn what_left_the_cache_without_reaching_the_medium_is_missed_by_the_death_of_the_process() {
+    let lost = [
+        Act::Create("/a"),
+        Act::Append("/a", b'A', 10),
+        Act::Sync("/a"),
+        Act::Append("/a", b'B', 10),
+        Act::FailWriteBack("/a"),
+        Act::Append("/a", b'C', 5000),
+    ];
+    let mut disk = run(&POSIX_WEAK, &lost);
+    disk.evict();
+    assert_eq!(disk.bytes("/a").map(|bytes| bytes[10]), Ok(b'B'), "the page is dirty again");
+    let mut disk = run(&POSIX_WEAK, &lost[..5]);
+    disk.evict();
+    assert_eq!(disk.bytes("/a"), Ok(&[[b'A'; 10], [0; 10]].concat()[..]), "it is old, not shorter");
+    disk.process_death(&mut Draws(1));
+    assert_eq!(broken(&disk), ["write a 10..20"]);
 }

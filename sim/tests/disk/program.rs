@@ -27,6 +27,10 @@ pub(crate) enum Act {
     Lie(&'static str),
     LieDir(&'static str),
     LieEndSync,
+    /// Writing back fails without a sync.
+    FailWriteBack(&'static str),
+    /// Lost pages leave the cache.
+    Evict,
     /// An append that is still in flight when the power goes.
     InFlight(&'static str, u8, u32),
 }
@@ -82,6 +86,8 @@ fn step(disk: &mut Disk, act: Act, ticket: &mut Option<SyncTicket>) -> Option<()
         Act::Lie(path) => sync(disk, path, SyncOutcome::Lied)?,
         Act::LieDir(path) => sync_dir(disk, path, SyncOutcome::Lied)?,
         Act::LieEndSync => disk.finish_sync(ticket.take()?, SyncOutcome::Lied),
+        Act::FailWriteBack(path) => disk.fail_write_back(path).ok()?,
+        Act::Evict => disk.evict(),
         Act::InFlight(path, letter, len) => {
             let fd = disk.open(path).ok()?;
             let _in_flight = disk.begin_append(fd, &vec![letter; len as usize]).ok()?;

@@ -41,6 +41,8 @@ fn act() -> impl Strategy<Value = Act> {
         4 => file().prop_map(Act::Lie),
         2 => dir().prop_map(Act::LieDir),
         1 => Just(Act::LieEndSync),
+        2 => file().prop_map(Act::FailWriteBack),
+        2 => Just(Act::Evict),
     ]
 }
 
@@ -66,6 +68,7 @@ fn finish(profile: &Profile, acts: &[Act], flight: Option<(&'static str, u32)>) 
             Act::Lie(file) if profile.device == Device::Honest => Act::Sync(file),
             Act::LieDir(dir) if profile.device == Device::Honest => Act::SyncDir(dir),
             Act::LieEndSync if profile.device == Device::Honest => Act::EndSync,
+            Act::Evict if profile.device == Device::MayLie => continue,
             act => act,
         });
         if PENDING_MAX < brute::pending(profile.name, &program) {

@@ -14,7 +14,7 @@ impl Content {
         self.marks.iter().find(|mark| mark.sector == sector).map_or(0, |mark| mark.upto)
     }
 
-    fn set_mark(&mut self, sector: u32, upto: OpId) {
+    pub(super) fn set_mark(&mut self, sector: u32, upto: OpId) {
         let durable = self.mark(sector);
         let touches = |record: &&Record| {
             (durable + 1..=upto).contains(&record.id) && self.sectors(record).contains(&sector)
@@ -45,7 +45,7 @@ impl Content {
     }
 
     /// Whether a write is recorded on `page` after operation `lost`, up to `begin`.
-    fn is_dirty(&self, page: u32, lost: OpId, begin: OpId) -> bool {
+    pub(super) fn is_dirty(&self, page: u32, lost: OpId, begin: OpId) -> bool {
         self.pending.iter().filter(|record| lost < record.id && record.id <= begin).any(|record| {
             if record.is_cut() {
                 // Cutting inside a page zeroes its tail in the cache.
@@ -313,9 +313,10 @@ impl Content {
         self.lost.extend(lost);
     }
 
-    /// Takes failed syncs for those that did not fail.
-    pub(in crate::disk) fn forgive(&mut self) {
-        self.lost.clear();
+    /// Takes the failed sync that had the operations up to `begin` to write for one that did not
+    /// fail.
+    pub(in crate::disk) fn forgive(&mut self, begin: OpId) {
+        self.lost.retain(|lost| lost.upto != begin);
     }
 
     /// Last pending truncation up to operation `upto`, or zero.

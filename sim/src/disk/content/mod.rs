@@ -12,6 +12,7 @@
 use crate::disk::{PAGE, SECTOR};
 
 mod durability;
+mod evict;
 mod take_back;
 
 /// Number of an operation, rising in time. Zero is before all.
@@ -101,13 +102,14 @@ impl Content {
         (self.synced, self.size_upto, self.written, self.mapped) = (0, 0, 0, 0);
     }
 
-    /// Writes `bytes` at `offset`, at most the current size.
+    /// Writes `bytes` at `offset`. Behind the current size that leaves zeros, which only a file of
+    /// which the end was taken back has.
     pub(super) fn write(&mut self, id: OpId, offset: u32, bytes: &[u8]) {
         let size_before = self.volatile.len() as u32;
-        debug_assert!(offset <= size_before, "the disk has no sparse files");
+        self.volatile.resize((offset.max(size_before)) as usize, 0);
         let end = offset + bytes.len() as u32;
         let new_from = self.mapped.next_multiple_of(PAGE).max(offset);
-        if offset == size_before {
+        if size_before <= offset {
             self.volatile.extend_from_slice(bytes);
         } else {
             self.preserve();

@@ -29,19 +29,60 @@ impl Model {
                     // What it had promised.
                     return self.sync_file(rules, ino, begin);
                 }
-                let targets = self.targets(rules, ino, begin);
-                let order = |index: &usize| self.pieces[*index].order();
-                let last =
-                    targets.iter().filter(|at| !self.pieces[**at].is_lost()).map(order).max();
-                self.clean(ino, begin);
-                let is_before = |index: &usize| {
-                    let piece = &self.pieces[*index];
-                    !piece.is_lost() && Some(piece.order()) <= last
-                };
-                let targets = (0..self.pieces.len()).filter(is_before).collect();
-                self.harden(rules, targets);
+                self.lose_late(rules, ino, begin);
             }
         }
+    }
+
+    /// Writing back what is dirty fails without a sync.
+    pub(super) fn fail_write_back(&mut self, rules: Rules, ino: usize) {
+        self.errors.entry(ino).or_default().0 += 1;
+        match rules.failure() {
+            Failure::Clean => self.clean(ino, self.time),
+            Failure::Undo => self.undo(ino, self.time),
+            Failure::Late => self.lose_late(rules, ino, self.time),
+        }
+    }
+
+    /// Pages that are clean and lost show what is durable. Where somebody may have promised them,
+    /// they stay.
+    pub(super) fn evict(&mut self, rules: Rules) {
+        if matches!(rules.failure(), Failure::Late) {
+            return;
+        }
+        let is_cut = |ino: usize, page: u32| {
+            self.pieces.iter().any(|piece| {
+                let cuts = matches!(piece.what, What::Cut { to } if to < (page + 1) * 4096);
+                piece.ino == ino && cuts && !piece.durable
+            })
+        };
+        let is_left = |piece: &Piece| match piece.what {
+            What::Data { sector, .. } => {
+                let (ino, page) = (piece.ino, sector / 8);
+                let is_clean = !self.dirty(ino, page, self.time) && !is_cut(ino, page);
+                !piece.durable && piece.is_lost() && is_clean
+            }
+            _ => false,
+        };
+        let left: Vec<bool> = self.pieces.iter().map(is_left).collect();
+        for (piece, is_left) in self.pieces.iter_mut().zip(left) {
+            piece.void |= is_left;
+            piece.durable |= is_left;
+        }
+    }
+
+    /// The pages of `ino` are lost, behind a commit of all that was before.
+    fn lose_late(&mut self, rules: Rules, ino: usize, begin: u32) {
+        let targets = self.targets(rules, ino, begin);
+        let kept = targets.iter().map(|index| &self.pieces[*index]).filter(|p| !p.is_lost());
+        let last = kept.map(Piece::order).max();
+        self.clean(ino, begin);
+        let is_before = |index: &usize| {
+            let piece = &self.pieces[*index];
+            !piece.is_lost() && Some(piece.order()) <= last
+        };
+        let targets = (0..self.pieces.len()).filter(is_before).collect();
+        self.harden(rules, targets);
     }
 
     fn clean(&mut self, ino: usize, begin: u32) {
@@ -92,6 +133,9 @@ impl Model {
             }
         }
         self.pieces = left;
+        if size < self.sizes[ino] {
+            self.writers.insert(ino, self.append_at(ino));
+        }
         self.sizes[ino] = size;
     }
 }

@@ -39,6 +39,8 @@ struct Piece {
     /// Data in a block that nothing had touched before.
     new_block: bool,
     durable: bool,
+    /// Data that has left the cache without reaching the medium.
+    void: bool,
     /// When a sync that had it to write failed.
     failed: Vec<u32>,
     /// For names: directories whose sync has covered it.
@@ -58,6 +60,8 @@ struct Model {
     time: u32,
     /// A sync under way: its file, when it began, and the errors it knew of.
     sync: Option<(usize, u32, u32)>,
+    /// Where the writer of a file goes on of which the end was taken back.
+    writers: BTreeMap<usize, u32>,
     /// By file: how often a sync failed that said Ok, and of how many somebody was told.
     errors: BTreeMap<usize, (u32, u32)>,
 }
@@ -83,6 +87,11 @@ fn dir_of(path: &'static str) -> &'static str {
 }
 
 impl Model {
+    /// Where an append goes.
+    fn append_at(&self, ino: usize) -> u32 {
+        self.sizes[ino].max(self.writers.get(&ino).copied().unwrap_or(0))
+    }
+
     fn file(&self, path: &str) -> Option<usize> {
         self.names.get(path).copied().filter(|ino| !self.directories.contains(ino))
     }
@@ -98,6 +107,7 @@ impl Model {
             what,
             new_block,
             durable: false,
+            void: false,
             failed: Vec::new(),
             synced: BTreeSet::new(),
             unsynced: BTreeSet::new(),
@@ -125,7 +135,11 @@ impl Model {
     fn act(&mut self, rules: Rules, act: Act) -> Option<()> {
         match act {
             Act::Create(path) => match self.names.get(path) {
-                Some(_) => self.cut(self.file(path)?, 0),
+                Some(_) => {
+                    let ino = self.file(path)?;
+                    self.cut(ino, 0);
+                    self.writers.remove(&ino);
+                }
                 None if self.dir_exists(dir_of(path)) => drop(self.make(path)),
                 None => {}
             },
@@ -137,7 +151,7 @@ impl Model {
             }
             Act::Append(path, letter, len) => {
                 let ino = self.file(path)?;
-                self.write(ino, self.sizes[ino], letter, len);
+                self.write(ino, self.append_at(ino), letter, len);
             }
             Act::Write(path, offset, letter, len) => {
                 let ino = self.file(path)?;
@@ -150,7 +164,7 @@ impl Model {
                 let first_new = self.mapped[ino].next_multiple_of(4096);
                 for _ in 0..len {
                     self.time += 1;
-                    let offset = self.sizes[ino];
+                    let offset = self.append_at(ino);
                     let first = self.pieces.len();
                     self.write(ino, offset, letter, 1);
                     for piece in &mut self.pieces[first..] {
@@ -202,6 +216,11 @@ impl Model {
                 self.fail_dir(rules, path.trim_end_matches('/'));
             }
             Act::SyncDir(_) | Act::FailSyncDir(_) => {}
+            Act::FailWriteBack(path) => {
+                let ino = self.file(path)?;
+                self.fail_write_back(rules, ino);
+            }
+            Act::Evict => self.evict(rules),
             Act::Lie(_) | Act::LieDir(_) if rules.lies => {}
             Act::Lie(path) => self.act_sync(rules, Act::Sync(path))?,
             Act::LieDir(path) => self.act_sync(rules, Act::SyncDir(path))?,

@@ -117,7 +117,9 @@ impl Model {
             }
             match piece.what {
                 What::Data { sector, offset, letter, len } => {
-                    bytes[offset as usize..(offset + len) as usize].fill(letter);
+                    if !piece.void {
+                        bytes[offset as usize..(offset + len) as usize].fill(letter);
+                    }
                     written.insert(sector);
                 }
                 What::Size { to } => size = to,
