@@ -12,9 +12,9 @@ use super::{Commit, Settlement};
 use crate::history::{History, Opened};
 use crate::workload::Plan;
 
-/// Explains the entries of an open as [`super::settle`] does, with every batch that is gone among
-/// the lost, wherever it stood. None whose place is given again is kept: one that ends behind the
-/// engine's last sequence is gone if nothing of it is shown.
+/// Explains the entries of an open as [`super::settle()`] does, with every batch that is gone
+/// among the lost, wherever it stood. None whose place is given again is kept: one that ends
+/// behind the engine's last sequence is gone if nothing of it is shown.
 pub fn settle_losses(plan: &Plan, history: &History, opened: &Opened) -> Settlement {
     let shown: BTreeSet<u64> = opened.entries.iter().map(|entry| entry.sequence).collect();
     let is_free = |commit: &&Commit| {
