@@ -16,16 +16,11 @@ use super::args::{ExhaustArgs, Format};
 use super::output::{event, remark, say};
 use super::run::cores;
 use super::{Exit, Failed};
-use crate::disk::{Device, PROFILES};
 use crate::exhaust::Place;
 use crate::necessary::{Effort, Finding, Needed, Sync, leave_out, syncs};
 use crate::scenario::{Scenario, embedded};
 
-/// The profiles on which every promise must hold.
-fn honest_profiles() -> Vec<&'static str> {
-    let honest = PROFILES.into_iter().filter(|profile| profile.device == Device::Honest);
-    honest.map(|profile| profile.name).collect()
-}
+const PROFILES: [&str; 2] = ["posix-weak", "ext4-ordered"];
 
 /// Why the engine keeps a sync that no run needs, by label.
 const REASONS: &str = include_str!("../../necessary-syncs.toml");
@@ -51,8 +46,7 @@ pub(super) fn necessary_syncs(args: &ExhaustArgs) -> Result<Exit, Failed> {
     let scenarios = embedded().map_err(|error| internal(error.to_string()))?;
     let effort = Effort::default();
     let syncs = syncs(&scenarios, effort).map_err(internal)?;
-    let profiles = honest_profiles();
-    remark(format!("{} syncs, {} profiles", syncs.len(), profiles.len()));
+    remark(format!("{} syncs, {} profiles", syncs.len(), PROFILES.len()));
     let next = AtomicUsize::new(0);
     let cells = Mutex::new(Vec::<Cell>::new());
     std::thread::scope(|scope| {
@@ -60,10 +54,10 @@ pub(super) fn necessary_syncs(args: &ExhaustArgs) -> Result<Exit, Failed> {
             scope.spawn(|| {
                 loop {
                     let cell = next.fetch_add(1, Ordering::Relaxed);
-                    let (sync, profile) = (cell / profiles.len(), cell % profiles.len());
+                    let (sync, profile) = (cell / PROFILES.len(), cell % PROFILES.len());
                     let Some(left_out) = syncs.get(sync) else { return };
-                    let finding = leave_out(&scenarios, left_out, profiles[profile], effort);
-                    remark(format!("{} on {}", left_out.label, profiles[profile]));
+                    let finding = leave_out(&scenarios, left_out, PROFILES[profile], effort);
+                    remark(format!("{} on {}", left_out.label, PROFILES[profile]));
                     cells.lock().expect("no worker panics").push((sync, profile, finding));
                 }
             });
@@ -71,7 +65,7 @@ pub(super) fn necessary_syncs(args: &ExhaustArgs) -> Result<Exit, Failed> {
     });
     let mut cells = cells.into_inner().expect("no worker panics");
     cells.sort_by_key(|(sync, profile, _)| (*sync, *profile));
-    let teller = Teller { args, profiles, scenarios: &scenarios, reasons: &reasons };
+    let teller = Teller { args, scenarios: &scenarios, reasons: &reasons };
     for reason in &reasons.reason {
         if !syncs.iter().any(|sync| sync.label == reason.sync) {
             remark(format!("note: no run meets `{}`, of which a reason is given", reason.sync));
@@ -81,7 +75,7 @@ pub(super) fn necessary_syncs(args: &ExhaustArgs) -> Result<Exit, Failed> {
     let mut unexplained = 0;
     let mut cells = cells.into_iter();
     for sync in &syncs {
-        let row = cells.by_ref().take(teller.profiles.len()).map(|(_, _, finding)| finding);
+        let row = cells.by_ref().take(PROFILES.len()).map(|(_, _, finding)| finding);
         let row = row.collect::<Result<Vec<_>, _>>().map_err(internal)?;
         unexplained += u32::from(!teller.row(sync, &row));
     }
@@ -90,7 +84,6 @@ pub(super) fn necessary_syncs(args: &ExhaustArgs) -> Result<Exit, Failed> {
 
 struct Teller<'a> {
     args: &'a ExhaustArgs,
-    profiles: Vec<&'static str>,
     scenarios: &'a [Scenario],
     reasons: &'a Reasons,
 }
@@ -110,8 +103,8 @@ impl Teller<'_> {
              which thread and of what; of a directory, after which change of that thread.\n",
             effort.schedules, effort.images, effort.seeds
         ));
-        say(format!("| sync | {} |", self.profiles.join(" | ")));
-        say(format!("|---|{}", "---|".repeat(self.profiles.len())));
+        say(format!("| sync | {} |", PROFILES.join(" | ")));
+        say(format!("|---|{}", "---|".repeat(PROFILES.len())));
     }
 
     /// Tells one row; false if nothing needs the sync and nobody has said why it is there.
@@ -119,8 +112,7 @@ impl Teller<'_> {
         let is_needed = row.iter().any(|finding| finding.needed.is_some());
         let reason = self.reasons.reason.iter().find(|reason| reason.sync == sync.label);
         if self.args.format == Format::Json {
-            let profiles: Vec<_> = self
-                .profiles
+            let profiles: Vec<_> = PROFILES
                 .iter()
                 .zip(row)
                 .map(|(name, found)| self.json(name, found, sync))
