@@ -178,6 +178,11 @@ const PROGRAMS: &[Program] = &[
         ],
     ),
     (
+        "append, then truncate at the edge of a sector",
+        &[Act::Create("/a"), Act::SyncDir("/")],
+        &[Act::Append("/a", b'A', 700), Act::Truncate("/a", 512)],
+    ),
+    (
         "failed sync, then retry",
         &[Act::Create("/a"), Act::Append("/a", b'A', 4090), Act::Sync("/a"), Act::SyncDir("/")],
         &[
