@@ -362,15 +362,17 @@ fn what_nothing_explains_does_not_take_for_ever() {
 fn a_batch_that_the_disk_took_hides_nothing() {
     let known =
         |ops: &[(u32, Option<u32>)]| Batch { ops: ops.to_vec(), fate: Fate::Acknowledged, gap: 0 };
-    // Sequence 1, key 1; 2 and 3, keys 1 (again) and 2; 4 and 5, which delete 1 and write 3; 6.
+    // Sequence 1, key 1; 2 and 3, keys 1 (again) and 2; 4 and 5, which delete 1 and write 3; 6,
+    // key 4; 7, which deletes what was never there.
     let batches = [
         known(&[(1, Some(9))]),
         known(&[(1, Some(10)), (2, Some(11))]),
         known(&[(1, None), (3, Some(12))]),
         known(&[(4, Some(13))]),
+        known(&[(5, None)]),
     ];
-    let World { plan, mut history, placed } = build(&batches, &[0, 1, 2, 3]);
-    history.flushed_sequence = 5;
+    let World { plan, mut history, placed } = build(&batches, &[0, 1, 2, 3, 4]);
+    history.flushed_sequence = 7;
     let show = |sequences: &[u64], last_sequence: u64| {
         let entries = placed.iter().flat_map(|commit| entries(&plan, commit));
         let entries = entries.filter(|entry| sequences.contains(&entry.sequence)).collect();
@@ -382,11 +384,12 @@ fn a_batch_that_the_disk_took_hides_nothing() {
         (numbers(&found.present), numbers(&found.lost), found.last)
     };
     // A compaction may have left only what came after the delete, and the delete's own batch.
-    assert_eq!(show(&[3, 5, 6], 6), (vec![0, 1, 2, 3], vec![], 6));
-    // Of the batch with the delete nothing is left: it is gone, and with it what it would hide.
-    assert_eq!(show(&[6], 6), (vec![3], vec![0, 1, 2], 6));
-    // An older version that a newer one hides is there as long as the newer one is.
-    assert_eq!(show(&[2, 3, 6], 6), (vec![0, 1, 3], vec![2], 6));
+    assert_eq!(show(&[3, 5, 6], 7), (vec![0, 1, 2, 3, 4], vec![], 7));
     // Nothing is shown of the last one, and its place will be given again.
-    assert_eq!(show(&[2, 3], 3), (vec![0, 1], vec![2, 3], 3));
+    assert_eq!(show(&[3, 5, 6], 6), (vec![0, 1, 2, 3], vec![4], 6));
+    // Of the batch with the delete nothing is left: it is gone, and with it what it would hide.
+    assert_eq!(show(&[6], 6), (vec![3], vec![0, 1, 2, 4], 6));
+    // An older version that a newer one hides is there as long as the newer one is.
+    assert_eq!(show(&[2, 3, 6], 6), (vec![0, 1, 3], vec![2, 4], 6));
+    assert_eq!(show(&[2, 3], 3), (vec![0, 1], vec![2, 3, 4], 3));
 }
