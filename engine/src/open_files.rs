@@ -111,6 +111,10 @@ impl<E: Env> RandomAccessFile for FileOfTable<E> {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
         self.files.get(self.number)?.file.read_at(offset, buf)
     }
+
+    fn read_new(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+        self.files.get(self.number)?.file.read_new(offset, len)
+    }
 }
 
 impl<E: Env> fmt::Debug for OpenFiles<E> {

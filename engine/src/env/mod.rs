@@ -129,6 +129,18 @@ pub trait RandomAccessFile: Send + Sync {
     /// Reads at `offset` until `buf` is full or the file ends. Returns the bytes read; fewer than
     /// `buf.len()` proves the end of the file.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize>;
+
+    /// What [`read_at`](Self::read_at) reads into a buffer of `len` bytes, in memory of its own.
+    /// A result shorter than `len` proves the end of the file.
+    ///
+    /// For callers who keep what they read. An implementation can spare the clearing of memory
+    /// that is written over at once.
+    fn read_new(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        let count = self.read_at(offset, &mut bytes)?;
+        bytes.truncate(count);
+        Ok(bytes)
+    }
 }
 
 /// A file being appended to, by one thread at a time.

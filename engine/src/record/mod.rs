@@ -41,9 +41,12 @@ pub use writer::Writer;
 // Never change: written to disk.
 pub const BLOCK_SIZE: usize = 32_768;
 
+/// Size of a checksum, with which every physical record starts.
+const CHECKSUM_SIZE: usize = 4;
+
 /// Size of the header of a physical record in bytes.
 // Never change: written to disk.
-pub const HEADER_SIZE: usize = 4 + 2 + 1;
+pub const HEADER_SIZE: usize = CHECKSUM_SIZE + 2 + 1;
 
 /// What part of a record a physical record holds.
 // Never change: written to disk.

@@ -14,7 +14,7 @@ use core::ops::Range;
 use std::collections::BTreeSet;
 
 use super::{BLOCK_SIZE, HEADER_SIZE, RecordHead, RecordType};
-use crate::codec::{Decoder, crc32c_append, mask, to_u64};
+use crate::codec::{Decoder, crc32c, mask, to_u64};
 use crate::env::SequentialFile;
 use crate::error::{Defect, Result};
 
@@ -211,7 +211,7 @@ impl Header {
         let Some(size) = self.total_size() else { return false };
         // The checksum covers the type, which is the last byte of the header, and the payload.
         let Some(covered) = bytes.get(HEADER_SIZE - 1..size) else { return false };
-        mask(crc32c_append(0, covered)) == self.stored_crc
+        mask(crc32c(covered)) == self.stored_crc
     }
 }
 

@@ -12,8 +12,8 @@
 
 use core::fmt;
 
-use super::{BLOCK_SIZE, HEADER_SIZE, RecordType};
-use crate::codec::{crc32c, crc32c_append, mask, put_fixed32, to_u64};
+use super::{BLOCK_SIZE, CHECKSUM_SIZE, HEADER_SIZE, RecordType};
+use crate::codec::{crc32c, mask, to_u64};
 use crate::env::WritableFile;
 use crate::error::{Error, Result};
 
@@ -108,15 +108,15 @@ impl Writer {
         record_type: RecordType,
         payload: &[u8],
     ) -> Result<()> {
-        let type_byte = record_type.to_byte();
         let length = u16::try_from(payload.len()).expect("a fragment fits its block");
-        let crc = crc32c_append(crc32c(&[type_byte]), payload);
         self.buffer.clear();
-        self.buffer.resize(padding, 0);
-        put_fixed32(&mut self.buffer, mask(crc));
+        self.buffer.resize(padding + CHECKSUM_SIZE, 0);
         self.buffer.extend_from_slice(&length.to_le_bytes());
-        self.buffer.push(type_byte);
+        self.buffer.push(record_type.to_byte());
         self.buffer.extend_from_slice(payload);
+        let header = &mut self.buffer[padding..];
+        let crc = crc32c(&header[HEADER_SIZE - 1..]);
+        header[..CHECKSUM_SIZE].copy_from_slice(&mask(crc).to_le_bytes());
         self.file.append(&self.buffer)?;
         self.block_offset = (self.block_offset + self.buffer.len()) % BLOCK_SIZE;
         self.size += to_u64(self.buffer.len());

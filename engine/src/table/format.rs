@@ -26,10 +26,6 @@ pub const TABLE_MAGIC: u64 = 0xdb47_7524_8b80_fb57;
 /// Bytes behind the contents of a block: compression type and checksum.
 pub(super) const TRAILER_SIZE: usize = 5;
 
-/// Blocks up to this size are read onto the stack: most are compressed, and memory for what is read
-/// would be given back at once.
-const ON_STACK_MAX: usize = 4608;
-
 /// Where a block is in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockHandle {
@@ -117,28 +113,25 @@ impl TableFile<'_> {
         let end = handle.offset.checked_add(handle.size).filter(|&end| end <= end_max);
         let size = end.and_then(|_| usize::try_from(handle.size).ok());
         let size = size.ok_or_else(|| self.corruption(handle.offset, Defect::BadBlockHandle))?;
-        if let Some(stored) = [0; ON_STACK_MAX].get_mut(..size + TRAILER_SIZE) {
-            let (compression, contents) = self.read_stored(handle.offset, stored, verify)?;
-            self.unfold(handle.offset, compression, contents).map(Cow::into_owned)
-        } else {
-            let mut stored = vec![0; size + TRAILER_SIZE];
-            let (compression, contents) = self.read_stored(handle.offset, &mut stored, verify)?;
-            if let Cow::Owned(unfolded) = self.unfold(handle.offset, compression, contents)? {
-                return Ok(unfolded);
-            }
-            stored.truncate(size);
-            Ok(stored)
+        let mut stored = self.file.read_new(handle.offset, size + TRAILER_SIZE)?;
+        if stored.len() < size + TRAILER_SIZE {
+            return Err(self.corruption(handle.offset, Defect::TruncatedTable));
         }
+        let (compression, contents) = self.check_stored(handle.offset, &stored, verify)?;
+        if let Cow::Owned(unfolded) = self.unfold(handle.offset, compression, contents)? {
+            return Ok(unfolded);
+        }
+        stored.truncate(size);
+        Ok(stored)
     }
 
-    /// Fills `stored` with the block at `offset`. Returns its compression type and its contents.
-    fn read_stored<'a>(
+    /// The compression type and the contents of the block at `offset`, as it is stored.
+    fn check_stored<'a>(
         &self,
         offset: u64,
-        stored: &'a mut [u8],
+        stored: &'a [u8],
         verify: bool,
     ) -> Result<(u8, &'a [u8])> {
-        self.read_exactly(offset, stored)?;
         let mismatch = || self.corruption(offset, Defect::ChecksumMismatch);
         // The checksum covers the type too.
         let (covered, crc) = stored.split_last_chunk().ok_or_else(mismatch)?;

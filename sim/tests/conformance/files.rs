@@ -69,7 +69,12 @@ pub(crate) fn reads_and_appends<E: Env>(env: &E, dir: &Path) {
     assert_eq!(buf[..2], all[all.len() - 2..]);
     for offset in [len, len + 1, u64::MAX - 3, u64::MAX] {
         assert_eq!(file.read_at(offset, &mut buf), Ok(0), "past the end, at {offset}");
+        assert_eq!(file.read_new(offset, 5), Ok(Vec::new()), "past the end, at {offset}");
     }
+    assert_eq!(file.read_new(3, 4).as_deref(), Ok(b"defg".as_slice()));
+    assert_eq!(file.read_new(0, all.len()).as_ref(), Ok(&all));
+    assert_eq!(file.read_new(5, 30_000).as_deref(), Ok(&all[5..]), "as far as the file goes");
+    assert_eq!(file.read_new(0, 0), Ok(Vec::new()));
 
     // Opening to write again starts from nothing.
     let mut file = env.create(&path).expect("empties");

@@ -15,6 +15,9 @@ use super::{call, failure};
 use crate::env::{RandomAccessFile, SequentialFile, WritableFile};
 use crate::error::{Error, FileOp, Result};
 
+/// No file reaches beyond what the system can count to.
+const END_MAX: u64 = i64::MAX as u64;
+
 /// A file open for reading, from its start or at any offset.
 pub(super) struct PosixReader {
     fd: OwnedFd,
@@ -53,15 +56,29 @@ impl SequentialFile for PosixReader {
 
 impl RandomAccessFile for PosixReader {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        // No file reaches beyond what the system can count to.
-        let end_max = i64::MAX as u64;
         self.fill(buf, |fd, rest, filled| {
             let start = offset.saturating_add(filled as u64);
-            if start.saturating_add(rest.len() as u64) > end_max {
+            if start.saturating_add(rest.len() as u64) > END_MAX {
                 return Ok(0);
             }
             rustix::io::pread(fd, rest, start)
         })
+    }
+
+    fn read_new(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(len);
+        // The allocator may have given more than was asked for; all of it is read into.
+        if len > 0 && offset.saturating_add(bytes.capacity() as u64) <= END_MAX {
+            call(&self.path, FileOp::Read, || {
+                rustix::io::pread(&self.fd, rustix::buffer::spare_capacity(&mut bytes), offset)
+            })?;
+        }
+        let read = bytes.len().min(len);
+        bytes.resize(len, 0);
+        // Mostly nothing: what a short read left out, and the proof that a file ends.
+        let rest = self.read_at(offset.saturating_add(read as u64), &mut bytes[read..])?;
+        bytes.truncate(read + rest);
+        Ok(bytes)
     }
 }
 
