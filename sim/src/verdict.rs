@@ -6,7 +6,7 @@ use crate::checker::Violation;
 use crate::disk::{self, FileState};
 use crate::fault::FaultCounts;
 use crate::judge::Shown;
-use crate::policy::{Decision, Passage};
+use crate::policy::{Decision, Passage, PolicyName};
 use crate::probe::ProbeSet;
 use crate::situation::Situation;
 use crate::steer::Instant;
@@ -15,6 +15,8 @@ use crate::trace::{Event, Noted};
 /// What a run came to.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
+    /// The profile of its disk, and the policy that scheduled its threads, if it came to its end.
+    pub world: Option<(&'static str, PolicyName)>,
     /// The violations at the earliest event that has any.
     pub violations: Vec<Violation>,
     /// Hash of the whole trace.

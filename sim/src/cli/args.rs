@@ -63,7 +63,7 @@ pub enum Command {
 /// Flags of `run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// Scenarios by name or glob, or the path of a scenario file [default: all]
+    /// Scenarios by name or glob, or the path of a scenario file [default: every scenario]
     #[arg(long = "scenario", value_name = "GLOB", env = "SIM_SCENARIO", value_delimiter = ',')]
     pub scenarios: Vec<String>,
     /// Seeds: A..B, N for 0..N, a list 1,5,9, @FILE, commit, or commit:HASH
@@ -188,7 +188,7 @@ pub enum CorpusCommand {
 #[derive(Args, Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct MutantsArgs {
-    /// Names of mutants [default: all]
+    /// Names of mutants [default: every mutant]
     pub names: Vec<String>,
     /// Worker threads of each sweep [default: one a core]
     #[arg(long, value_name = "N")]

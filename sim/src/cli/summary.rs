@@ -1,5 +1,8 @@
 //! How a sweep went, in words or as one JSON object, and the exit code that follows.
 
+use core::fmt;
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::args::Format;
@@ -142,6 +145,8 @@ fn run_finished(
         "violations": violations(totals),
         "excused": totals.excused,
         "determinism_checked": totals.determinism_checked,
+        "profiles": totals.profiles,
+        "policies": named(&totals.policies).collect::<BTreeMap<_, _>>(),
         "faults": faults,
         "probes": probes,
         "coverage": {
@@ -156,6 +161,18 @@ fn run_finished(
         "wall_millis": totals.elapsed.as_millis() as u64,
         "resident_kib": totals.resident_when_done.map(|bytes| bytes / 1024),
     })
+}
+
+fn named<N: fmt::Display>(counts: &BTreeMap<N, u64>) -> impl Iterator<Item = (String, u64)> {
+    counts.iter().map(|(name, count)| (name.to_string(), *count))
+}
+
+/// How many runs there were of each kind.
+fn runs_by<N: fmt::Display>(kind: &str, counts: &BTreeMap<N, u64>) {
+    let counts: Vec<String> = named(counts).map(|(name, runs)| format!("{name} {runs}")).collect();
+    if !counts.is_empty() {
+        say(format!("runs by {kind}: {}", counts.join(", ")));
+    }
 }
 
 /// How much the sweep has met of what can happen.
@@ -199,6 +216,8 @@ fn summary(totals: &Totals, missing: &[(String, String)], wanted: Option<u64>) {
         per_run(totals.ops),
         per_run(totals.bytes) / 1024.0
     ));
+    runs_by("profile", &totals.profiles);
+    runs_by("policy", &totals.policies);
     let delivered: Vec<String> = FaultKind::ALL
         .iter()
         .filter(|kind| totals.faults.of(**kind) > 0)

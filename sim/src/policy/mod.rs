@@ -105,7 +105,7 @@ pub enum ClientWord {
 }
 
 /// A policy by name, as scenarios and `--policy` give it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PolicyName {
     /// Draws one of [`PolicyName::PORTFOLIO`] for each seed.
     Portfolio,

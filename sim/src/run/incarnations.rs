@@ -214,6 +214,7 @@ impl Run {
             self.kernel.with_trace(|trace| trace.note_bytes(Tag::Verdict, words.as_bytes()));
         }
         verdict.trace_hash = self.kernel.with_trace(|trace| trace.hash());
+        verdict.world = Some((self.world.plan.profile.name, self.world.plan.policy.clone()));
         verdict.points = self.kernel.points();
         verdict.refuse_emptiness();
         verdict.virtual_nanos = self.kernel.nanos();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Kinds, Report};
 use crate::checker::Violation;
 use crate::fault::FaultCounts;
+use crate::policy::PolicyName;
 use crate::probe::ProbeCounts;
 use crate::situation::Situation;
 
@@ -62,6 +63,10 @@ pub struct Totals {
     pub resident_when_done: Option<u64>,
     /// Faults delivered.
     pub faults: FaultCounts,
+    /// Runs by the profile of their disk.
+    pub profiles: BTreeMap<&'static str, u64>,
+    /// Runs by the policy that scheduled their threads.
+    pub policies: BTreeMap<PolicyName, u64>,
     /// Runs in which the disk took synced bytes, so that less was demanded of some open.
     pub excused: u64,
     /// Runs that hit each probe.
@@ -110,6 +115,10 @@ impl Totals {
         self.ops += verdict.ops;
         self.bytes += verdict.bytes;
         self.faults.add(&verdict.faults);
+        if let Some((profile, policy)) = &verdict.world {
+            *self.profiles.entry(profile).or_default() += 1;
+            *self.policies.entry(policy.clone()).or_default() += 1;
+        }
         self.excused += u64::from(verdict.excused);
         self.probes.add(verdict.probes);
         let situations = verdict.situations.iter().map(Situation::number);

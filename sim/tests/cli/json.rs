@@ -51,6 +51,11 @@ fn a_sweep_is_told_in_json_and_is_the_same_with_one_job_and_two() {
     assert!(finished["resident_kib"].as_u64().is_some_and(|kib| kib > 100));
     let hash = finished["trace_hash"].as_str().expect("text");
     assert!(hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
+    for kinds in ["profiles", "policies"] {
+        let runs = finished[kinds].as_object().expect("by name").values();
+        let runs: u64 = runs.map(|runs| runs.as_u64().expect("a number")).sum();
+        assert_eq!(finished["runs"], runs, "{kinds}: every run has one");
+    }
     let faults = finished["faults"].as_object().expect("by kind");
     assert_eq!(faults.len(), FaultKind::ALL.len());
     for kind in FaultKind::ALL {
