@@ -86,6 +86,8 @@ fn a_bad_line_is_named_and_what_came_before_it_is_there() {
         let ran = folder.run_with(&["load", "db", "--format", "json"], line.as_bytes()).ended(2);
         assert!(ran.err.contains("error: standard input, line 1: "), "{line}: {}", ran.err);
     }
+    let ran = folder.run_with(&["load", "db", "--format", "json"], b"a\tb\n").ended(2);
+    assert!(ran.err.contains("line 1: no JSON object; the format is that of `scan --format json`"));
 }
 
 /// Many more entries than fit one batch, or the buffer of a pipe.

@@ -182,6 +182,9 @@ fn parse_text(bytes: BytesArgs, line: &[u8]) -> Parsed {
 }
 
 fn parse_json(line: &[u8]) -> Parsed {
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return Err("no JSON object; the format is that of `scan --format json`".into());
+    }
     let entry: JsonEntry = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let decode = |what, text| BASE64.decode(text).map_err(|error| format!("{what}: {error}"));
     Ok((decode("key_base64", entry.key_base64)?, decode("value_base64", entry.value_base64)?))
