@@ -3,6 +3,10 @@
 use super::*;
 use crate::directory::Directory;
 use crate::env::posix::PosixEnv;
+use crate::error::Defect;
+use crate::filename::{current_file_name, temp_file_name};
+use crate::record::{BLOCK_SIZE, HEADER_SIZE, Writer};
+use crate::test_files::MemFile;
 use crate::version::edit::FileMetaData;
 use crate::version::{lookup_key, recover, switch_current};
 
@@ -31,6 +35,7 @@ impl TestSet {
         let edit = VersionEdit {
             comparator: Some(order().user().name().as_bytes().to_vec()),
             log_number: Some(3),
+            prev_log_number: Some(2),
             next_file_number: Some(10),
             last_sequence: Some(7),
             ..VersionEdit::new()
@@ -68,7 +73,9 @@ fn numbers(version: &Version) -> Vec<FileNumber> {
 fn the_first_edit_starts_a_manifest_and_the_next_is_appended() {
     let mut test = TestSet::new();
     assert_eq!(test.set.new_file_number(), 11, "10 is set aside for the MANIFEST");
+    assert_eq!((test.set.log_number(), test.set.prev_log_number()), (3, 2));
     test.apply(adding(11), 1 << 20).unwrap();
+    assert_eq!((test.set.log_number(), test.set.prev_log_number()), (3, 0));
     assert_eq!(test.set.manifest_number(), 10);
     test.apply(VersionEdit { log_number: Some(12), ..adding(12) }, 1 << 20).unwrap();
     assert_eq!(test.set.manifest_number(), 10);
@@ -98,6 +105,7 @@ fn a_manifest_that_is_mostly_history_is_replaced() {
     assert_eq!(recovered.manifest_number, replaced);
     assert_eq!(numbers(&recovered.version), [59]);
     assert_eq!(recovered.compact_pointers, [(2, lookup_key(b"pointer", 5))]);
+    assert_eq!(*test.set.compact_pointers(), BTreeMap::from([(2, lookup_key(b"pointer", 5))]));
 }
 
 #[test]
@@ -128,4 +136,128 @@ fn a_temporary_file_does_not_stay() {
     let mut test = TestSet::new();
     test.apply(adding(11), 1 << 20).unwrap();
     assert_eq!(test.names(), ["CURRENT", "MANIFEST-000001", "MANIFEST-000010"]);
+}
+
+/// A set whose MANIFEST is exactly twice as large as what a new one would start with.
+fn twice_as_large_as_need_be() -> TestSet {
+    // Of so many bytes that the length of the length does not change.
+    let mut history = 200;
+    loop {
+        let mut test = TestSet::new();
+        test.apply(VersionEdit::new(), u64::MAX).unwrap();
+        // Only the second pointer is current.
+        for size in [history, 600] {
+            let compact_pointers = vec![(2, lookup_key(&vec![b'p'; size], 5))];
+            let edit = VersionEdit { compact_pointers, ..VersionEdit::new() };
+            test.apply(edit, u64::MAX).unwrap();
+        }
+        let lacking = 2 * encoded_size(&test.set.snapshot()) - manifest_size(&test);
+        if lacking == 0 {
+            return test;
+        }
+        history += lacking as usize;
+    }
+}
+
+fn manifest_size(test: &TestSet) -> u64 {
+    let path = manifest_file_name(test.root.path(), test.set.manifest_number());
+    PosixEnv::new().size(&path).unwrap()
+}
+
+fn is_renewed(test: &mut TestSet, size_max: u64) -> bool {
+    let before = test.set.manifest_number();
+    test.apply(VersionEdit::new(), size_max).unwrap();
+    test.set.manifest_number() != before
+}
+
+#[test]
+fn a_manifest_is_replaced_above_its_limit_and_above_twice_its_content() {
+    let mut test = twice_as_large_as_need_be();
+    assert!(!is_renewed(&mut test, 0), "no more than twice");
+    let size = manifest_size(&test);
+    assert!(!is_renewed(&mut test, u64::MAX), "below the limit");
+    let size_now = manifest_size(&test);
+    assert!(size_now > size);
+    assert!(!is_renewed(&mut test, size_now), "no larger than the limit");
+    let size_now = manifest_size(&test);
+    assert!(is_renewed(&mut test, size_now - 1));
+    assert!(manifest_size(&test) < size);
+    // Not for every edit from here on.
+    assert!(!is_renewed(&mut test, 0));
+}
+
+#[test]
+fn a_renewal_that_fails_before_current_leaves_the_manifest_as_it_was() {
+    let mut test = twice_as_large_as_need_be();
+    test.apply(VersionEdit::new(), u64::MAX).unwrap();
+    let before = test.names();
+    // The next number is that of the new MANIFEST, and of the file that becomes CURRENT.
+    let number = test.set.next_file_number;
+    let in_the_way = temp_file_name(test.root.path(), number);
+    PosixEnv::new().create_dir(&in_the_way).unwrap();
+    let failed = test.apply(adding(30), 0).unwrap_err();
+    assert!(matches!(failed.error, Error::Io { .. }), "{failed:?}");
+    assert!(!failed.current_unknown);
+    assert_eq!((test.set.manifest_error(), test.set.is_busy()), (None, false));
+    PosixEnv::new().remove_dir(&in_the_way).unwrap();
+    assert_eq!(test.names(), before, "what nothing names is gone");
+    assert_eq!(numbers(test.set.current()), [0; 0]);
+
+    test.apply(adding(31), u64::MAX).unwrap();
+    assert_eq!(test.set.manifest_number(), 10, "it is appended to as before");
+    assert_eq!(test.recover().manifest_number, 10);
+    assert_eq!(numbers(&test.recover().version), [31]);
+}
+
+#[test]
+fn after_a_switch_of_unknown_outcome_both_manifests_stay_and_neither_is_appended_to() {
+    let mut test = twice_as_large_as_need_be();
+    test.apply(VersionEdit::new(), u64::MAX).unwrap();
+    let (env, current) = (PosixEnv::new(), current_file_name(test.root.path()));
+    env.remove(&current).unwrap();
+    env.create_dir(&current).unwrap();
+    let number = test.set.next_file_number;
+    let failed = test.apply(adding(30), 0).unwrap_err();
+    assert!(failed.current_unknown);
+    assert_eq!(test.set.manifest_error(), Some(&failed.error));
+    let names = test.names();
+    let manifest = |number: FileNumber| format!("MANIFEST-{number:06}");
+    assert!(names.contains(&manifest(10)) && names.contains(&manifest(number)), "{names:?}");
+
+    env.remove_dir(&current).unwrap();
+    let sizes = [10, number].map(|number| {
+        let path = manifest_file_name(test.root.path(), number);
+        (path.clone(), env.size(&path).unwrap())
+    });
+    test.apply(adding(31), u64::MAX).unwrap();
+    assert_eq!(test.set.manifest_error(), None);
+    assert!(test.set.manifest_number() > number);
+    for (path, size) in sizes {
+        assert_eq!(env.size(&path), Ok(size), "{}", path.display());
+    }
+    assert_eq!(numbers(&test.recover().version), [31]);
+}
+
+/// What a MANIFEST holds behind damage is not looked into: the damage is what is told.
+#[test]
+fn damage_is_told_by_its_own_place() {
+    let test = TestSet::new();
+    let path = manifest_file_name(test.root.path(), 1);
+    let file = MemFile::default();
+    let mut writer = Writer::new(file.writable());
+    let edit = VersionEdit { log_number: Some(3), ..VersionEdit::new() };
+    let mut encoded = Vec::new();
+    edit.encode(&mut encoded);
+    writer.add_record(&encoded).unwrap();
+    let damaged_at = writer.size();
+    writer.add_record(&vec![b'x'; BLOCK_SIZE]).unwrap();
+    // No tag of an edit.
+    writer.add_record(&[0]).unwrap();
+    let mut bytes = file.bytes();
+    bytes[damaged_at as usize + HEADER_SIZE] ^= 1;
+    let mut manifest = PosixEnv::new().create(&path).unwrap();
+    manifest.append(&bytes).unwrap();
+    manifest.close().unwrap();
+    let refused = recover(&PosixEnv::new(), test.root.path(), &order()).unwrap_err();
+    assert_eq!(refused, Error::corruption(&path, damaged_at, Defect::ChecksumMismatch));
 }

@@ -197,3 +197,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_defect_names_its_field_and_place() {
+    let fields = [
+        (EditField::Comparator, "comparator name"),
+        (EditField::LogNumber, "log number"),
+        (EditField::PrevLogNumber, "previous log number"),
+        (EditField::NextFileNumber, "next file number"),
+        (EditField::LastSequence, "last sequence number"),
+        (EditField::CompactPointer, "compaction pointer"),
+        (EditField::DeletedFile, "deleted file"),
+        (EditField::NewFile, "new file"),
+    ];
+    for (field, words) in fields {
+        let told = EditDefect::BadField { field, offset: 3 }.to_string();
+        assert_eq!(told, format!("bad {words} at byte 3 of a version edit"));
+    }
+    let told = EditDefect::InvalidTag { offset: 7 }.to_string();
+    assert_eq!(told, "invalid tag at byte 7 of a version edit");
+    let told = EditDefect::SequenceTooLarge { sequence: 1 << 60, offset: 0 }.to_string();
+    assert_eq!(told, "impossible sequence 1152921504606846976 at byte 0 of a version edit");
+}
