@@ -90,3 +90,7 @@ impl<E: Env> Drop for ReplayTables<E> {
         while self.wait(0).is_err() {}
     }
 }
+
+#[cfg(test)]
+#[path = "replay_tables_tests.rs"]
+mod tests;

@@ -112,3 +112,16 @@ fn memory_is_counted_by_whole_chunks() {
     assert_eq!(add(&mut buffer, 0).0, 5);
     assert_eq!(add(&mut buffer, CHUNK_SIZE - 31).0, 6);
 }
+
+/// Whatever they are, the order is right; but as a key is looked at only where they are alike, they
+/// are what makes a sort fast.
+#[test]
+fn first_bytes_are_in_the_order_of_their_keys() {
+    let keys: [&[u8]; 8] =
+        [b"", b"\0\x01", b"a", b"ab", b"b", b"b234567\x01", b"b2345678", b"\xff"];
+    for pair in keys.windows(2) {
+        assert!(first_eight(pair[0]) < first_eight(pair[1]), "{pair:?}");
+    }
+    assert_eq!(first_eight(b"b2345678"), 0x6232_3334_3536_3738);
+    assert_eq!(first_eight(b"b2345678"), first_eight(b"b23456789"));
+}

@@ -1,11 +1,14 @@
-//! What an open reports of logs whose sequence numbers are out of order, by policy.
+//! What an open makes of logs: the order of their sequence numbers, by policy, and their tables.
 
-use super::{TestDb, read_file, write_file};
+use super::{TestDb, file_names, read_file, write_file};
 use crate::batch::WriteBatch;
-use crate::db::{DroppedBytes, RecoveryReport};
+use crate::db::sort_buffer::SortBuffer;
+use crate::db::{Db, DroppedBytes, RecoveryReport};
+use crate::env::posix::PosixEnv;
 use crate::error::{Defect, Error};
 use crate::filename::{FileKind, log_file_name};
-use crate::options::RecoveryPolicy;
+use crate::key::{InternalKeyComparator, ValueType};
+use crate::options::{Options, RecoveryPolicy};
 use crate::record::{HEADER_SIZE, Writer};
 use crate::test_files::MemFile;
 
@@ -120,5 +123,46 @@ fn a_log_goes_on_where_the_one_before_ended() {
         assert_eq!(report.last_sequence, 20);
         let (_test, report) = open(&[&first, &next], RecoveryPolicy::PointInTime);
         assert_eq!(report.unwrap().batches, 2);
+    }
+}
+
+#[test]
+fn an_empty_log_behind_damage_has_nothing_to_drop() {
+    let (mut log, at) = log_of(&[(1, 2), (3, 1)]);
+    log.pop();
+    for policy in [RecoveryPolicy::TolerateTail, RecoveryPolicy::PointInTime] {
+        let (test, report) = open(&[&log, b"", b""], policy);
+        let report = report.unwrap();
+        assert_eq!((&report.logs[..], report.batches), (&[3, 4, 5][..], 1));
+        let dropped: Vec<_> =
+            report.dropped.iter().map(|piece| (piece.file, piece.offset)).collect();
+        assert_eq!(dropped, [(FileKind::Log(3), at[1])], "{policy:?}");
+        let kept = format!("000003.log.from-{}", at[1]);
+        assert_eq!(file_names(&test.path().join("lost")), [kept]);
+    }
+}
+
+#[test]
+fn a_table_is_made_when_there_is_more_than_a_memtable_s_worth() {
+    const VALUE: &[u8] = &[b'v'; 2000];
+    let mut test = TestDb::new();
+    let mut full = SortBuffer::new(InternalKeyComparator::bytewise());
+    let mut usage = Vec::new();
+    for (key, sequence) in ["a", "b", "c", "d"].iter().zip(1..) {
+        test.put(key, core::str::from_utf8(VALUE).unwrap());
+        full.add(sequence, ValueType::Value, key.as_bytes(), VALUE);
+        usage.push(full.memory_usage());
+    }
+    test.close();
+    let (env, dir) = (PosixEnv::new(), test.path());
+    // As much as the third makes it, and one byte less.
+    for (write_buffer_size, expected) in [(usage[2], 1), (usage[2] - 1, 2)] {
+        let copy = tempfile::tempdir().unwrap();
+        for name in file_names(&dir) {
+            write_file(&copy.path().join(&name), &read_file(&dir.join(&name)));
+        }
+        let options = Options { write_buffer_size, ..test.options.clone() };
+        let db = Db::open(env.clone(), copy.path(), options).unwrap();
+        assert_eq!(db.report().tables.len(), expected, "a buffer of {write_buffer_size}");
     }
 }
