@@ -17,6 +17,7 @@ mod golden;
 mod iterators;
 mod limits;
 mod lost;
+mod manifest;
 mod metrics;
 mod randomized;
 mod ranges;
