@@ -213,6 +213,8 @@ fn closed_means_closed_for_every_clone() {
     test.open();
     iter.seek_to_first();
     assert_eq!(super::status(&iter), "foo->v1");
+    assert_eq!(clone.clone().close(), Err(Error::Closed));
+    assert_eq!(clone.snapshot().err(), Some(Error::Closed), "and stays so");
     assert_eq!(clone.close(), Err(Error::Closed));
     drop(snapshot);
     assert_eq!(test.get("foo"), "v1");
@@ -243,6 +245,13 @@ fn a_cursor_of_a_closed_database_reads_what_is_there_and_names_what_is_gone() {
     let words = after.status().unwrap_err().to_string();
     assert!(words.contains(&table) && words.contains("missing file"), "{words}");
     assert_eq!(test.get("a"), "2");
+}
+
+#[test]
+fn a_handle_is_known_by_its_directory() {
+    let test = TestDb::new();
+    let expected = format!("Db {{ handle: Handle {{ dir: {:?}, .. }} }}", test.path());
+    assert_eq!(format!("{:?}", test.db()), expected);
 }
 
 #[test]

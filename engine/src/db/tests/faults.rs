@@ -124,6 +124,22 @@ fn a_memtable_that_was_not_flushed_is_read_and_recovered() {
 }
 
 #[test]
+fn a_table_that_failed_does_not_stay() {
+    for op in [FileOp::Append, FileOp::Sync, FileOp::Close, FileOp::Open] {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("db");
+        let env = FaultyEnv::new();
+        let db = open(&env, &path).unwrap();
+        db.put(b"a", b"1").unwrap();
+        env.fail(Fault::Each(op, ".ldb"), false);
+        assert!(db.flush().is_err());
+        assert!(env.heal().is_some());
+        let names = file_names(&path);
+        assert!(!names.iter().any(|name| has_extension(name, "ldb")), "{op}: {names:?}");
+    }
+}
+
+#[test]
 fn a_log_that_cannot_be_created_stops_nothing() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("db");
@@ -151,6 +167,8 @@ fn a_failed_resume_may_be_tried_again() {
     db.put(b"a", b"1").unwrap();
     env.fail(Fault::Each(FileOp::Append, ".log"), true);
     db.put(b"failed", b"x").unwrap_err();
+    // From there on an edit may name the files of the attempt.
+    let is_of_manifest = |words| ["MANIFEST", "dbtmp"].contains(&words);
     for (op, words) in [
         (FileOp::Create, ".log"),
         (FileOp::Append, ".ldb"),
@@ -162,9 +180,13 @@ fn a_failed_resume_may_be_tried_again() {
         (FileOp::Sync, "dbtmp"),
     ] {
         env.fail(Fault::Each(op, words), false);
+        let before = file_names(&path);
         let failed = db.resume();
         assert!(matches!(failed, Err(Error::Io { .. })), "{op} {words}: {failed:?}");
         assert!(env.heal().is_some());
+        if !is_of_manifest(words) {
+            assert_eq!(file_names(&path), before, "{op} {words}: a full disk needs the room");
+        }
         assert!(is_background(&db.put(b"later", b"2")));
         assert_eq!(db.get(b"a").unwrap().as_deref(), Some(&b"1"[..]));
     }

@@ -1,4 +1,4 @@
-//! [`FaultyEnv`]: the real file system, on which one chosen operation fails.
+//! [`FaultyEnv`]: the real file system, on which one chosen operation fails, or is held up.
 //!
 //! It counts the operations that can fail. Power loss is none of its business, so a sync that does
 //! not fail does nothing.
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::R;
 use crate::env::posix::PosixEnv;
 use crate::env::{
-    Clock, Env, FileLock, Mutex, RandomAccessFile, SequentialFile, Threads, WritableFile,
+    Clock, Condvar, Env, FileLock, Mutex, RandomAccessFile, SequentialFile, Threads, WritableFile,
 };
 use crate::error::{Error, FileOp, Result};
 
@@ -38,10 +38,42 @@ struct Plan {
     failed: Option<(FileOp, String)>,
 }
 
+/// Who is held up, and by what.
+#[derive(Debug, Default)]
+struct Hold {
+    what: Option<(FileOp, &'static str)>,
+    held: usize,
+}
+
+#[derive(Debug)]
+struct Gate {
+    hold: Mutex<R, Hold>,
+    changed: Condvar<R>,
+}
+
+impl Gate {
+    fn pass(&self, op: FileOp, path: &Path) {
+        let mut hold = self.hold.lock();
+        let is_held = |hold: &Hold| {
+            hold.what
+                .is_some_and(|(kind, words)| kind == op && path.to_string_lossy().contains(words))
+        };
+        if is_held(&hold) {
+            hold.held += 1;
+            self.changed.notify_all();
+            while is_held(&hold) {
+                hold = self.changed.wait(hold);
+            }
+            hold.held -= 1;
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct FaultyEnv<T = R> {
     env: PosixEnv,
     plan: Arc<Mutex<R, Plan>>,
+    gate: Arc<Gate>,
     threads: PhantomData<T>,
 }
 
@@ -55,12 +87,15 @@ impl<T: Threads> FaultyEnv<T> {
     /// With threads of another kind.
     pub(super) fn with_threads() -> Self {
         let plan = Arc::new(Mutex::new("plan", Plan::default()));
-        FaultyEnv { env: PosixEnv::new(), plan, threads: PhantomData }
+        let (hold, changed) = (Mutex::new("hold", Hold::default()), Condvar::new("held or not"));
+        let gate = Arc::new(Gate { hold, changed });
+        FaultyEnv { env: PosixEnv::new(), plan, gate, threads: PhantomData }
     }
 
     /// The same for its files, to which threads are nothing.
     fn of_files(&self) -> FaultyEnv {
-        FaultyEnv { env: self.env.clone(), plan: Arc::clone(&self.plan), threads: PhantomData }
+        let (plan, gate) = (Arc::clone(&self.plan), Arc::clone(&self.gate));
+        FaultyEnv { env: self.env.clone(), plan, gate, threads: PhantomData }
     }
 
     /// From now on `fault` happens. With `is_done` the operation succeeds before it fails.
@@ -73,7 +108,27 @@ impl<T: Threads> FaultyEnv<T> {
         core::mem::take(&mut *self.plan.lock()).failed
     }
 
+    /// From now on operations of this kind on a path that contains these words are held up.
+    pub(super) fn hold(&self, op: FileOp, words: &'static str) {
+        self.gate.hold.lock().what = Some((op, words));
+    }
+
+    /// Returns once an operation is held up.
+    pub(super) fn wait_until_held(&self) {
+        let mut hold = self.gate.hold.lock();
+        while hold.held == 0 {
+            hold = self.gate.changed.wait(hold);
+        }
+    }
+
+    /// Lets everything go on.
+    pub(super) fn release(&self) {
+        self.gate.hold.lock().what = None;
+        self.gate.changed.notify_all();
+    }
+
     fn run<V>(&self, op: FileOp, path: &Path, work: impl FnOnce() -> Result<V>) -> Result<V> {
+        self.gate.pass(op, path);
         let mut plan = self.plan.lock();
         let number = plan.count;
         plan.count += 1;

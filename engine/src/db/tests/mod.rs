@@ -8,6 +8,7 @@ mod compaction;
 mod concurrency;
 mod corruption;
 mod creation;
+mod death;
 mod directory;
 mod faults;
 mod faulty_env;
@@ -24,6 +25,7 @@ mod ranges;
 mod read_only;
 mod recovery;
 mod replay;
+mod resume;
 mod upstream;
 
 use std::path::{Path, PathBuf};
