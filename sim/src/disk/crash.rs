@@ -112,6 +112,7 @@ impl Disk {
                 self.used += charged;
             }
         }
+        self.keep_flaws();
         self.keep_broken(broken);
         self.lies.clear();
         self.late_errors.clear();

@@ -90,6 +90,7 @@ impl Disk {
             inode.charged -= before - size;
             self.used -= u64::from(before - size);
             self.has_cuts = true;
+            self.heal_cut(ino, size);
         }
     }
 

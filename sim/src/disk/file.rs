@@ -54,12 +54,18 @@ impl Disk {
     }
 
     /// Reads into `buffer` from `offset` and returns how many bytes there were.
-    pub fn read_at(&self, fd: Fd, offset: u64, buffer: &mut [u8]) -> usize {
-        let bytes = &self.inode(self.ino(fd)).content.volatile;
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::Io`] if one of them is in a sector that cannot be read.
+    pub fn read_at(&self, fd: Fd, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let ino = self.ino(fd);
+        let bytes = &self.inode(ino).content.volatile;
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         let count = buffer.len().min(bytes.len() - start);
         buffer[..count].copy_from_slice(&bytes[start..start + count]);
-        count
+        self.distort(ino, offset, &mut buffer[..count])?;
+        Ok(count)
     }
 
     /// Submits `bytes` to be written at the end of the file.
@@ -153,7 +159,11 @@ impl Disk {
                 Destination::At(offset) => offset.min(before),
             };
             inode.content.write(id, offset, &flight.bytes[..written]);
+            let (ino, end) = (flight.ino, offset + written as u32);
+            self.heal_written(ino, &(offset..end));
         }
+        let flight = &self.flights[slot];
+        let inode = &mut self.inodes[flight.ino.index()];
         let growth = inode.content.volatile.len() as u32 - before;
         inode.charged += growth;
         self.used = self.used + u64::from(growth) - u64::from(flight.reserved);

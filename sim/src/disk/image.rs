@@ -9,7 +9,7 @@ use super::choose::Fates;
 use super::space::{FileSpan, Space, Target};
 use super::state::{Disk, Ino, Kind};
 
-/// What a disk holds, as a reader finds it.
+/// What a disk holds, as a reader finds it where the medium is not damaged.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Image {
     /// Full path of each directory but the root, and of each file with its bytes, in the order of
@@ -61,6 +61,9 @@ impl Disk {
         }
         if !self.late_errors.is_empty() {
             add(&self.late_errors);
+        }
+        if !self.flaws.is_empty() {
+            add(&self.flaws);
         }
         for flight in self.flights.iter().filter(|flight| flight.busy) {
             add(&(flight.ino, flight.begun, &flight.bytes));
@@ -145,13 +148,7 @@ impl Disk {
 /// beyond what the format can reject.
 fn fill_garbage(bytes: &[u8], sector: u32, seed: u32, buffer: &mut [u8; SECTOR as usize]) {
     let mut state = (u64::from(seed) << 32) | u64::from(sector);
-    let mut next = || {
-        // SplitMix64.
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    };
+    let mut next = || split_mix(&mut state);
     let earlier = (sector * SECTOR) as usize;
     if seed % 2 == 1 && 0 < earlier && earlier <= bytes.len() {
         let start = (next() % earlier as u64) as usize;
@@ -162,4 +159,12 @@ fn fill_garbage(bytes: &[u8], sector: u32, seed: u32, buffer: &mut [u8; SECTOR a
     for chunk in buffer.chunks_exact_mut(8) {
         chunk.copy_from_slice(&next().to_le_bytes());
     }
+}
+
+/// The next number of SplitMix64.
+pub(super) fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }

@@ -15,7 +15,7 @@ pub struct FileState {
     pub size: Option<u64>,
     /// Bytes that are durable.
     pub durable: u64,
-    /// What is odd about its name, or nothing.
+    /// What is odd about its name, or about its sectors, or nothing.
     pub note: &'static str,
 }
 
@@ -29,11 +29,12 @@ impl Disk {
                 return;
             }
             let content = &found.content;
+            let is_flawed = self.flaws.iter().any(|flaw| flaw.ino == ino);
             files.push(FileState {
                 path: path.to_owned(),
                 size: is_there.then_some(content.volatile.len() as u64),
                 durable: content.durable.len() as u64,
-                note,
+                note: if note.is_empty() && is_flawed { "damaged" } else { note },
             });
         });
         files
@@ -72,6 +73,9 @@ impl Disk {
                 &mut text,
                 format_args!("in flight: {} bytes to {name} {place}", flight.bytes.len()),
             );
+        }
+        for flaw in &self.flaws {
+            push(&mut text, format_args!("flaw {}: {}", flaw.id, self.describe_flaw(flaw)));
         }
         for HeldLock { ino, owner, is_shared } in &self.locks {
             let name = self.names.get(self.inode(*ino).label);

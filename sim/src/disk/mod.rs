@@ -54,8 +54,14 @@
 //! as a failed sync does, and the next sync of the file tells of it. Clean pages that never reached
 //! the medium may leave the cache ([`Disk::evict`]): readers see the old bytes without a crash.
 //!
-//! **Nothing synced is ever lost**, unless the device lies or a failure is told late. Other media
-//! faults are not part of this model.
+//! **Nothing synced is ever lost**, unless the device lies, a failure is told late or the medium is
+//! damaged.
+//!
+//! **Damage** strikes one sector at rest, on the medium with nothing of it pending: bits of it flip
+//! ([`Disk::rot`]), or it cannot be read any more ([`Disk::spoil`]). It lies over the bytes, which
+//! stay as they are, and every read of the sector meets the same, through crashes too, until the
+//! sector is written over or its file is gone ([`Flaw`]). Left out: writes and reads that go to a
+//! wrong place.
 //!
 //! **A sync that lied** returns Ok and makes nothing durable; all that it covered stays pending.
 //! Whoever completes the sync says that it lied, and may say so only where the profile has a device
@@ -88,6 +94,7 @@ mod image;
 mod last_page;
 mod lies;
 mod listing;
+mod media;
 mod names;
 mod order;
 mod pages;
@@ -102,6 +109,7 @@ pub use crash::CrashSpace;
 pub use file::InFlight;
 pub use image::Image;
 pub use listing::FileState;
+pub use media::{Damage, Flaw};
 pub use profile::{
     BTRFS, CrossDirectoryRename, DEVICE_LIES, DataWrites, Device, EXT4_JOURNAL, EXT4_ORDERED,
     FailedDirSync, FailedSync, FileSync, MetadataOrder, NewBlocks, POSIX_WEAK, PROFILES, Profile,

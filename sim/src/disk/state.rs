@@ -4,6 +4,7 @@ use super::choose::Fates;
 use super::content::{Content, OpId};
 use super::failure::LateErrors;
 use super::lies::Lie;
+use super::media::Flaw;
 use super::names::{NameId, Names};
 use super::profile::Profile;
 use super::report::Op;
@@ -251,6 +252,10 @@ pub struct Disk {
     pub(super) writers_at: Vec<(Ino, u32)>,
     /// Errors that the next sync of a file tells.
     pub(super) late_errors: Vec<LateErrors>,
+    /// Damaged sectors.
+    pub(super) flaws: Vec<Flaw>,
+    /// How many flaws there have been.
+    pub(super) flaws_made: u32,
     /// What the last crash took of what was promised, or failed syncs before it.
     pub(super) broken: Vec<Op>,
     /// Scratch of the last power loss, kept for its memory.
@@ -280,6 +285,8 @@ impl Disk {
             taken_back: Vec::new(),
             writers_at: Vec::new(),
             late_errors: Vec::new(),
+            flaws: Vec::new(),
+            flaws_made: 0,
             broken: Vec::new(),
             space: Space::default(),
             fates: Fates::default(),
@@ -306,6 +313,8 @@ impl Disk {
         self.taken_back.clear();
         self.writers_at.clear();
         self.late_errors.clear();
+        self.flaws.clear();
+        self.flaws_made = 0;
         self.broken.clear();
         // Taken from the end, so that a used disk gives out the same numbers as a new one.
         self.free_inodes.clear();
@@ -362,6 +371,7 @@ impl Disk {
         inode.durable.0.clear();
         inode.lost.clear();
         self.forget_late_errors(ino);
+        self.forget_flaws(ino);
         self.writers_at.retain(|(file, _)| *file != ino);
     }
 

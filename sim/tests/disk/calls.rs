@@ -18,7 +18,7 @@ fn sync(disk: &mut Disk, fd: Fd) {
 
 fn content(disk: &Disk, fd: Fd) -> Vec<u8> {
     let mut bytes = vec![0; disk.file_size(fd) as usize];
-    assert_eq!(disk.read_at(fd, 0, &mut bytes), bytes.len());
+    assert_eq!(disk.read_at(fd, 0, &mut bytes), Ok(bytes.len()));
     bytes
 }
 
@@ -82,8 +82,8 @@ fn a_write_is_visible_when_it_completes() {
     disk.finish_append(second, 6);
     assert_eq!(content(&disk, fd), b"fisecond", "a short write ends early");
     let mut middle = [0; 4];
-    assert_eq!(disk.read_at(fd, 6, &mut middle), 2);
-    assert_eq!(disk.read_at(fd, 99, &mut middle), 0);
+    assert_eq!(disk.read_at(fd, 6, &mut middle), Ok(2));
+    assert_eq!(disk.read_at(fd, 99, &mut middle), Ok(0));
     assert_eq!(&middle[..2], b"nd");
 }
 

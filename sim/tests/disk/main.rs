@@ -7,6 +7,7 @@ mod brute;
 mod calls;
 mod crashes;
 mod lies;
+mod media;
 mod program;
 mod random;
 mod table;

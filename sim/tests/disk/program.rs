@@ -45,6 +45,11 @@ pub(crate) fn run(profile: &'static Profile, acts: &[Act]) -> Disk {
     disk
 }
 
+/// Does one thing that is no part of a longer sync; a call that fails is skipped.
+pub(crate) fn act_on(disk: &mut Disk, act: Act) {
+    step(disk, act, &mut None);
+}
+
 fn step(disk: &mut Disk, act: Act, ticket: &mut Option<SyncTicket>) -> Option<()> {
     match act {
         Act::Create(path) => {
