@@ -136,6 +136,8 @@ pub struct Opened {
     pub preview: Option<Vec<(Box<[u8]>, ValueDigest)>>,
     /// The engine's last sequence.
     pub last_sequence: u64,
+    /// Whether the engine said that it left bytes of a log or MANIFEST out.
+    pub has_dropped: bool,
     /// Scheduling point at which `open` returned.
     pub point: u64,
     /// The error that ended the showing of entries. No fault strikes while they are shown.

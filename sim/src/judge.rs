@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::checker::{AfterEnd, AfterOpen, Checker, Ending, Excuse, Image, Violation};
+use crate::checker::{AfterEnd, AfterOpen, Checker, Ending, Excuse, Image, Met, Violation};
 use crate::history::{History, Status};
 use crate::model::{self, Settlement};
 use crate::probe::{Probe, ProbeSet};
@@ -23,6 +23,19 @@ pub struct Shown {
     pub synced: u64,
 }
 
+/// What the harness saw of an incarnation that has ended, beside what its clients were told.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// Faults delivered to the run up to its end.
+    pub faults_so_far: u64,
+    /// Files that the last clean close left behind for nothing.
+    pub left_over: &'a [String],
+    /// What it met of damage to the medium.
+    pub met: &'a Met,
+    /// Scheduling point of the end.
+    pub point: u64,
+}
+
 /// Judges one run, in order of events.
 pub struct Judge {
     checkers: Vec<Box<dyn Checker>>,
@@ -32,6 +45,10 @@ pub struct Judge {
     damaged: Vec<String>,
     /// What excuses a loss in it.
     excuse: Excuse,
+    /// What damage of the medium has to do with that.
+    damage: Excuse,
+    /// The image without that damage.
+    pristine: Option<Image>,
     before: Option<Ending>,
     /// What this incarnation's open showed; with that it has decided what is there.
     shown: Option<Shown>,
@@ -53,6 +70,8 @@ impl Judge {
             image: Image::default(),
             damaged: Vec::new(),
             excuse: Excuse::None,
+            damage: Excuse::None,
+            pristine: None,
             before: None,
             shown: None,
             faults_before: 0,
@@ -71,8 +90,30 @@ impl Judge {
         self.image = image;
         self.damaged = damaged;
         self.excuse = excuse;
+        (self.damage, self.pristine) = (Excuse::None, None);
         self.shown = None;
         self.faults_before = faults_so_far;
+    }
+
+    /// What this incarnation reads is damaged: with that the disk holds `image`, and `excuse` is
+    /// there for what is missing of it.
+    pub fn note_damage(&mut self, image: Image, excuse: Excuse) {
+        let before = std::mem::replace(&mut self.image, image);
+        self.pristine.get_or_insert(before);
+        self.damage = self.damage.max(excuse);
+        self.excuse = self.excuse.max(excuse);
+    }
+
+    /// What excuses a loss in this incarnation.
+    pub fn excuse(&self) -> Excuse {
+        self.excuse
+    }
+
+    /// If this incarnation was given less than was written and no open of it has returned: what the
+    /// disk held without the damage, and what excuses a loss if it holds less now.
+    pub fn undecided(&self) -> Option<(&Image, Excuse)> {
+        let pristine = self.pristine.as_ref().filter(|_| self.shown.is_none())?;
+        (self.damage != Excuse::None).then_some((pristine, self.damage))
     }
 
     /// Judges what an open showed, and gives every batch the place that it decides. False if a
@@ -96,6 +137,9 @@ impl Judge {
         if !settlement.lost.is_empty() {
             probes.hit(Probe::UnsyncedLost);
         }
+        if self.damage != Excuse::None {
+            probes.hit(Probe::DamageDropped);
+        }
         let open = AfterOpen {
             plan,
             history,
@@ -115,15 +159,7 @@ impl Judge {
     }
 
     /// Judges what clients were told until the incarnation ended.
-    pub fn after_end(
-        &mut self,
-        plan: &Plan,
-        history: &History,
-        ending: Ending,
-        faults_so_far: u64,
-        left_over: &[String],
-        point: u64,
-    ) {
+    pub fn after_end(&mut self, plan: &Plan, history: &History, ending: Ending, seen: &Seen<'_>) {
         if self.violations.is_empty() {
             let commits = model::commits(plan, history);
             let end = AfterEnd {
@@ -131,11 +167,12 @@ impl Judge {
                 history,
                 commits: &commits,
                 ending: &ending,
-                left_over,
+                left_over: seen.left_over,
                 damaged: &self.damaged,
+                met: seen.met,
                 excuse: self.excuse,
-                faults: faults_so_far - self.faults_before,
-                point,
+                faults: seen.faults_so_far - self.faults_before,
+                point: seen.point,
             };
             for checker in &mut self.checkers {
                 self.violations.extend(checker.after_end(&end).err());

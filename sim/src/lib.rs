@@ -29,6 +29,7 @@ pub mod history;
 pub mod host;
 mod judge;
 pub mod kernel;
+mod media;
 pub mod model;
 pub mod mutant;
 pub mod naive;

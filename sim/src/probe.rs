@@ -71,6 +71,12 @@ probes! {
     PromiseBroken "promise_broken",
     /// An open for reading alone showed what there is on a file system that takes no changes.
     PreviewedReadOnly "previewed_read_only",
+    /// A read met a damaged sector.
+    DamageMet "damage_met",
+    /// An open went on without what damage had taken of a log or MANIFEST.
+    DamageDropped "damage_dropped",
+    /// A call failed over damage, the damage was healed, and the next open showed everything.
+    DamageHealed "damage_healed",
 }
 
 /// The probes that one run hit.

@@ -189,12 +189,13 @@ fn work_as_planned(db: &Db<SimEnv>) {
 /// Lets the harness judge what the open has shown. Ends the process if a promise is broken; false
 /// if an entry cannot be read, which is judged when the process has ended.
 fn show(db: &Db<SimEnv>) -> bool {
-    let last_sequence = db.last_sequence();
+    let (last_sequence, has_dropped) = (db.last_sequence(), db.report().has_dropped());
     let _outside = Outside::enter();
     with_kernel(|kernel| {
         with_world(|world| {
             let mut history = world.history.borrow_mut();
             history.opened.last_sequence = last_sequence;
+            history.opened.has_dropped = has_dropped;
             history.opened.point = kernel.client(ClientWord::IsTold);
             if history.opened.unreadable.is_some() {
                 return false;
@@ -204,6 +205,9 @@ fn show(db: &Db<SimEnv>) -> bool {
             let kept = judge.after_open(&world.plan, &mut history, &mut probes);
             // What is gone is known from here on.
             world.broken.set(Excuse::None);
+            if world.is_healed.replace(false) && kept && judge.excuse() == Excuse::None {
+                probes.hit(Probe::DamageHealed);
+            }
             world.probes.set(probes);
             drop(judge);
             drop(history);

@@ -14,8 +14,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::arena::Outside;
-use crate::checker::{Checker, Excuse, Image};
-use crate::disk::{Disk, Op, Pick};
+use crate::checker::{Checker, Excuse, Image, Met};
+use crate::disk::{Disk, Ino, Op, Pick};
 use crate::fault::{FaultPlan, FileRole, Operation, Phase};
 use crate::history::{Entry, FileBreach, History};
 use crate::judge::Judge;
@@ -77,6 +77,16 @@ pub struct World {
     pub excused: Cell<Excuse>,
     /// What promises broken by the disk excuse, for the first open that shows what is left.
     pub broken: Cell<Excuse>,
+    /// Reads that met damage of the medium, and had no other fault.
+    pub found_flawed: Cell<u64>,
+    /// What this process has met of it.
+    pub met: RefCell<Met>,
+    /// How much of each file this process has read while it opened the database.
+    pub cached: RefCell<Vec<(Ino, u64)>>,
+    /// Logs of which an open was given other bytes than were written, with those bytes.
+    pub rotten_logs: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// Set when damage that had made a call fail was healed, until an open has returned.
+    pub is_healed: Cell<bool>,
     /// How many of the next syncs the device lies about.
     pub lies_left: Cell<u32>,
     /// Whether the file system takes no changes.
@@ -129,6 +139,11 @@ impl World {
             found_damaged: Cell::new(0),
             excused: Cell::default(),
             broken: Cell::default(),
+            found_flawed: Cell::new(0),
+            met: RefCell::default(),
+            cached: RefCell::default(),
+            rotten_logs: RefCell::default(),
+            is_healed: Cell::new(false),
             lies_left: Cell::new(0),
             is_read_only: Cell::new(false),
             probes: Cell::new(ProbeSet::default()),
@@ -159,13 +174,16 @@ impl World {
         self.is_looking.set(false);
         self.is_previewing.set(false);
         self.failed_before_resume.borrow_mut().clear();
+        *self.met.borrow_mut() = Met::default();
+        self.cached.borrow_mut().clear();
     }
 
-    /// From here on nothing fails: no fault strikes, a full disk has room again, and a file system
-    /// that had turned read-only takes changes.
+    /// From here on nothing fails: no fault strikes, a full disk has room again, a file system that
+    /// had turned read-only takes changes, and no sector is damaged.
     pub fn heal(&self) {
         self.faults.borrow_mut().heal();
         self.disk.borrow_mut().set_capacity(None);
+        self.disk.borrow_mut().heal_all();
         self.lies_left.set(0);
         self.is_read_only.set(false);
     }
@@ -239,6 +257,7 @@ impl World {
             + self.found_unable.get()
             + self.found_hooked.get()
             + self.found_damaged.get()
+            + self.found_flawed.get()
     }
 
     /// Notes a file that is created over another: its number has been given before.
@@ -313,9 +332,10 @@ impl World {
     /// loss left of the log tells nothing more.
     pub fn note_old_log(&self, name: &str) {
         let disk = self.disk.borrow();
-        let older = self.older_logs.borrow();
-        let bytes = match older.iter().find(|(older, _)| older == name) {
-            Some((_, bytes)) => bytes,
+        let (older, rotten) = (self.older_logs.borrow(), self.rotten_logs.borrow());
+        let older = older.iter().find(|(older, _)| older == name).map(|(_, bytes)| bytes);
+        let bytes = match rotten.get(name).or(older) {
+            Some(bytes) => bytes,
             None => disk.bytes(name).unwrap_or_default(),
         };
         let mut history = self.history.borrow_mut();

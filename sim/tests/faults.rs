@@ -18,7 +18,7 @@ use faultline_sim::disk::{
     BTRFS, DEVICE_LIES, Disk, EXT4_JOURNAL, EXT4_ORDERED, POSIX_WEAK, Profile, XFS,
 };
 use faultline_sim::env::SimEnv;
-use faultline_sim::fault::FaultPlan;
+use faultline_sim::fault::{FaultPlan, Phase};
 use faultline_sim::kernel::{End, Kernel, Limits};
 use faultline_sim::policy::PolicyName;
 use faultline_sim::run::on_fresh_thread;
@@ -33,9 +33,20 @@ const BYTES: &[u8] = b"12345678";
 /// with the drawn number `draw`. Returns the disk as it is then.
 fn struck(
     profile: &'static Profile,
-    (kind, nth, draw): (&str, u32, u32),
+    fault: (&str, u32, u32),
     body: impl FnOnce(SimEnv) + Send + 'static,
 ) -> Disk {
+    let (disk, delivered) = run(profile, fault, body);
+    assert_eq!(delivered, 1, "one call was struck");
+    disk
+}
+
+/// The same, with how many calls were struck.
+fn run(
+    profile: &'static Profile,
+    (kind, nth, draw): (&str, u32, u32),
+    body: impl FnOnce(SimEnv) + Send + 'static,
+) -> (Disk, usize) {
     let faults = format!("[[script]]\nkind = \"{kind}\"\nnth = {nth}\ndraw = {draw}");
     on_fresh_thread(move |_| {
         let scenarios = embedded().expect("the scenarios of the repository");
@@ -49,8 +60,8 @@ fn struck(
             std::iter::repeat_with(|| kernel.run_slice(1000)).find_map(|end| end)
         });
         assert_eq!(end, Some(End::Returned(vec![])));
-        assert_eq!(world.faults.borrow().script().len(), 1, "one call was struck");
-        world.disk.into_inner()
+        let delivered = world.faults.borrow().script().len();
+        (world.disk.into_inner(), delivered)
     })
 }
 
@@ -346,4 +357,68 @@ fn a_file_system_that_turned_read_only_refuses_every_change_and_is_read_all_the_
     });
     // What the refused sync was to write may have come to the medium, or not.
     assert_eq!(left(&disk), ["", "(none)", "........", "12345678"]);
+}
+
+#[test]
+fn rot_of_what_is_read_stays_and_the_bytes_are_as_they_were() {
+    let disk = struck(&POSIX_WEAK, ("bit_rot", 3, 1), |env| {
+        with_world(|world| world.phase.set(Phase::Run));
+        let mut file = write(env, "/f");
+        let reader = env.open_random_access(path("/f")).expect("opens");
+        let mut bytes = [0; 8];
+        // It lies in the cache alone.
+        assert_eq!((reader.read_at(0, &mut bytes), &bytes[..]), (Ok(8), BYTES));
+        file.sync().expect("syncs");
+        assert_eq!(reader.read_at(8, &mut bytes), Ok(0), "behind the end there is nothing");
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            assert_eq!(reader.read_at(0, &mut bytes), Ok(8));
+            seen.push(bytes);
+        }
+        assert!(seen[0] != BYTES && seen.iter().all(|bytes| *bytes == seen[0]), "{seen:?}");
+        with_world(|world| assert_eq!(world.provocations(), 3, "each of them met it"));
+    });
+    assert_eq!((disk.bytes("/f"), disk.flaws().len()), (Ok(BYTES), 1));
+    assert_eq!(left(&disk), ["(none)", "12345678"]);
+}
+
+#[test]
+fn damage_strikes_only_what_is_on_the_medium_and_no_open_has_read_yet() {
+    let strikes = |phase, is_synced, name: &'static str| {
+        let (disk, delivered) = run(&POSIX_WEAK, ("bit_rot", 2, 0), move |env| {
+            with_world(|world| world.phase.set(phase));
+            let mut file = write(env, name);
+            if is_synced {
+                file.sync().expect("syncs");
+            }
+            let reader = env.open_random_access(path(name)).expect("opens");
+            for _ in 0..3 {
+                assert_eq!(reader.read_at(0, &mut [0; 8]), Ok(8));
+            }
+        });
+        assert_eq!(disk.flaws().len(), delivered, "what strikes nothing does not count");
+        delivered == 1
+    };
+    assert!(strikes(Phase::Run, true, "/000003.log"));
+    assert!(!strikes(Phase::Run, false, "/000003.log"), "it is in the cache alone");
+    assert!(!strikes(Phase::Recovery, true, "/000003.log"), "what is read once is in the cache");
+    assert!(strikes(Phase::Recovery, true, "/000003.ldb"), "a table is read again and again");
+}
+
+#[test]
+fn a_latent_error_fails_every_read_until_the_sector_is_written() {
+    let disk = struck(&POSIX_WEAK, ("latent_error", 1, 0), |env| {
+        let mut file = write(env, "/f");
+        file.sync().expect("syncs");
+        let mut bytes = [0; 8];
+        for _ in 0..2 {
+            let mut reader = env.open_sequential(path("/f")).expect("opens");
+            assert!(is_io(&reader.read(&mut bytes)));
+        }
+        with_world(|world| assert_eq!(world.provocations(), 2, "each of them is a fault"));
+        file.append(b"9").expect("appends");
+        let reader = env.open_random_access(path("/f")).expect("opens");
+        assert_eq!((reader.read_at(0, &mut bytes), &bytes[..]), (Ok(8), BYTES));
+    });
+    assert_eq!(disk.flaws(), []);
 }

@@ -14,7 +14,8 @@ use faultline_sim::run::{Mode, Verdict, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Count, Scenario, embedded};
 
 /// A seed of every scenario; where a scenario crashes at all, this seed does.
-const SEEDS: [(&str, u64); 56] = [
+const SEEDS: [(&str, u64); 58] = [
+    ("bit_rot", 10),
     ("block_edges", 1),
     ("compaction_under_writes", 1),
     ("crash_mid_add_record", 8),
@@ -33,6 +34,7 @@ const SEEDS: [(&str, u64); 56] = [
     ("holes_in_the_log", 1),
     ("io_errors", 6),
     ("iterators_across_compaction", 1),
+    ("latent_errors", 10),
     ("leveldb_append_error", 1),
     ("leveldb_current_missing", 1),
     ("leveldb_failed_sync_forgotten", 1),

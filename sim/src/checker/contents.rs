@@ -46,6 +46,13 @@ impl Checker for Contents {
                 "Ok".to_owned(),
             );
         }
+        if open.image.is_torn && !opened.has_dropped {
+            return violation(
+                "an open that leaves bytes of a log or MANIFEST out says so",
+                "a report of what it dropped".to_owned(),
+                "none".to_owned(),
+            );
+        }
         let expected = in_commit_order(&image.log_entries);
         let replayed = in_commit_order(opened.replayed.iter().map(|(_, entry)| entry));
         if let Some((expected, got)) = difference(&expected, &replayed) {

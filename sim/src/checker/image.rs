@@ -1,8 +1,12 @@
 //! What the disk held when an open began, by the independent decoder.
 
 use super::structure::defect_of;
+use std::collections::BTreeMap;
+
+use super::Excuse;
 use crate::disk::Disk;
-use crate::history::Entry;
+use crate::fault::FileRole;
+use crate::history::{Entry, in_commit_order};
 use crate::naive::{self, Stop};
 use crate::probe::{Probe, ProbeSet};
 
@@ -49,10 +53,71 @@ impl Image {
             return Image::default();
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let read = |name: &str| disk.bytes(&format!("{dir}/{name}")).ok();
+        naive::decode(&names, &read).map_or_else(|_| Image::default(), |found| Image::of(&found))
+    }
+
+    /// Reads directory `dir` of `disk` as one that opens it does who is given what has rotted of
+    /// CURRENT, the MANIFEST and the logs; and what that excuses.
+    ///
+    /// Tables are read as they were written: their checksums tell, so whoever shows an entry of one
+    /// shows what was written.
+    pub(crate) fn read_damaged(disk: &Disk, dir: &str) -> (Self, Excuse) {
+        let pristine = Image::read(disk, dir);
+        let mut names = Vec::new();
+        if disk.list(dir, &mut |name| names.push(name.to_owned())).is_err() {
+            return (pristine, Excuse::None);
+        }
         let path = |name: &str| format!("{dir}/{name}");
-        let Ok(database) = naive::decode(&names, &|name| disk.bytes(&path(name)).ok()) else {
-            return Image::default();
+        let is_read_once = |name: &&String| {
+            let role = FileRole::of_file(name);
+            matches!(role, FileRole::Log | FileRole::Manifest | FileRole::Current)
         };
+        let rotten = |name: &String| {
+            let bytes = disk.rotten_bytes(&path(name)).ok().flatten()?;
+            Some((name.clone(), bytes))
+        };
+        let rotten: BTreeMap<String, Vec<u8>> =
+            names.iter().filter(is_read_once).filter_map(rotten).collect();
+        let read = |name: &str| match rotten.get(name) {
+            Some(bytes) => Some(&bytes[..]),
+            None => disk.bytes(&path(name)).ok(),
+        };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let database = match naive::decode(&names, &read) {
+            Ok(database) => database,
+            Err(defect) => {
+                let mut image = Image::default();
+                if pristine.recoverable.is_some() {
+                    image.demand_refusal(format!("{}: {}", defect.file, defect.what));
+                }
+                return (image, Excuse::None);
+            }
+        };
+        let mut image = Image::of(&database);
+        if database.manifest.record_after_bad {
+            image.demand_refusal(format!("{} is damaged before a record", database.manifest_name));
+        }
+        let excuse = match (&pristine.recoverable, &image.recoverable) {
+            _ if image.holds_as_much_as(&pristine) => Excuse::None,
+            // The same tables, and nothing but the end of the logs is missing.
+            (Some(whole), Some(left)) if whole.table_entries == left.table_entries => Excuse::End,
+            _ => Excuse::Anywhere,
+        };
+        (image, excuse)
+    }
+
+    /// Whether a recovery of it shows the same as one of `other`.
+    pub(crate) fn holds_as_much_as(&self, other: &Image) -> bool {
+        let entries = |image: &'_ Image| -> Option<Vec<Entry>> {
+            let found = image.recoverable.as_ref()?;
+            let all = found.table_entries.iter().chain(&found.log_entries);
+            Some(in_commit_order(all).into_iter().cloned().collect())
+        };
+        entries(self) == entries(other)
+    }
+
+    fn of(database: &naive::Database<'_>) -> Self {
         let mut found = Recoverable::default();
         for table in &database.tables {
             // A table that cannot be read fails the reads that need it, not the open.
@@ -96,8 +161,8 @@ impl Image {
             highest_sequence,
             probes,
             is_torn: has_torn_log || database.manifest.bad.is_some(),
-            structure_defect: defect_of(&database),
-            old_logs: database.old_logs,
+            structure_defect: defect_of(database),
+            old_logs: database.old_logs.clone(),
             recoverable: Some(found),
         }
     }

@@ -10,6 +10,7 @@ mod durability;
 mod errors;
 mod image;
 mod liveness;
+mod met;
 mod reads;
 mod recovery;
 mod sequence;
@@ -21,6 +22,7 @@ pub use durability::Durability;
 pub use errors::Errors;
 pub use image::{Image, Recoverable};
 pub use liveness::Liveness;
+pub use met::Met;
 pub use reads::Reads;
 pub use recovery::Recovery;
 pub use sequence::Sequence;
@@ -123,6 +125,8 @@ pub struct AfterEnd<'a> {
     pub left_over: &'a [String],
     /// Names of files that were damaged before this incarnation.
     pub damaged: &'a [String],
+    /// What it met of damage to the medium.
+    pub met: &'a Met,
     /// What excused a loss that its open showed.
     pub excuse: Excuse,
     /// Faults delivered to this incarnation.

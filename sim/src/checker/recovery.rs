@@ -1,6 +1,7 @@
 //! Promise 6: an open succeeds unless it has a reason not to, and what it opened can be read.
 
 use super::{AfterEnd, Checker, Excuse, Violation};
+use crate::fault::FileRole;
 use crate::history::Call;
 
 /// Looks at opens that fail.
@@ -15,7 +16,8 @@ impl Checker for Recovery {
     fn after_end(&mut self, end: &AfterEnd<'_>) -> Result<(), Violation> {
         let opened = &end.history.opened;
         let unreadable = opened.unreadable.as_ref();
-        if let Some(error) = unreadable.filter(|_| end.excuse < Excuse::Anywhere) {
+        let is_excused = end.excuse == Excuse::Anywhere || 0 < end.met.reads;
+        if let Some(error) = unreadable.filter(|_| !is_excused) {
             return Err(Violation {
                 checker: self.name(),
                 promise: "every entry of a database that was opened can be read",
@@ -37,6 +39,29 @@ impl Checker for Recovery {
                 expected: format!("an error about {}", end.damaged.join(", ")),
                 got: outcome.error.clone().unwrap_or_default(),
                 point: outcome.returned,
+            });
+        }
+        let is_met_alone = 0 < end.met.reads && end.faults == end.met.reads;
+        let leads_on = |name: &String| {
+            matches!(FileRole::of_file(name), FileRole::Current | FileRole::Manifest)
+        };
+        // One that CURRENT or the MANIFEST names may be missing where these are damaged.
+        let names = |error: &str| {
+            end.met.files.iter().any(|name| error.contains(name))
+                || error.contains("corrupt at") && end.met.files.iter().any(leads_on)
+        };
+        let errors =
+            end.history.outcomes.iter().filter_map(|o| Some((o.error.as_ref()?, o.returned)));
+        let errors = errors.chain(unreadable.map(|error| (error, opened.point)));
+        if let Some((error, point)) =
+            errors.into_iter().find(|(error, _)| is_met_alone && !names(error))
+        {
+            return Err(Violation {
+                checker: self.name(),
+                promise: "a call that fails over damage names the file",
+                expected: format!("an error about {:?}", end.met.files),
+                got: error.clone(),
+                point,
             });
         }
         let refused = end.history.outcomes.iter().find(|outcome| {

@@ -7,7 +7,7 @@ use faultline::FileOp;
 
 use super::inject::{Injected, inject};
 use crate::arena::Outside;
-use crate::disk::{Device, Disk, Errno, SyncOutcome, SyncTicket};
+use crate::disk::{Device, Disk, Errno, Fd, SyncOutcome, SyncTicket};
 use crate::fault::{FaultKind, FileRole, Operation, Phase};
 use crate::history::{FileBreach, LogFailure};
 use crate::kernel::{Kernel, Step, StepKind, with_kernel};
@@ -26,21 +26,23 @@ pub(super) struct Target<'a> {
     pub(super) role: FileRole,
     /// Bytes that the call carries.
     pub(super) bytes: u64,
+    /// The file and the offset that it reads from, if it reads.
+    pub(super) read: Option<(Fd, u64)>,
 }
 
 impl<'a> Target<'a> {
     pub(super) fn of(path: &'a Path) -> Self {
         let name = path.to_str().expect("names in the simulator are text");
-        Target { name, role: FileRole::of_file(name), bytes: 0 }
+        Target { name, role: FileRole::of_file(name), bytes: 0, read: None }
     }
 
     pub(super) fn directory(path: &'a Path) -> Self {
         let name = path.to_str().expect("names in the simulator are text");
         let name = if name.is_empty() { "/" } else { name };
-        Target { name, role: FileRole::Directory, bytes: 0 }
+        Target { name, role: FileRole::Directory, bytes: 0, read: None }
     }
 
-    fn short(&self) -> &'a str {
+    pub(super) fn short(&self) -> &'a str {
         self.name.rsplit('/').next().filter(|last| !last.is_empty()).unwrap_or(self.name)
     }
 
@@ -143,6 +145,7 @@ pub(super) fn call<B, T>(
             }
             let result = begun.and_then(|begun| finish(world, begun, fault));
             world.strike_cache(kernel, target, fault);
+            world.note_read(target, fault);
             is_at(Progress::Done);
             if matches!(result, Err(Errno::NoSpace | Errno::ReadOnly)) {
                 world.found_unable.set(world.found_unable.get() + 1);
@@ -261,7 +264,8 @@ impl World {
         let (role, phase) = (target.role, self.phase.get());
         let query = FaultQuery { op, name: target.name, role, phase };
         let hooked = self.fault_hook.borrow_mut().as_mut().and_then(|hook| hook.decide(&query));
-        if hooked.is_some() {
+        let is_hooked = hooked.is_some();
+        if is_hooked {
             self.found_hooked.set(self.found_hooked.get() + 1);
         }
         let fault = hooked.or_else(|| {
@@ -269,6 +273,12 @@ impl World {
             self.faults.borrow_mut().decide(operation, role, phase, &mut *stream)
         })?;
         if fault.kind == FaultKind::SyncLie && self.plan.profile.device == Device::Honest {
+            return None;
+        }
+        if fault.kind.is_damage() && !self.damage(kernel, target, fault) {
+            if !is_hooked {
+                self.faults.borrow_mut().take_back();
+            }
             return None;
         }
         // What an open finds is judged by what was there when it began.

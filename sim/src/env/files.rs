@@ -28,6 +28,7 @@ impl SimFile {
     fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
         let mut target = Target::of(&self.path);
         target.bytes = buf.len() as u64;
+        target.read = Some((self.fd, offset));
         let read = simple(FileOp::Read, &target, |disk| disk.read_at(self.fd, offset, buf));
         let count = read.map_err(|errno| error(errno, &self.path, FileOp::Read))?;
         with_kernel(|kernel| kernel.with_trace(|t| t.note_bytes(Tag::Bytes, &buf[..count])));

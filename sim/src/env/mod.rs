@@ -10,6 +10,7 @@
 mod call;
 mod files;
 mod inject;
+mod medium;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -111,9 +111,19 @@ fault_kinds! {
     /// The call is done; then pages leave the cache that a failed write-back or sync had left
     /// clean, and readers see the old bytes.
     Eviction eviction [Create Open Append],
+    /// A sector that is read and lies at rest has rotted: bits of it have flipped, and stay so.
+    BitRot bit_rot [Read],
+    /// A sector that is read and lies at rest cannot be read any more: this call and every other
+    /// one that touches it fail.
+    LatentError latent_error [Read],
 }
 
 impl FaultKind {
+    /// Whether it damages a sector that is read: then there must be one that is at rest.
+    pub fn is_damage(self) -> bool {
+        matches!(self, Self::BitRot | Self::LatentError)
+    }
+
     /// Whether the call that is struck returns an error.
     pub fn is_error(self) -> bool {
         !matches!(
@@ -124,6 +134,7 @@ impl FaultKind {
                 | Self::SyncLie
                 | Self::WriteBackError
                 | Self::Eviction
+                | Self::BitRot
         )
     }
 }

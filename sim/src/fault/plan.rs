@@ -192,6 +192,13 @@ impl FaultPlan {
         None
     }
 
+    /// Takes back the fault that was handed out last: there was nothing that it could strike.
+    pub(crate) fn take_back(&mut self) {
+        if let Some(ScriptRule { kind, phase: Some(phase), .. }) = self.log.pop() {
+            self.delivered[kind as usize][phase as usize] -= 1;
+        }
+    }
+
     /// The same plan with no fault of `kind`.
     #[must_use]
     pub fn without(mut self, kind: FaultKind) -> Self {

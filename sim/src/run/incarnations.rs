@@ -9,6 +9,7 @@ use crate::disk::Disk;
 use crate::fault::{FaultCounts, Phase};
 use crate::history::Call;
 use crate::host::Host;
+use crate::judge::Seen;
 use crate::kernel::{End, Kernel, Limits};
 use crate::probe::Probe;
 use crate::process;
@@ -61,21 +62,24 @@ impl Run {
             let damaged = self.damage(number + 1);
             let ending = self.incarnation(&damaged).await;
             self.repair(&damaged);
+            self.verdict.excused |= self.world.judge.borrow().excuse() != Excuse::None;
             self.count_acknowledged();
             if self.verdict.instant.is_some() {
                 break;
             }
             let world = &self.world;
             let closed = matches!(ending, Ending::Returned { closed: true, .. });
+            let is_returned = matches!(ending, Ending::Returned { .. });
             let is_stuck = matches!(ending, Ending::Stuck(_));
-            world.judge.borrow_mut().after_end(
-                &world.plan,
-                &world.history.borrow(),
-                ending,
-                world.provocations(),
-                &self.left_over,
-                self.kernel.points(),
-            );
+            let met = world.met.take();
+            let seen = Seen {
+                faults_so_far: world.provocations(),
+                left_over: &self.left_over,
+                met: &met,
+                point: self.kernel.points(),
+            };
+            world.judge.borrow_mut().after_end(&world.plan, &world.history.borrow(), ending, &seen);
+            world.end_damaged(is_returned && 0 < met.reads);
             let judged = !self.world.judge.borrow().violations().is_empty();
             if is_stuck && !judged {
                 // No checker minds. It would hold its locks for ever.
@@ -146,8 +150,10 @@ impl Run {
         }
         let names = damaged.iter().map(|damaged| damaged.name().to_owned()).collect();
         let excuse = world.excuse();
-        self.verdict.excused |= excuse != Excuse::None;
         world.judge.borrow_mut().begin_incarnation(image, names, excuse, faults);
+        if !world.disk.borrow().flaws().is_empty() {
+            world.note_damaged(&world.disk.borrow());
+        }
         let is_broken = u64::from(world.broken.get() != Excuse::None);
         let found = world.found_damaged.get() + damaged.len() as u64 + is_broken;
         world.found_damaged.set(found);

@@ -12,6 +12,7 @@ macro_rules! scenarios {
 }
 
 scenarios!(
+    "bit_rot",
     "block_edges",
     "compaction_under_writes",
     "crash_mid_add_record",
@@ -30,6 +31,7 @@ scenarios!(
     "holes_in_the_log",
     "io_errors",
     "iterators_across_compaction",
+    "latent_errors",
     "leveldb_append_error",
     "leveldb_current_missing",
     "leveldb_failed_sync_forgotten",

@@ -1,7 +1,7 @@
 //! The checkers that look at what clients were told: sequence, reads, errors, liveness, recovery.
 
 use faultline_sim::checker::{
-    Durability, Ending, Errors, Excuse, Liveness, Reads, Recovery, Sequence,
+    Durability, Ending, Errors, Excuse, Liveness, Met, Reads, Recovery, Sequence,
 };
 use faultline_sim::history::{Call, Flushed, LogFailure, Status};
 use faultline_sim::kernel::End;
@@ -325,6 +325,36 @@ fn what_was_opened_can_be_read() {
     // The disk took bytes of tables that had been synced.
     story.excuse = Excuse::Anywhere;
     passes(&story.judge_end(&mut Recovery));
+    // A read met damage, and the error is about it.
+    story.excuse = Excuse::None;
+    story.met = Met { reads: 1, files: [String::from("000005.ldb")].into() };
+    passes(&story.judge_end(&mut Recovery));
+}
+
+#[test]
+fn a_call_that_fails_over_damage_names_the_file() {
+    let judge = |file: &str, reads, faults, call, error: &'static str| {
+        let mut story = Story::new().called(call, Some(error), 20, 30);
+        story.met = Met { reads, files: [file.to_owned()].into() };
+        story.faults = faults;
+        story.judge_end(&mut Recovery)
+    };
+    let words = "a call that fails over damage names the file";
+    for call in [Call::Open, Call::Read, Call::Resume, write(1)] {
+        passes(&judge("000005.ldb", 2, 2, call, "/db/000005.ldb: corrupt at offset 7: checksum"));
+        passes(&judge("000005.ldb", 2, 2, call, "read /db/000005.ldb: other error"));
+        let other =
+            judge("000005.ldb", 2, 2, call, "/db/000006.ldb: corrupt at offset 7: checksum");
+        fails(other, "recovery", 30, words);
+        // Another fault may be what it tells of.
+        passes(&judge("000005.ldb", 2, 3, call, "sync /db/000007.log: other error"));
+    }
+    // Where CURRENT or the MANIFEST are damaged, what they name may be.
+    for file in ["CURRENT", "MANIFEST-000002"] {
+        let missing = "/db/000013.ldb: corrupt at offset 0: 4 missing files; this is one";
+        passes(&judge(file, 1, 1, Call::Open, missing));
+        fails(judge(file, 1, 1, Call::Open, "the weather"), "recovery", 30, words);
+    }
 }
 
 #[test]

@@ -169,6 +169,19 @@ fn an_open_shows_tables_and_logs_entry_for_entry() {
 }
 
 #[test]
+fn an_open_says_what_it_leaves_out() {
+    let mut story = three_acked(POWERLESS).shows(0, 1).on_disk(&[], &[(0, 1)]);
+    is_right(&story);
+    story.image.is_torn = true;
+    is_foreign(&story, "an open that leaves bytes of a log or MANIFEST out says so");
+    story.history.opened.has_dropped = true;
+    is_right(&story);
+    // It may say so of zeros, too, which leave nothing out.
+    story.image.is_torn = false;
+    is_right(&story);
+}
+
+#[test]
 fn a_batch_is_there_whole_or_not_at_all() {
     let judge = |story: &Story| story.judge_open(&mut Atomicity);
     let whole = "a batch is recovered whole or not at all";

@@ -1,7 +1,7 @@
 //! What clients were told and what an open showed, put together step by step.
 
 use faultline_sim::checker::{
-    AfterEnd, AfterOpen, Checker, Ending, Excuse, Image, Recoverable, Violation,
+    AfterEnd, AfterOpen, Checker, Ending, Excuse, Image, Met, Recoverable, Violation,
 };
 use faultline_sim::history::{Call, Entry, History, Outcome, Read, Status, ValueDigest};
 use faultline_sim::kernel::End;
@@ -37,6 +37,7 @@ pub(crate) struct Story {
     pub(crate) faults: u64,
     pub(crate) left_over: Vec<String>,
     pub(crate) damaged: Vec<String>,
+    pub(crate) met: Met,
 }
 
 fn plan() -> Plan {
@@ -76,6 +77,7 @@ impl Story {
             faults: 0,
             left_over: Vec::new(),
             damaged: Vec::new(),
+            met: Met::default(),
         }
     }
 
@@ -227,6 +229,7 @@ impl Story {
             ending: &self.ending,
             left_over: &self.left_over,
             damaged: &self.damaged,
+            met: &self.met,
             excuse: self.excuse,
             faults: self.faults,
             point: 90,
