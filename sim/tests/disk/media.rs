@@ -283,7 +283,7 @@ fn blow() -> impl Strategy<Value = Blow> {
         1 => file().prop_map(|file| Blow::Call(Act::FailSync(file))),
         3 => Just(Blow::Call(Act::SyncDir("/"))),
         1 => Just(Blow::Call(Act::Evict)),
-        8 => (file(), 0..20_u32, any::<bool>()).prop_map(|(file, n, rot)| Blow::Strike(file, n, rot)),
+        8 => (file(), 0..8_u32, any::<bool>()).prop_map(|(file, n, rot)| Blow::Strike(file, n, rot)),
         1 => (0..6_u32).prop_map(Blow::Heal),
         1 => Just(Blow::Death),
         2 => any::<u64>().prop_map(Blow::PowerLoss),
@@ -330,7 +330,8 @@ proptest! {
         blows in prop::collection::vec(blow(), 1..40),
     ) {
         let profile = PROFILES[profile];
-        let (mut flawed, mut whole) = (Disk::new(profile), Disk::new(profile));
+        let begun = [AT_REST, &[Act::Create("/b"), Act::Append("/b", b'B', 9000), Act::Sync("/b")]];
+        let (mut flawed, mut whole) = (run(profile, &begun.concat()), run(profile, &begun.concat()));
         for (number, blow) in (0..).zip(blows) {
             match blow {
                 Blow::Call(act) => {
