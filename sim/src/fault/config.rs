@@ -73,7 +73,8 @@ pub struct ScriptRule {
     /// How many calls in a row are struck.
     #[serde(default = "one")]
     pub count: u32,
-    /// What the fault draws for its size or its sector, see [`super::Fault::draw`]; drawn if left out.
+    /// What the fault draws for its size or its sector, see [`super::Fault::draw`]; drawn if left
+    /// out.
     pub draw: Option<u32>,
 }
 

@@ -258,7 +258,8 @@ fn equal_disks_with_other_flaws_are_told_apart() {
 #[derive(Clone, Copy, Debug)]
 enum Blow {
     Call(Act),
-    /// Damages the sector of this number among those at rest; with rot, or so that it is unreadable.
+    /// Damages the sector of this number among those at rest: with rot, or so that nobody can
+    /// read it.
     Strike(&'static str, u32, bool),
     Heal(u32),
     Death,
@@ -283,7 +284,8 @@ fn blow() -> impl Strategy<Value = Blow> {
         1 => file().prop_map(|file| Blow::Call(Act::FailSync(file))),
         3 => Just(Blow::Call(Act::SyncDir("/"))),
         1 => Just(Blow::Call(Act::Evict)),
-        8 => (file(), 0..8_u32, any::<bool>()).prop_map(|(file, n, rot)| Blow::Strike(file, n, rot)),
+        8 => (file(), 0..8_u32, any::<bool>())
+            .prop_map(|(file, n, rot)| Blow::Strike(file, n, rot)),
         1 => (0..6_u32).prop_map(Blow::Heal),
         1 => Just(Blow::Death),
         2 => any::<u64>().prop_map(Blow::PowerLoss),
@@ -330,8 +332,9 @@ proptest! {
         blows in prop::collection::vec(blow(), 1..40),
     ) {
         let profile = PROFILES[profile];
-        let begun = [AT_REST, &[Act::Create("/b"), Act::Append("/b", b'B', 9000), Act::Sync("/b")]];
-        let (mut flawed, mut whole) = (run(profile, &begun.concat()), run(profile, &begun.concat()));
+        let second = [Act::Create("/b"), Act::Append("/b", b'B', 9000), Act::Sync("/b")];
+        let begun = [AT_REST, &second].concat();
+        let (mut flawed, mut whole) = (run(profile, &begun), run(profile, &begun));
         for (number, blow) in (0..).zip(blows) {
             match blow {
                 Blow::Call(act) => {
@@ -342,7 +345,11 @@ proptest! {
                     let Ok(fd) = flawed.open(file) else { continue };
                     let sectors = flawed.at_rest(fd, 0..u64::from(u32::MAX));
                     if let Some(&sector) = sectors.get(nth as usize) {
-                        if rots { flawed.rot(fd, sector, number) } else { flawed.spoil(fd, sector) };
+                        if rots {
+                            flawed.rot(fd, sector, number);
+                        } else {
+                            flawed.spoil(fd, sector);
+                        }
                     }
                     flawed.close(fd);
                 }
