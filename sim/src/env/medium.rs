@@ -15,7 +15,7 @@ impl World {
         let Some((fd, offset)) = target.read else { return false };
         let disk = &mut *self.disk.borrow_mut();
         let start = offset.max(self.cached_upto(disk.ino(fd), target.role));
-        let sectors = disk.at_rest(fd, start..(offset + target.bytes).max(start));
+        let sectors = disk.at_rest(fd, start..offset.saturating_add(target.bytes).max(start));
         if sectors.is_empty() {
             return false;
         }
@@ -50,7 +50,7 @@ impl World {
     pub(super) fn note_read(&self, target: &Target<'_>, fault: Option<Injected>) {
         let Some((fd, offset)) = target.read else { return };
         let disk = self.disk.borrow();
-        let range = offset..offset + target.bytes;
+        let range = offset..offset.saturating_add(target.bytes);
         let failed = fault.filter(|fault| fault.errno.is_some());
         let is_other = failed.is_some_and(|fault| fault.kind != FaultKind::LatentError);
         if !is_other && disk.shows_flaw(fd, &range) {
