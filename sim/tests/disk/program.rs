@@ -90,7 +90,7 @@ fn step(disk: &mut Disk, act: Act, ticket: &mut Option<SyncTicket>) -> Option<()
         Act::FailEndSync => finish(disk, ticket.take()?, SyncOutcome::Failed),
         Act::Lie(path) => sync(disk, path, SyncOutcome::Lied)?,
         Act::LieDir(path) => sync_dir(disk, path, SyncOutcome::Lied)?,
-        Act::LieEndSync => disk.finish_sync(ticket.take()?, SyncOutcome::Lied),
+        Act::LieEndSync => finish(disk, ticket.take()?, SyncOutcome::Lied),
         Act::FailWriteBack(path) => disk.fail_write_back(path).ok()?,
         Act::Evict => disk.evict(),
         Act::InFlight(path, letter, len) => {

@@ -107,6 +107,14 @@ fn check(profile: &'static Profile, acts: &[Act], flight: Option<(&'static str, 
     }
 }
 
+/// Found by the programs below, once in a great many.
+#[test]
+fn a_lying_sync_tells_of_an_earlier_failure() {
+    let append = Act::Append("/a", 0, 1);
+    let acts = [Act::FailWriteBack("/a"), Act::Lie("/a"), append, Act::Sync("/a")];
+    check(&DEVICE_LIES, &acts, None, 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

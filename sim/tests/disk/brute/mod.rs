@@ -221,10 +221,18 @@ impl Model {
                 self.fail_write_back(rules, ino);
             }
             Act::Evict => self.evict(rules),
-            Act::Lie(_) | Act::LieDir(_) if rules.lies => {}
+            // The device lies; what a sync has to tell of an earlier failure it tells all the same.
+            Act::Lie(path) if rules.lies => {
+                let ino = self.file(path)?;
+                self.tells(ino, self.known(ino));
+            }
+            Act::LieDir(_) if rules.lies => {}
             Act::Lie(path) => self.act_sync(rules, Act::Sync(path))?,
             Act::LieDir(path) => self.act_sync(rules, Act::SyncDir(path))?,
-            Act::LieEndSync if rules.lies => drop(self.sync.take()),
+            Act::LieEndSync if rules.lies => {
+                let (ino, _, known) = self.sync.take()?;
+                self.tells(ino, known);
+            }
             Act::LieEndSync => self.act_sync(rules, Act::EndSync)?,
             Act::BeginSync(path) => {
                 let ino = self.file(path)?;
