@@ -10,7 +10,7 @@ use crate::report::counted;
 use crate::scenario::embedded;
 
 /// How much of each scenario is exhausted, as the gate does it too.
-const FLAGS: &str = "--seeds 24 --preemptions 0 --schedules 12 --images 16";
+const FLAGS: &str = "--seeds 24 --preemptions 0 --schedules 8 --images 16";
 /// Mutants that each of them has to find.
 const NEEDED: usize = 3;
 
