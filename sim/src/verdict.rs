@@ -35,7 +35,8 @@ pub struct Verdict {
     pub bytes: u64,
     /// Faults delivered.
     pub faults: FaultCounts,
-    /// Whether the disk took synced bytes, so that less than everything was demanded of some open.
+    /// Whether the disk took or damaged synced bytes, so that less than everything was demanded of
+    /// some open.
     pub excused: bool,
     /// Places that the run has been at.
     pub probes: ProbeSet,

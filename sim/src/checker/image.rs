@@ -1,9 +1,9 @@
 //! What the disk held when an open began, by the independent decoder.
 
-use super::structure::defect_of;
 use std::collections::BTreeMap;
 
 use super::Excuse;
+use super::structure::defect_of;
 use crate::disk::Disk;
 use crate::fault::FileRole;
 use crate::history::{Entry, in_commit_order};
@@ -48,10 +48,7 @@ impl Image {
 
     /// Reads directory `dir` of `disk`.
     pub fn read(disk: &Disk, dir: &str) -> Self {
-        let mut names = Vec::new();
-        if disk.list(dir, &mut |name| names.push(name.to_owned())).is_err() {
-            return Image::default();
-        }
+        let Some(names) = names_in(disk, dir) else { return Image::default() };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let read = |name: &str| disk.bytes(&format!("{dir}/{name}")).ok();
         naive::decode(&names, &read).map_or_else(|_| Image::default(), |found| Image::of(&found))
@@ -64,10 +61,7 @@ impl Image {
     /// shows what was written.
     pub(crate) fn read_damaged(disk: &Disk, dir: &str) -> (Self, Excuse) {
         let pristine = Image::read(disk, dir);
-        let mut names = Vec::new();
-        if disk.list(dir, &mut |name| names.push(name.to_owned())).is_err() {
-            return (pristine, Excuse::None);
-        }
+        let Some(names) = names_in(disk, dir) else { return (pristine, Excuse::None) };
         let path = |name: &str| format!("{dir}/{name}");
         let is_read_once = |name: &&String| {
             let role = FileRole::of_file(name);
@@ -166,4 +160,11 @@ impl Image {
             recoverable: Some(found),
         }
     }
+}
+
+/// What `dir` holds, if it is there.
+fn names_in(disk: &Disk, dir: &str) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    disk.list(dir, &mut |name| names.push(name.to_owned())).ok()?;
+    Some(names)
 }

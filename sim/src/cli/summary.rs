@@ -243,7 +243,7 @@ fn summary(totals: &Totals, missing: &[(String, String)], wanted: Option<u64>) {
     say(coverage(totals));
     if totals.excused > 0 {
         let runs = counted(totals.excused as usize, "run");
-        say(format!("in {runs} the disk took synced bytes: no open had to show those"));
+        say(format!("in {runs} the disk took or damaged synced bytes: no open had to show those"));
     }
     if totals.determinism_checked > 0 {
         say(format!("{} runs were run twice and compared", totals.determinism_checked));

@@ -67,7 +67,7 @@ pub struct Totals {
     pub profiles: BTreeMap<&'static str, u64>,
     /// Runs by the policy that scheduled their threads.
     pub policies: BTreeMap<PolicyName, u64>,
-    /// Runs in which the disk took synced bytes, so that less was demanded of some open.
+    /// Runs in which the disk took or damaged synced bytes, so that less was demanded of some open.
     pub excused: u64,
     /// Runs that hit each probe.
     pub probes: ProbeCounts,
