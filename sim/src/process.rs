@@ -91,6 +91,7 @@ fn options() -> Options {
         level1_size_max: engine.level1_size_max,
         level0_compaction_trigger: engine.level0_compaction_trigger,
         manifest_size_max: engine.manifest_size_max,
+        table_append_size: engine.table_append_size,
         compression: if engine.snappy { Compression::Snappy } else { Compression::None },
         filter_policy: engine.filter.then(|| Arc::new(BloomFilter::new(10)) as _),
         observer: Some(Arc::new(Onlooker)),

@@ -1,12 +1,14 @@
 //! [`TableBuilder`]: writes a table, entry by entry, front to back.
 //!
-//! Each block goes to the file with one append, as soon as it is full. Does not sync on its own.
+//! Blocks go to the file by whole multiples of [`TableOptions::append_size`], the rest with the end
+//! of the table. Does not sync on its own.
 //!
 //! Invariant: what reaches the file has ascending keys; and after the first error, of the file or
 //! of the caller, the file is not touched again.
 //!
-//! Source: LevelDB `table/table_builder.cc`. Differs: LevelDB only asserts that keys ascend, and
-//! an order that a user supplied may break its promise.
+//! Source: LevelDB `table/table_builder.cc`, and for what is gathered `PosixWritableFile` in
+//! `util/env_posix.cc`. Differs: LevelDB only asserts that keys ascend, and an order that a user
+//! supplied may break its promise.
 
 use core::cmp::Ordering;
 use core::fmt;
@@ -33,16 +35,21 @@ pub struct TableOptions {
     pub compression: Compression,
     /// What makes the table's filters, if it gets any.
     pub filter_policy: Option<Arc<dyn FilterPolicy>>,
+    /// Bytes of the table that are gathered before they are appended to its file; at least 1,
+    /// which is an append for each block.
+    pub append_size: usize,
 }
 
 impl Default for TableOptions {
-    /// LevelDB's: blocks of 4096 bytes, every 16th key whole, Snappy, no filter.
+    /// LevelDB's: blocks of 4096 bytes, every 16th key whole, Snappy, no filter. But 256 KiB an
+    /// append, where LevelDB has 64 KiB.
     fn default() -> Self {
         TableOptions {
             block_size: 4096,
             block_restart_interval: 16,
             compression: Compression::default(),
             filter_policy: None,
+            append_size: 256 << 10,
         }
     }
 }
@@ -57,7 +64,10 @@ pub struct TableBuilder {
     data: BlockBuilder,
     index: BlockBuilder,
     filter: Option<FilterBlockBuilder>,
-    // A data block that is in the file and not yet in the index, and ends with `last_key`: the
+    append_size: usize,
+    // The end of the table that is not in the file yet. Shorter than `append_size` between calls.
+    gathered: Vec<u8>,
+    // A data block that is written and not yet in the index, and ends with `last_key`: the
     // separator can be short only once the next key is known.
     unindexed: Option<BlockHandle>,
     last_key: Vec<u8>,
@@ -83,6 +93,8 @@ impl TableBuilder {
             data: BlockBuilder::new(options.block_restart_interval),
             index: BlockBuilder::new(1),
             filter: options.filter_policy.clone().map(FilterBlockBuilder::new),
+            append_size: options.append_size.max(1),
+            gathered: Vec::new(),
             unindexed: None,
             last_key: Vec::new(),
             entry_count: 0,
@@ -121,7 +133,7 @@ impl TableBuilder {
         Ok(self.file_size)
     }
 
-    /// Makes what was written so far durable.
+    /// Makes what is in the file durable: after [`TableBuilder::finish`], the table.
     ///
     /// # Errors
     /// That of the file, or the one met before.
@@ -145,7 +157,7 @@ impl TableBuilder {
         self.entry_count
     }
 
-    /// Bytes in the file so far; after [`TableBuilder::finish`], all of it.
+    /// Bytes of the table so far; after [`TableBuilder::finish`], the size of its file.
     pub fn file_size(&self) -> u64 {
         self.file_size
     }
@@ -185,7 +197,7 @@ impl TableBuilder {
         if self.data.size_estimate() >= self.block_size { self.end_block() } else { Ok(()) }
     }
 
-    /// Writes the data block, if there is anything in it.
+    /// Ends the data block, if there is anything in it.
     fn end_block(&mut self) -> Result<()> {
         if self.data.is_empty() {
             return Ok(());
@@ -217,7 +229,9 @@ impl TableBuilder {
         let index = self.write_block(index)?;
         let mut footer = Vec::new();
         Footer { metaindex, index }.encode(&mut footer);
-        self.append(&footer)
+        self.append(&footer)?;
+        let rest = self.gathered.len();
+        self.hand_over(rest)
     }
 
     fn add_to_index(&mut self, key: &[u8], handle: BlockHandle) -> Result<()> {
@@ -237,9 +251,21 @@ impl TableBuilder {
         Ok(handle)
     }
 
+    /// Adds to the end of the table. Large appends at multiples of their size are not only fewer
+    /// calls: Linux keeps in one piece in memory what one call brings, and reads it faster.
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.append(bytes)?;
+        self.gathered.extend_from_slice(bytes);
         self.file_size += to_u64(bytes.len());
+        let rest = self.gathered.len() % self.append_size;
+        self.hand_over(self.gathered.len() - rest)
+    }
+
+    /// Appends the first `size` bytes of those gathered to the file, in one call.
+    fn hand_over(&mut self, size: usize) -> Result<()> {
+        if size > 0 {
+            self.file.append(self.gathered.get(..size).unwrap_or_default())?;
+            self.gathered.drain(..size);
+        }
         Ok(())
     }
 }

@@ -27,6 +27,7 @@ scenarios!(
     "file_systems",
     "first_open",
     "fsync_failure",
+    "gathered_tables",
     "giant_batches",
     "holes_in_the_log",
     "io_errors",

@@ -169,6 +169,8 @@ pub struct Engine {
     pub level0_compaction_trigger: Count,
     /// Bytes after which a MANIFEST may be replaced.
     pub manifest_size_max: Count,
+    /// Bytes of a new table that are gathered before they are appended to its file.
+    pub table_append_size: Count,
 }
 
 impl Default for Engine {
@@ -182,6 +184,8 @@ impl Default for Engine {
             level1_size_max: Count::Exactly(10 << 20),
             level0_compaction_trigger: Count::Exactly(4),
             manifest_size_max: Count::Exactly(64 << 20),
+            // A call for each block: more places to crash and to fail at.
+            table_append_size: Count::Exactly(1),
         }
     }
 }
@@ -378,6 +382,7 @@ impl Spec {
             ("engine.level1_size_max", engine.level1_size_max, 1, u32::MAX),
             ("engine.level0_compaction_trigger", engine.level0_compaction_trigger, 1, 1000),
             ("engine.manifest_size_max", engine.manifest_size_max, 4096, u32::MAX),
+            ("engine.table_append_size", engine.table_append_size, 1, 4 << 20),
             ("crash.count", self.crash.count, 0, 100),
             ("disk.capacity", self.disk.capacity.unwrap_or(Count::Exactly(1)), 1, u32::MAX),
         ] {

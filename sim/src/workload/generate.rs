@@ -171,6 +171,7 @@ fn draw_engine(engine: &Engine, stream: &mut Stream) -> PlannedEngine {
         level1_size_max: u64::from(engine.level1_size_max.draw(stream)),
         level0_compaction_trigger: engine.level0_compaction_trigger.draw(stream) as usize,
         manifest_size_max: u64::from(engine.manifest_size_max.draw(stream)),
+        table_append_size: engine.table_append_size.draw(stream) as usize,
         snappy: false,
         filter: false,
     }

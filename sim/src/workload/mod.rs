@@ -69,6 +69,7 @@ pub struct PlannedEngine {
     pub level1_size_max: u64,
     pub level0_compaction_trigger: usize,
     pub manifest_size_max: u64,
+    pub table_append_size: usize,
     /// Whether tables are compressed.
     pub snappy: bool,
     /// Whether tables have bloom filters.
@@ -223,6 +224,7 @@ impl Plan {
                 level1_size_max: 1 << 20,
                 level0_compaction_trigger: 4,
                 manifest_size_max: 1 << 20,
+                table_append_size: 1,
                 snappy: false,
                 filter: false,
             },

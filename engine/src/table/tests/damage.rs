@@ -293,6 +293,7 @@ proptest! {
         block_size in 1_usize..300,
         restart_interval in 1_usize..20,
         snappy in any::<bool>(),
+        append_size in 1_usize..1000,
     ) {
         let entries: Entries = keys.iter().map(|key| entry(key, key)).collect();
         let compression = if snappy { Compression::Snappy } else { Compression::None };
@@ -301,6 +302,7 @@ proptest! {
             block_restart_interval: restart_interval,
             compression,
             filter_policy: None,
+            append_size,
         };
         let file = write_table(&entries, &bytewise(), &options);
         prop_assert_eq!(read_all(&file), Ok(entries));

@@ -215,16 +215,13 @@ fn check(entries: &Entries) {
 fn variants(block_restart_interval: usize) -> impl Iterator<Item = TableOptions> {
     let filter: Arc<dyn FilterPolicy> = Arc::new(BloomFilter::new(10));
     let variants = [
-        (1, Compression::None, None),
-        (256, Compression::Snappy, Some(filter)),
-        (4096, Compression::None, None),
-        (4096, Compression::Snappy, None),
+        (1, Compression::None, None, 1),
+        (256, Compression::Snappy, Some(filter), 512),
+        (4096, Compression::None, None, 4096),
+        (4096, Compression::Snappy, None, 1 << 20),
     ];
-    variants.into_iter().map(move |(block_size, compression, filter_policy)| TableOptions {
-        block_size,
-        block_restart_interval,
-        compression,
-        filter_policy,
+    variants.into_iter().map(move |(block_size, compression, filter_policy, append_size)| {
+        TableOptions { block_size, block_restart_interval, compression, filter_policy, append_size }
     })
 }
 
@@ -334,7 +331,7 @@ fn keys_must_be_internal_and_ascend() {
 
 #[test]
 fn the_first_error_is_kept_and_the_file_left_alone() {
-    let options = TableOptions { block_size: 64, ..TableOptions::default() };
+    let options = TableOptions { block_size: 64, append_size: 1, ..TableOptions::default() };
     let write = |builder: &mut TableBuilder| {
         for key in [b"a", b"b", b"c", b"d", b"e"] {
             builder.add(&ikey(key, 1, ValueType::Value), &[b'v'; 50])?;
@@ -353,5 +350,33 @@ fn the_first_error_is_kept_and_the_file_left_alone() {
         assert_eq!(builder.sync(), Err(error.clone()));
         assert_eq!(builder.close(), Err(error));
         assert_eq!(file.operations().len(), fail_at + 1);
+    }
+}
+
+#[test]
+fn a_table_goes_to_its_file_in_whole_multiples_and_a_rest() {
+    let entries: Entries =
+        (0..200).map(|n| entry(format!("{n:03}").as_bytes(), &[b'v'; 40])).collect();
+    let order = InternalKeyComparator::bytewise();
+    let small = TableOptions { block_size: 256, append_size: 1, ..TableOptions::default() };
+    let whole = write_table(&entries, &order, &small).bytes();
+    for append_size in [0, 1, 7, 1000, whole.len(), whole.len() + 1] {
+        let options = TableOptions { append_size, ..small.clone() };
+        let file = MemFile::default();
+        let mut builder = TableBuilder::new(file.writable(), order.clone(), &options);
+        let multiple = append_size.max(1);
+        for (key, value) in &entries {
+            assert_eq!(builder.add(key, value), Ok(()));
+            let handed_over = file.bytes().len();
+            assert_eq!(handed_over % multiple, 0);
+            // What is in no block yet does not count.
+            let written = builder.file_size() as usize;
+            assert!((handed_over..handed_over + multiple).contains(&written));
+        }
+        assert_eq!(builder.finish(), Ok(to_u64(whole.len())));
+        assert_eq!(file.bytes(), whole, "{append_size} bytes an append");
+        let blocks = write_table(&entries, &order, &small).operations().len();
+        assert!(append_size < 1000 || file.operations().len() <= whole.len() / append_size + 1);
+        assert!(append_size >= 2 || file.operations().len() == blocks - 2, "but sync and close");
     }
 }
