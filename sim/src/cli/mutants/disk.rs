@@ -8,6 +8,7 @@ use serde_json::json;
 use super::super::args::{Format, MutantsArgs};
 use super::super::output::{event, remark, say};
 use super::super::{Exit, Failed};
+use super::check::check;
 use super::named;
 use super::scratch::Scratch;
 use crate::mutant::DiskMutant;
@@ -33,7 +34,8 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     let scratch = Scratch::prepare()?;
     scratch.try_all(mutants.iter().map(|mutant| &mutant.file))?;
     if args.check {
-        return check(&scratch, mutants.iter().collect());
+        let patches = mutants.iter().map(|mutant| (mutant.name.as_str(), mutant.file.as_path()));
+        return check(&scratch, patches.collect(), &CHECK);
     }
     remark("  building what has no mistake");
     let failed = run_tests(&scratch)?;
@@ -57,43 +59,6 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
         say(format!("{killed} of {} killed by the tests that should", mutants.len()));
     }
     Ok(if killed == mutants.len() { Exit::Clean } else { Exit::Broken })
-}
-
-/// Compiles all of `mutants`, which apply: at once as many as apply on top of each other, and one
-/// by one those that do not compile together.
-fn check(scratch: &Scratch, mut mutants: Vec<&DiskMutant>) -> Result<Exit, Failed> {
-    while !mutants.is_empty() {
-        let mut planted = Vec::new();
-        let mut left = Vec::new();
-        for mutant in mutants {
-            if scratch.applies(&mutant.file) {
-                scratch.plant(&mutant.file)?;
-                planted.push(mutant);
-            } else {
-                left.push(mutant);
-            }
-        }
-        let compiled = scratch.cargo(&CHECK);
-        for mutant in planted.iter().rev() {
-            scratch.remove(&mutant.file)?;
-        }
-        if compiled.is_err() {
-            for mutant in &planted {
-                scratch.plant(&mutant.file)?;
-                let compiled = scratch.cargo(&CHECK);
-                scratch.remove(&mutant.file)?;
-                compiled.map_err(|failed| Failed {
-                    words: format!("{}: {}", mutant.file.display(), failed.words),
-                    ..failed
-                })?;
-            }
-        }
-        for mutant in planted {
-            say(format!("{:<40} applies and compiles", mutant.name));
-        }
-        mutants = left;
-    }
-    Ok(Exit::Clean)
 }
 
 /// Builds and runs the tests with what is planted; those that failed.

@@ -8,6 +8,7 @@
     reason = "works on files of the repository, in a scratch copy"
 )]
 
+mod check;
 mod disk;
 mod matrix;
 mod needs;
@@ -25,6 +26,8 @@ use super::{Exit, Failed};
 use crate::mutant::Mutant;
 use row::{Record, Row};
 use scratch::Scratch;
+
+const CHECK: [&str; 4] = ["check", "--quiet", "--package", "faultline-engine"];
 
 /// Chance at which some mutant of those on record is called weaker though none is.
 const FALSE_ALARM: f64 = 0.001;
@@ -54,7 +57,11 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     if args.needs {
         return needs::needs(&scratch, &mutants, &record, args.jobs.unwrap_or_else(cores));
     }
-    if !args.check && args.format == Format::Human {
+    if args.check {
+        let patches = mutants.iter().map(|mutant| (mutant.name.as_str(), mutant.file.as_path()));
+        return check::check(&scratch, patches.collect(), &CHECK);
+    }
+    if args.format == Format::Human {
         say(line(
             "mutant",
             "hits/runs",
@@ -66,19 +73,10 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     let (mut found, mut weaker) = (0, 0);
     for mutant in &mutants {
         scratch.plant(&mutant.file)?;
-        let row = if args.check {
-            scratch.check().map(|()| None)
-        } else {
-            remark(format!("  building {}", mutant.name));
-            scratch
-                .build()
-                .and_then(|()| sweep(&scratch, mutant, &Sweep::of(mutant, args)).map(Some))
-        };
+        remark(format!("  building {}", mutant.name));
+        let row = scratch.build().and_then(|()| sweep(&scratch, mutant, &Sweep::of(mutant, args)));
         scratch.remove(&mutant.file)?;
-        let Some(row) = row? else {
-            say(format!("{:<40} applies and compiles", mutant.name));
-            continue;
-        };
+        let row = row?;
         // Another experiment is not held against the record.
         let recorded = record.get(&mutant.name).filter(|_| is_as_recorded(args));
         let weaker_by = recorded.map(|recorded| (recorded, row.p_of_so_few(recorded)));
@@ -89,9 +87,6 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
         if args.record {
             record.set(row, &file).map_err(Failed::environment)?;
         }
-    }
-    if args.check {
-        return Ok(Exit::Clean);
     }
     if args.format == Format::Json {
         event(&json!({

@@ -110,10 +110,6 @@ impl Scratch {
         Err(Failed { exit: Exit::Broken, words })
     }
 
-    pub(super) fn check(&self) -> Result<(), Failed> {
-        self.cargo(&["check", "--quiet", "--package", "faultline-engine"])
-    }
-
     /// Builds the simulator with what is planted.
     pub(super) fn build(&self) -> Result<(), Failed> {
         self.cargo(&["build", "--quiet", "--profile", "sim", "--bin", "sim"])
