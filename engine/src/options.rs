@@ -75,7 +75,7 @@ pub trait Observer: Send + Sync + fmt::Debug {
 /// - for each cursor, and for the running compaction, two blocks for each table of level 0 and for
 ///   each deeper level: one as it is stored and one unpacked;
 /// - for each table that is being written, by a flush or a compaction, the same two blocks, its
-///   index and its filter, and `table_append_size`;
+///   index and its filter, and twice `table_append_size` while that is gathered;
 /// - for each table of each version that somebody reads, its two bounds and about 400 bytes;
 /// - 1 MiB for everything else.
 ///
