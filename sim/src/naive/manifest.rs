@@ -52,8 +52,8 @@ pub struct Manifest {
     pub edits: usize,
     /// The first bad byte is in here, if there is one; see [`super::Log::bad`].
     pub bad: Option<Range<usize>>,
-    /// Whether behind it there is a first or only fragment with a right checksum: then it is no
-    /// torn tail.
+    /// Whether behind it there is a first or only fragment with a right checksum, which is no copy
+    /// of one before: then it is no torn tail. A sector that was never written may show a copy.
     pub record_after_bad: bool,
 }
 
@@ -70,7 +70,11 @@ impl Manifest {
             manifest.bad.clone_from(&scan.bad);
         }
         if let Some(bad) = &manifest.bad {
-            search(bytes, bad.start, &mut |_| manifest.record_after_bad = true);
+            let mut before: Vec<&[u8]> = Vec::new();
+            search(&bytes[..bad.start], 0, &mut |payload| before.push(payload));
+            search(bytes, bad.start, &mut |payload| {
+                manifest.record_after_bad |= !before.contains(&payload);
+            });
         }
         if manifest.next_file_number.is_none() {
             return Err("no next file number");

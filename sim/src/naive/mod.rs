@@ -17,6 +17,7 @@ mod database;
 mod framing;
 mod manifest;
 mod table;
+mod tells;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use database::{Database, Log, TableFile, decode, decode_log, first_in_logs, 
 pub use framing::Stop;
 pub use manifest::{Manifest, NewFile};
 pub use table::Entry;
+pub use tells::{log_tells, table_tells};
 
 /// Why something cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -33,14 +33,7 @@ pub struct Entry<'bytes> {
 
 /// Reads all entries of a table, in the order of the file.
 pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Entry<'_>>, &'static str> {
-    let start = bytes.len().checked_sub(FOOTER).ok_or("too short for a table")?;
-    let mut footer = Rest(&bytes[start..]);
-    let mut magic = Rest(&bytes[bytes.len() - 8..]);
-    if magic.fixed64() != Some(MAGIC) {
-        return Err("no magic number");
-    }
-    handle(&mut footer).ok_or("a bad footer")?;
-    let index = handle(&mut footer).ok_or("a bad footer")?;
+    let [_, index] = handles(bytes)?;
     let mut entries = Vec::new();
     each_entry(block(bytes, index)?, &mut |_, value| {
         let data = handle(&mut Rest(&value)).ok_or("a bad index entry")?;
@@ -52,12 +45,27 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Entry<'_>>, &'static str> {
     Ok(entries)
 }
 
-fn handle(rest: &mut Rest<'_>) -> Option<(u64, u64)> {
+/// The handles of metaindex and index.
+pub(super) fn handles(bytes: &[u8]) -> Result<[(u64, u64); 2], &'static str> {
+    let start = bytes.len().checked_sub(FOOTER).ok_or("too short for a table")?;
+    let mut footer = Rest(&bytes[start..]);
+    let mut magic = Rest(&bytes[bytes.len() - 8..]);
+    if magic.fixed64() != Some(MAGIC) {
+        return Err("no magic number");
+    }
+    let mut next = || handle(&mut footer).ok_or("a bad footer");
+    Ok([next()?, next()?])
+}
+
+pub(super) fn handle(rest: &mut Rest<'_>) -> Option<(u64, u64)> {
     Some((rest.varint64()?, rest.varint64()?))
 }
 
 /// The contents of a block.
-fn block(bytes: &[u8], (offset, size): (u64, u64)) -> Result<Cow<'_, [u8]>, &'static str> {
+pub(super) fn block(
+    bytes: &[u8],
+    (offset, size): (u64, u64),
+) -> Result<Cow<'_, [u8]>, &'static str> {
     let offset = usize::try_from(offset).unwrap_or(usize::MAX);
     let size = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(TRAILER);
     let mut rest = Rest(bytes.get(offset..).ok_or("a block beyond the end")?);
@@ -84,7 +92,7 @@ fn block(bytes: &[u8], (offset, size): (u64, u64)) -> Result<Cow<'_, [u8]>, &'st
 type Each<'each, 'bytes> = dyn FnMut(&[u8], Cow<'bytes, [u8]>) -> Result<(), &'static str> + 'each;
 
 /// Calls `each` with key and value of every entry of a block.
-fn each_entry<'bytes>(
+pub(super) fn each_entry<'bytes>(
     contents: Cow<'bytes, [u8]>,
     each: &mut Each<'_, 'bytes>,
 ) -> Result<(), &'static str> {

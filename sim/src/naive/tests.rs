@@ -67,7 +67,7 @@ fn damaged(offset: usize) -> Files {
 }
 
 /// A fragment with a right checksum.
-fn fragment(kind: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn fragment(kind: u8, payload: &[u8]) -> Vec<u8> {
     let mut checked = vec![kind];
     checked.extend_from_slice(payload);
     let mut bytes = masked_crc(&checked).to_le_bytes().to_vec();
@@ -76,7 +76,7 @@ fn fragment(kind: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn batch(sequence: u64, keys: &[&[u8]]) -> Vec<u8> {
+pub(super) fn batch(sequence: u64, keys: &[&[u8]]) -> Vec<u8> {
     let mut bytes = sequence.to_le_bytes().to_vec();
     bytes.extend((keys.len() as u32).to_le_bytes());
     for key in keys {
@@ -131,7 +131,7 @@ fn a_log_is_read_batch_by_batch() {
 }
 
 /// The table of [`database`] with this as its data block, behind which everything moves.
-fn table_with(data: &[u8], compression: u8) -> Vec<u8> {
+pub(super) fn table_with(data: &[u8], compression: u8) -> Vec<u8> {
     let mut table = Vec::new();
     let mut put = |contents: &[u8], compression| {
         let start = table.len();
@@ -256,6 +256,20 @@ fn a_damaged_manifest_says_whether_more_follows() {
             Ok(found) => assert_eq!(found.manifest.record_after_bad, follows),
             Err(defect) => assert_eq!((defect.what, follows), ("no next file number", true)),
         }
+    }
+}
+
+#[test]
+fn a_copy_of_a_record_behind_damage_does_not_say_that_more_follows() {
+    let manifest = hex(MANIFEST);
+    let other = fragment(1, &[4, 9]);
+    for (behind, follows) in [(&manifest[..35], false), (&manifest[35..], false), (&other, true)] {
+        let mut files = database();
+        let bytes = files.get_mut("MANIFEST-000004").expect("the MANIFEST");
+        bytes.extend([0; 40]);
+        bytes.extend(behind);
+        let found = read(&files).expect("both edits are there").manifest;
+        assert_eq!((found.bad.map(|bad| bad.start), found.record_after_bad), (Some(79), follows));
     }
 }
 
