@@ -79,6 +79,7 @@ impl Disk {
         self.open_files.clear();
         self.locks.clear();
         self.writers_at.clear();
+        self.end_misreads(None);
         self.epoch += 1;
     }
 

@@ -1,4 +1,5 @@
-//! Damage of the medium: sectors whose bits have flipped, and sectors that cannot be read.
+//! Damage of the medium: sectors whose bits have flipped, that show the bytes of another place, or
+//! that cannot be read. How bytes come to a wrong place is told in [`super::stray`].
 //!
 //! A flaw lies *over* the bytes of a sector and changes none of them. Readers see it; whoever looks
 //! on from outside ([`Disk::bytes`], [`Disk::image`]) sees the bytes as they were written. So flaws
@@ -9,13 +10,15 @@
 //! written over or cut off, and with its file. Simplification: a write heals as it completes, and
 //! for good, though a power loss may take it back.
 //!
-//! Invariant: a sector has one flaw at most.
+//! Invariant: a sector has one flaw at most. Two flaws have one number only if they are the two
+//! ends of one misdirected write.
 
 use std::ops::Range;
 
 use super::SECTOR;
 use super::image::split_mix;
 use super::state::{Disk, Errno, Fd, Ino, Kind};
+use super::stray::Stray;
 
 /// Bits of a sector that flip at most.
 const FLIPS_MAX: u64 = 8;
@@ -25,14 +28,26 @@ const FLIPS_MAX: u64 = 8;
 pub enum Damage {
     /// These bits have flipped: a byte of the sector, and its bits.
     Rot(Vec<(u32, u8)>),
+    /// It shows the bytes of another place, or of another time: these bits differ.
+    Stray(Stray, Vec<(u32, u8)>),
     /// Whoever reads a byte of it gets an error.
     Unreadable,
+}
+
+impl Damage {
+    /// The bits that show otherwise than they were written.
+    pub fn flips(&self) -> &[(u32, u8)] {
+        match self {
+            Damage::Rot(flips) | Damage::Stray(_, flips) => flips,
+            Damage::Unreadable => &[],
+        }
+    }
 }
 
 /// One damaged sector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
-    /// Its number, from 1: no other flaw of this disk has it.
+    /// Its number, from 1: no other flaw of this disk has it but the other end of a write.
     pub id: u32,
     /// The file.
     pub ino: Ino,
@@ -49,20 +64,16 @@ impl Flaw {
 
     /// Whether somebody who reads the bytes of `range` is given something else.
     fn shows_in(&self, range: &Range<u64>) -> bool {
-        match &self.damage {
-            Damage::Rot(flips) => {
-                flips.iter().any(|(byte, _)| range.contains(&(self.start() + u64::from(*byte))))
-            }
-            Damage::Unreadable => {
-                range.start < self.start() + u64::from(SECTOR) && self.start() < range.end
-            }
+        if self.damage == Damage::Unreadable {
+            return range.start < self.start() + u64::from(SECTOR) && self.start() < range.end;
         }
+        let mut shown = self.damage.flips().iter();
+        shown.any(|(byte, _)| range.contains(&(self.start() + u64::from(*byte))))
     }
 
     /// Flips bits of `bytes`, which start at `offset` of the file.
     fn distort(&self, offset: u64, bytes: &mut [u8]) {
-        let Damage::Rot(flips) = &self.damage else { return };
-        for (byte, bits) in flips {
+        for (byte, bits) in self.damage.flips() {
             let at = (self.start() + u64::from(*byte)).checked_sub(offset);
             if let Some(byte) = at.and_then(|at| bytes.get_mut(at as usize)) {
                 *byte ^= bits;
@@ -74,7 +85,11 @@ impl Flaw {
 impl Disk {
     /// The sectors of bytes `range` of an open file that are at rest and have no flaw.
     pub fn at_rest(&self, fd: Fd, range: Range<u64>) -> Vec<u32> {
-        let ino = self.ino(fd);
+        self.sectors_at_rest(self.ino(fd), range)
+    }
+
+    /// The same of any file.
+    pub(super) fn sectors_at_rest(&self, ino: Ino, range: Range<u64>) -> Vec<u32> {
         let content = &self.inode(ino).content;
         let end = range.end.min(content.durable.len() as u64);
         if end <= range.start {
@@ -104,21 +119,26 @@ impl Disk {
             }
         }
         flips.sort_unstable();
-        self.add_flaw(fd, sector, Damage::Rot(flips))
+        self.number_flaw(self.ino(fd), sector, Damage::Rot(flips))
     }
 
     /// Makes a sector at rest unreadable. Returns the number of the flaw.
     pub fn spoil(&mut self, fd: Fd, sector: u32) -> u32 {
-        self.add_flaw(fd, sector, Damage::Unreadable)
+        self.number_flaw(self.ino(fd), sector, Damage::Unreadable)
     }
 
-    fn add_flaw(&mut self, fd: Fd, sector: u32, damage: Damage) -> u32 {
-        let start = u64::from(sector * SECTOR);
-        debug_assert_eq!(self.at_rest(fd, start..start + 1), [sector], "a sector at rest");
+    /// Gives a sector at rest a flaw with a number of its own.
+    pub(super) fn number_flaw(&mut self, ino: Ino, sector: u32, damage: Damage) -> u32 {
         self.flaws_made += 1;
-        let (id, ino) = (self.flaws_made, self.ino(fd));
+        self.add_flaw(self.flaws_made, ino, sector, damage);
+        self.flaws_made
+    }
+
+    pub(super) fn add_flaw(&mut self, id: u32, ino: Ino, sector: u32, damage: Damage) {
+        let start = u64::from(sector * SECTOR);
+        let at_rest = self.sectors_at_rest(ino, start..start + 1);
+        debug_assert_eq!(at_rest, [sector], "a sector at rest");
         self.flaws.push(Flaw { id, ino, sector, damage });
-        id
     }
 
     /// The flaws there are, in the order in which they came.
@@ -126,7 +146,8 @@ impl Disk {
         &self.flaws
     }
 
-    /// Takes a flaw away; false if there is none of this number.
+    /// Takes the flaws of a number away: one, or the ends of a misdirected write; false if there
+    /// are none.
     pub fn heal(&mut self, id: u32) -> bool {
         let before = self.flaws.len();
         self.flaws.retain(|flaw| flaw.id != id);
@@ -149,6 +170,7 @@ impl Disk {
                 let bits: u32 = flips.iter().map(|(_, bits)| bits.count_ones()).sum();
                 format!("{bits} bit{} flipped", if bits == 1 { "" } else { "s" })
             }
+            Damage::Stray(stray, _) => stray.words().to_owned(),
             Damage::Unreadable => "cannot be read".to_owned(),
         };
         format!("{name} sector {}: {what}, {sync}", flaw.sector)
@@ -160,7 +182,7 @@ impl Disk {
         self.flaws.iter().any(|flaw| flaw.ino == ino && flaw.shows_in(range))
     }
 
-    /// The bytes of a file with the bits that have flipped, if any have. Those of a sector that
+    /// The bytes of a file as its damaged sectors show them, if any is damaged so. Those of a sector that
     /// cannot be read are as they were written.
     ///
     /// # Errors

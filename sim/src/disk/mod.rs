@@ -57,11 +57,12 @@
 //! **Nothing synced is ever lost**, unless the device lies, a failure is told late or the medium is
 //! damaged.
 //!
-//! **Damage** strikes one sector at rest, on the medium with nothing of it pending: bits of it flip
+//! **Damage** strikes a sector at rest, on the medium with nothing of it pending: bits of it flip
 //! ([`Disk::rot`]), or it cannot be read any more ([`Disk::spoil`]). It lies over the bytes, which
 //! stay as they are, and every read of the sector meets the same, through crashes too, until the
-//! sector is written over or its file is gone ([`Flaw`]). Left out: writes and reads that go to a
-//! wrong place.
+//! sector is written over or its file is gone ([`Flaw`]). A write may go to the place of another
+//! sector ([`Disk::misdirect`]): then the one shows what it held before, the other what was written.
+//! A read may come from the place of another ([`Disk::misread`]), and changes nothing.
 //!
 //! **A sync that lied** returns Ok and makes nothing durable; all that it covered stays pending.
 //! Whoever completes the sync says that it lied, and may say so only where the profile has a device
@@ -102,6 +103,7 @@ mod profile;
 mod report;
 mod space;
 mod state;
+mod stray;
 mod sync;
 
 pub use choose::Fates;
@@ -117,6 +119,7 @@ pub use profile::{
 };
 pub use report::{CrashReport, Fate, Op, OpKind, Strategy};
 pub use state::{Disk, EntryOp, Errno, Fd, Ino, Pick};
+pub use stray::{SectorBytes, Spot, Stray};
 pub use sync::{SyncOutcome, SyncTicket};
 
 /// The unit that the medium writes whole, in bytes.

@@ -10,4 +10,5 @@ mod lies;
 mod media;
 mod program;
 mod random;
+mod stray;
 mod table;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use faultline_sim::disk::{
-    Damage, Disk, Errno, Fd, Flaw, POSIX_WEAK, PROFILES, Pick, SECTOR, SyncOutcome,
+    Damage, Disk, Errno, Fd, Flaw, POSIX_WEAK, PROFILES, Pick, SECTOR, Spot, SyncOutcome,
 };
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ fn at_rest() -> (Disk, Fd) {
     (disk, fd)
 }
 
-fn read(disk: &Disk, fd: Fd, offset: u64, len: usize) -> Result<Vec<u8>, Errno> {
+pub(crate) fn read(disk: &Disk, fd: Fd, offset: u64, len: usize) -> Result<Vec<u8>, Errno> {
     let mut bytes = vec![0; len];
     let count = disk.read_at(fd, offset, &mut bytes)?;
     bytes.truncate(count);
@@ -34,12 +34,12 @@ fn flipped(left: &[u8], right: &[u8]) -> Vec<u32> {
     sectors.map(bits).collect()
 }
 
-fn ids(disk: &Disk) -> Vec<u32> {
+pub(crate) fn ids(disk: &Disk) -> Vec<u32> {
     disk.flaws().iter().map(|flaw| flaw.id).collect()
 }
 
 /// Takes the power, and of all that is pending leaves what was durable.
-fn lose_power(disk: &mut Disk) {
+pub(crate) fn lose_power(disk: &mut Disk) {
     struct First;
     impl Pick for First {
         fn pick(&mut self, _: u32) -> u32 {
@@ -261,6 +261,9 @@ enum Blow {
     /// Damages the sector of this number among those at rest: with rot, or so that nobody can
     /// read it.
     Strike(&'static str, u32, bool),
+    /// Syncs the file; the write of the first sector that this makes durable goes to the place of
+    /// this number among those at rest.
+    Misdirect(&'static str, usize),
     Heal(u32),
     Death,
     PowerLoss(u64),
@@ -286,10 +289,26 @@ fn blow() -> impl Strategy<Value = Blow> {
         1 => Just(Blow::Call(Act::Evict)),
         8 => (file(), 0..8_u32, any::<bool>())
             .prop_map(|(file, n, rot)| Blow::Strike(file, n, rot)),
+        5 => (file(), 0..40_usize).prop_map(|(file, n)| Blow::Misdirect(file, n)),
         1 => (0..6_u32).prop_map(Blow::Heal),
         1 => Just(Blow::Death),
         2 => any::<u64>().prop_map(Blow::PowerLoss),
     ]
+}
+
+/// Syncs a file; the first of its sectors that come to rest by that misses its place.
+fn misdirect(disk: &mut Disk, file: &str, nth: usize) {
+    let Ok(fd) = disk.open(file) else { return };
+    let ticket = disk.begin_sync(fd);
+    let due = disk.due(&ticket);
+    disk.finish_sync(ticket, SyncOutcome::Ok);
+    disk.close(fd);
+    let spots: Vec<Spot> = disk.all_at_rest().concat();
+    if let Some((missed, held)) = due.iter().find(|(spot, _)| disk.is_at_rest(*spot))
+        && let Some(hit) = spots.get(nth % spots.len())
+    {
+        disk.misdirect(*missed, held, *hit);
+    }
 }
 
 /// Every sector of every file shows its flaw, if it has one, and else what the other disk shows.
@@ -306,9 +325,9 @@ fn compare(flawed: &mut Disk, whole: &mut Disk) {
             match &flaws[..] {
                 [] => assert_eq!(found, Ok(expected.to_vec())),
                 [Flaw { damage: Damage::Unreadable, .. }] => assert_eq!(found, Err(Errno::Io)),
-                [Flaw { damage: Damage::Rot(flips), .. }] => {
+                [Flaw { damage, .. }] => {
                     let mut expected = expected.to_vec();
-                    for (byte, bits) in flips {
+                    for (byte, bits) in damage.flips() {
                         let shown = expected.get_mut(*byte as usize);
                         if let Some(byte) = shown {
                             *byte ^= bits;
@@ -352,6 +371,10 @@ proptest! {
                         }
                     }
                     flawed.close(fd);
+                }
+                Blow::Misdirect(file, nth) => {
+                    act_on(&mut whole, Act::Sync(file));
+                    misdirect(&mut flawed, file, nth);
                 }
                 Blow::Heal(id) => {
                     flawed.heal(id);
