@@ -14,7 +14,7 @@ use faultline_sim::run::{Mode, Verdict, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Count, Scenario, embedded};
 
 /// A seed of every scenario; where a scenario crashes at all, this seed does.
-const SEEDS: [(&str, u64); 58] = [
+const SEEDS: [(&str, u64); 59] = [
     ("bit_rot", 10),
     ("block_edges", 1),
     ("compaction_under_writes", 1),
@@ -52,6 +52,7 @@ const SEEDS: [(&str, u64); 58] = [
     ("leveldb_zeroed_block", 1),
     ("long_replays", 3),
     ("manifest_faults", 1),
+    ("misdirected_io", 18),
     ("narrow_tables", 4),
     ("power_loss_at_log_switch", 2),
     ("process_kill", 1),

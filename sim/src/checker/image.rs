@@ -54,11 +54,12 @@ impl Image {
         naive::decode(&names, &read).map_or_else(|_| Image::default(), |found| Image::of(&found))
     }
 
-    /// Reads directory `dir` of `disk` as one that opens it does who is given what has rotted of
+    /// Reads directory `dir` of `disk` as one that opens it does who is given the damaged sectors of
     /// CURRENT, the MANIFEST and the logs; and what that excuses.
     ///
     /// Tables are read as they were written: their checksums tell, so whoever shows an entry of one
-    /// shows what was written.
+    /// shows what was written. A table of which they would not tell is not damaged so, see
+    /// [`naive::table_tells`].
     pub(crate) fn read_damaged(disk: &Disk, dir: &str) -> (Self, Excuse) {
         let pristine = Image::read(disk, dir);
         let Some(names) = names_in(disk, dir) else { return (pristine, Excuse::None) };

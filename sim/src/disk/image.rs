@@ -162,7 +162,7 @@ fn fill_garbage(bytes: &[u8], sector: u32, seed: u32, buffer: &mut [u8; SECTOR a
 }
 
 /// The next number of SplitMix64.
-pub(super) fn split_mix(state: &mut u64) -> u64 {
+pub(crate) fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -189,15 +189,23 @@ impl Disk {
     ///
     /// If `path` is no file.
     pub fn rotten_bytes(&self, path: &str) -> Result<Option<Vec<u8>>, Errno> {
-        let ino = self.lookup_file(path)?;
+        Ok(self.shown(self.lookup_file(path)?))
+    }
+
+    /// The same of a file whose inode the caller knows.
+    pub(crate) fn shown(&self, ino: Ino) -> Option<Vec<u8>> {
         let is_rotten = |flaw: &&Flaw| flaw.ino == ino && flaw.damage != Damage::Unreadable;
         let mut rot = self.flaws.iter().filter(is_rotten).peekable();
-        if rot.peek().is_none() {
-            return Ok(None);
-        }
+        rot.peek()?;
         let mut bytes = self.inode(ino).content.volatile.clone();
         rot.for_each(|flaw| flaw.distort(0, &mut bytes));
-        Ok(Some(bytes))
+        Some(bytes)
+    }
+
+    /// The bytes that were written to a file, and the last part of its name.
+    pub(crate) fn written(&self, ino: Ino) -> (&[u8], &str) {
+        let inode = self.inode(ino);
+        (&inode.content.volatile, self.names.get(inode.label))
     }
 
     /// Puts the flaws of a file over `bytes`, which were read of it from `offset` on.

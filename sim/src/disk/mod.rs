@@ -110,6 +110,7 @@ pub use choose::Fates;
 pub use crash::CrashSpace;
 pub use file::InFlight;
 pub use image::Image;
+pub(crate) use image::split_mix;
 pub use listing::FileState;
 pub use media::{Damage, Flaw};
 pub use profile::{

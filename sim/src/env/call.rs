@@ -143,6 +143,7 @@ pub(super) fn call<B, T>(
                 // It would complete now; it never does.
                 kernel.crash();
             }
+            world.misread(kernel, target, fault);
             let result = begun.and_then(|begun| finish(world, begun, fault));
             world.strike_cache(kernel, target, fault);
             world.note_read(target, fault);
@@ -181,6 +182,8 @@ fn note_result(
         let size = if target.bytes > 0 { format!(" {} B", target.bytes) } else { String::new() };
         let outcome = match (errno, fault) {
             (None, None) => String::new(),
+            // Whether it has struck is told by the damage.
+            (None, Some(fault)) if fault.kind.is_stray() => String::new(),
             (None, Some(fault)) => format!(" ok, with {}", fault.kind.name()),
             (Some(errno), None) => format!(" -> {errno:?}"),
             (Some(errno), Some(fault)) => {
@@ -248,7 +251,12 @@ pub(super) fn sync(
             } else {
                 SyncOutcome::Ok
             };
+            let strays = fault.filter(|fault| fault.kind == FaultKind::MisdirectedWrite);
+            let due = strays.map(|fault| (fault.fault, disk.due(&ticket)));
             disk.finish_sync(ticket, outcome);
+            if let Some((fault, due)) = due {
+                world.misdirect(disk, fault, due);
+            }
             let is_told_later = outcome == SyncOutcome::Failed && op == FileOp::Sync;
             failed.filter(|_| !(is_told_later && disk.tells_late())).map_or(Ok(()), Err)
         },
@@ -277,7 +285,7 @@ impl World {
         }
         if fault.kind.is_damage() && !self.damage(kernel, target, fault) {
             if !is_hooked {
-                self.faults.borrow_mut().take_back();
+                self.faults.borrow_mut().take_back(fault);
             }
             return None;
         }

@@ -14,8 +14,8 @@ pub(super) struct Injected {
     pub(super) errno: Option<Errno>,
     /// Whether the call takes its full effect all the same.
     pub(super) done: bool,
-    /// Decides how much of an append is done; see [`Fault::short_len`].
-    fault: Fault,
+    /// Decides how much of an append is done, see [`Fault::short_len`], and which sector is struck.
+    pub(super) fault: Fault,
     /// How much longer the call takes.
     pub(super) delay: Duration,
 }

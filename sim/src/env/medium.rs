@@ -1,8 +1,10 @@
 //! Damage of the medium on its way from the plan to the disk, and who meets it.
 
+use std::ops::Range;
+
 use super::call::Target;
 use super::inject::Injected;
-use crate::disk::Ino;
+use crate::disk::{Disk, Fd, Ino};
 use crate::fault::{Fault, FaultKind, FileRole, Phase};
 use crate::kernel::Kernel;
 use crate::probe::Probe;
@@ -14,8 +16,7 @@ impl World {
     pub(super) fn damage(&self, kernel: &Kernel, target: &Target<'_>, fault: Fault) -> bool {
         let Some((fd, offset)) = target.read else { return false };
         let disk = &mut *self.disk.borrow_mut();
-        let start = offset.max(self.cached_upto(disk.ino(fd), target.role));
-        let sectors = disk.at_rest(fd, start..offset.saturating_add(target.bytes).max(start));
+        let sectors = disk.at_rest(fd, self.uncached(disk, target, (fd, offset)));
         if sectors.is_empty() {
             return false;
         }
@@ -25,21 +26,34 @@ impl World {
         } else {
             disk.spoil(fd, sector)
         };
-        let flaw = disk.flaws().iter().find(|flaw| flaw.id == id);
-        let words = flaw.map(|flaw| disk.describe_flaw(flaw)).unwrap_or_default();
-        kernel.tell(Lane::Fault, || format!("DAMAGE: {words}"));
-        let is_read_once = self.phase.get() == Phase::Recovery && target.role != FileRole::Table;
-        if is_read_once && fault.kind == FaultKind::BitRot {
+        tell(kernel, disk, id);
+        if self.is_read_once(target.role) && fault.kind == FaultKind::BitRot {
             // An open reads them before it changes anything.
             self.note_damaged(disk);
         }
         true
     }
 
+    /// Whether a file of this role is read from its start to its end now, and once.
+    pub(super) fn is_read_once(&self, role: FileRole) -> bool {
+        self.phase.get() == Phase::Recovery && role != FileRole::Table
+    }
+
+    /// What a call reads of its file that does not come out of the cache, as far as is known.
+    pub(super) fn uncached(
+        &self,
+        disk: &Disk,
+        target: &Target<'_>,
+        (fd, offset): (Fd, u64),
+    ) -> Range<u64> {
+        let start = offset.max(self.cached_upto(disk.ino(fd), target.role));
+        start..offset.saturating_add(target.bytes).max(start)
+    }
+
     /// How much of the file an open has read already, of those that it reads from their start to
     /// their end, and once: that is in the cache, and what befalls the medium below shows nobody.
-    fn cached_upto(&self, ino: Ino, role: FileRole) -> u64 {
-        if self.phase.get() != Phase::Recovery || role == FileRole::Table {
+    pub(super) fn cached_upto(&self, ino: Ino, role: FileRole) -> u64 {
+        if !self.is_read_once(role) {
             return 0;
         }
         let cached = self.cached.borrow();
@@ -49,7 +63,7 @@ impl World {
     /// Notes a read that has completed: whether it met damage, and what is in the cache now.
     pub(super) fn note_read(&self, target: &Target<'_>, fault: Option<Injected>) {
         let Some((fd, offset)) = target.read else { return };
-        let disk = self.disk.borrow();
+        let disk = &mut *self.disk.borrow_mut();
         let range = offset..offset.saturating_add(target.bytes);
         let failed = fault.filter(|fault| fault.errno.is_some());
         let is_other = failed.is_some_and(|fault| fault.kind != FaultKind::LatentError);
@@ -69,5 +83,15 @@ impl World {
                 None => cached.push((ino, range.end)),
             }
         }
+        if !self.is_read_once(target.role) {
+            disk.end_misreads(Some(disk.ino(fd)));
+        }
+    }
+}
+
+/// Tells of the flaws of a number.
+pub(super) fn tell(kernel: &Kernel, disk: &Disk, id: u32) {
+    for flaw in disk.flaws().iter().filter(|flaw| flaw.id == id) {
+        kernel.tell(Lane::Fault, || format!("DAMAGE: {}", disk.describe_flaw(flaw)));
     }
 }

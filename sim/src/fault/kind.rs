@@ -116,12 +116,23 @@ fault_kinds! {
     /// A sector that is read and lies at rest cannot be read any more: this call and every other
     /// one that touches it fail.
     LatentError latent_error [Read],
+    /// The sync returns Ok; of the sectors that it makes durable one goes to the place of another
+    /// sector at rest, of the same or another file, and its own place keeps what it held before.
+    MisdirectedWrite misdirected_write [Sync],
+    /// A sector that is read and lies at rest comes from a wrong place: this call is given the bytes
+    /// of another sector. Nothing on the medium changes.
+    MisdirectedRead misdirected_read [Read],
 }
 
 impl FaultKind {
     /// Whether it damages a sector that is read: then there must be one that is at rest.
     pub fn is_damage(self) -> bool {
         matches!(self, Self::BitRot | Self::LatentError)
+    }
+
+    /// Whether it brings bytes to a wrong place: then there must be another sector that is at rest.
+    pub fn is_stray(self) -> bool {
+        matches!(self, Self::MisdirectedWrite | Self::MisdirectedRead)
     }
 
     /// Whether the call that is struck returns an error.
@@ -135,6 +146,8 @@ impl FaultKind {
                 | Self::WriteBackError
                 | Self::Eviction
                 | Self::BitRot
+                | Self::MisdirectedWrite
+                | Self::MisdirectedRead
         )
     }
 }

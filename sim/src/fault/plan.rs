@@ -192,9 +192,12 @@ impl FaultPlan {
         None
     }
 
-    /// Takes back the fault that was handed out last: there was nothing that it could strike.
-    pub(crate) fn take_back(&mut self) {
-        if let Some(ScriptRule { kind, phase: Some(phase), .. }) = self.log.pop() {
+    /// Takes back a fault that was handed out: there was nothing that it could strike.
+    pub(crate) fn take_back(&mut self, fault: Fault) {
+        let is_it = |rule: &ScriptRule| (rule.kind, rule.draw) == (fault.kind, Some(fault.draw));
+        if let Some(at) = self.log.iter().rposition(is_it)
+            && let ScriptRule { kind, phase: Some(phase), .. } = self.log.remove(at)
+        {
             self.delivered[kind as usize][phase as usize] -= 1;
         }
     }

@@ -50,6 +50,7 @@ scenarios!(
     "leveldb_zeroed_block",
     "long_replays",
     "manifest_faults",
+    "misdirected_io",
     "narrow_tables",
     "power_loss_at_log_switch",
     "process_kill",

@@ -6,6 +6,8 @@
 
 #![cfg(test)]
 
+mod strays;
+
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
