@@ -54,8 +54,8 @@ impl Image {
         naive::decode(&names, &read).map_or_else(|_| Image::default(), |found| Image::of(&found))
     }
 
-    /// Reads directory `dir` of `disk` as one that opens it does who is given the damaged sectors of
-    /// CURRENT, the MANIFEST and the logs; and what that excuses.
+    /// Reads directory `dir` of `disk` as one that opens it does who is given the damaged sectors
+    /// of CURRENT, the MANIFEST and the logs; and what that excuses.
     ///
     /// Tables are read as they were written: their checksums tell, so whoever shows an entry of one
     /// shows what was written. A table of which they would not tell is not damaged so, see

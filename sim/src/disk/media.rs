@@ -182,8 +182,8 @@ impl Disk {
         self.flaws.iter().any(|flaw| flaw.ino == ino && flaw.shows_in(range))
     }
 
-    /// The bytes of a file as its damaged sectors show them, if any is damaged so. Those of a sector that
-    /// cannot be read are as they were written.
+    /// The bytes of a file as its damaged sectors show them, if any is damaged so. Those of a
+    /// sector that cannot be read are as they were written.
     ///
     /// # Errors
     ///

@@ -61,8 +61,8 @@
 //! ([`Disk::rot`]), or it cannot be read any more ([`Disk::spoil`]). It lies over the bytes, which
 //! stay as they are, and every read of the sector meets the same, through crashes too, until the
 //! sector is written over or its file is gone ([`Flaw`]). A write may go to the place of another
-//! sector ([`Disk::misdirect`]): then the one shows what it held before, the other what was written.
-//! A read may come from the place of another ([`Disk::misread`]), and changes nothing.
+//! sector ([`Disk::misdirect`]): then the one shows what it held before, the other what was
+//! written. A read may come from the place of another ([`Disk::misread`]), and changes nothing.
 //!
 //! **A sync that lied** returns Ok and makes nothing durable; all that it covered stays pending.
 //! Whoever completes the sync says that it lied, and may say so only where the profile has a device

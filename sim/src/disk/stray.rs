@@ -2,9 +2,9 @@
 //!
 //! **A misdirected write** arises when a sync makes sectors durable: one of them goes to the place
 //! of another sector, in the same or another file. The place that was missed keeps what the medium
-//! held of it before, zeros where that was nothing; the place that was hit shows the bytes that were
-//! meant for the other. These are two flaws with one number: listed together, healed together. As
-//! for any flaw a write over one of the places heals that one, and leaves the other as it is.
+//! held of it before, zeros where that was nothing; the place that was hit shows the bytes that
+//! were meant for the other. These are two flaws with one number: listed together, healed together.
+//! As for any flaw a write over one of the places heals that one, and leaves the other as it is.
 //!
 //! The sync returns Ok, and neither size nor names are touched: they are metadata, and nothing here
 //! strikes those. Both flaws show at once to whoever reads, though a page cache would serve the
@@ -14,8 +14,8 @@
 //!
 //! **A misdirected read** brings the bytes of another place, once: nothing on the medium changes.
 //! While it shows it is a flaw as well, so that whoever computes what was given finds it. Who asked
-//! for it ends it ([`Disk::end_misreads`]); at the latest it ends with the process, whose page cache
-//! is the only place that ever held these bytes.
+//! for it ends it ([`Disk::end_misreads`]); at the latest it ends with the process, whose page
+//! cache is the only place that ever held these bytes.
 //!
 //! Left out: write-backs that no sync asked for, writes that land where no file lies, and names.
 
@@ -90,9 +90,9 @@ impl Disk {
         spots.filter(|spots: &Vec<Spot>| !spots.is_empty()).collect()
     }
 
-    /// Has the last write of `missed` gone to `hit`, both of them at rest; `held` is what the medium
-    /// held of the first before. Returns the number of the flaws; `None`, and no flaw, if one of the
-    /// two would show nothing else than it did.
+    /// Has the last write of `missed` gone to `hit`, both of them at rest; `held` is what the
+    /// medium held of the first before. Returns the number of the flaws; `None`, and no flaw, if
+    /// one of the two would show nothing else than it did.
     pub fn misdirect(&mut self, missed: Spot, held: &SectorBytes, hit: Spot) -> Option<u32> {
         let lost = self.difference(missed, held);
         let found = self.difference(hit, &self.bytes_of(missed));
@@ -104,8 +104,8 @@ impl Disk {
         Some(id)
     }
 
-    /// Has the next read of `spot`, which is at rest, bring the bytes of `other`. Returns the number
-    /// of the flaw; `None`, and no flaw, if these are the same.
+    /// Has the next read of `spot`, which is at rest, bring the bytes of `other`. Returns the
+    /// number of the flaw; `None`, and no flaw, if these are the same.
     pub fn misread(&mut self, spot: Spot, other: Spot) -> Option<u32> {
         let flips = self.difference(spot, &self.bytes_of(other));
         let stray = Damage::Stray(Stray::Misread, flips);

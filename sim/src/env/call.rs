@@ -231,12 +231,17 @@ pub(super) fn sync(
         },
         |world, ticket, fault| {
             let failed = fault.and_then(|fault| fault.errno);
-            let Some(ticket) = ticket else { return failed.map_or(Ok(()), Err) };
             let disk = &mut *world.disk.borrow_mut();
+            let stray = fault.filter(|fault| fault.kind == FaultKind::MisdirectedWrite);
+            let Some(ticket) = ticket else {
+                world.misdirect(disk, stray, Vec::new());
+                return failed.map_or(Ok(()), Err);
+            };
             let outcome = if disk.take_late_error(&ticket) {
                 // As good as a fault of this call.
                 world.found_unable.set(world.found_unable.get() + 1);
                 disk.finish_sync(ticket, SyncOutcome::Told);
+                world.misdirect(disk, stray, Vec::new());
                 return Err(failed.unwrap_or(Errno::Io));
             } else if failed == Some(Errno::ReadOnly) || world.plan.swallow_syncs {
                 SyncOutcome::Refused
@@ -251,12 +256,9 @@ pub(super) fn sync(
             } else {
                 SyncOutcome::Ok
             };
-            let strays = fault.filter(|fault| fault.kind == FaultKind::MisdirectedWrite);
-            let due = strays.map(|fault| (fault.fault, disk.due(&ticket)));
+            let due = stray.map(|_| disk.due(&ticket)).unwrap_or_default();
             disk.finish_sync(ticket, outcome);
-            if let Some((fault, due)) = due {
-                world.misdirect(disk, fault, due);
-            }
+            world.misdirect(disk, stray, due);
             let is_told_later = outcome == SyncOutcome::Failed && op == FileOp::Sync;
             failed.filter(|_| !(is_told_later && disk.tells_late())).map_or(Ok(()), Err)
         },

@@ -5,18 +5,18 @@
 //! bytes once. What an open reads from start to end it is given as it was read, until the process
 //! ends: it is judged by that, and so may whoever reads the file before it be, for reading alone.
 //!
-//! Which place it is decides the fault's drawn number: any file, and half the time the sector of the
-//! same number in it, since what lies at the same place of another file is what may be taken for
-//! what was there.
+//! Which place it is decides the fault's drawn number: any file, and half the time the sector of
+//! the same number in it, since what lies at the same place of another file is what may be taken
+//! for what was there.
 //!
 //! **What the format cannot tell is left out.** A checksum covers a block or a record, and not the
-//! place where it lies. A table that shows a whole block of another table, at an offset and of a size
-//! that fit, is a good table with wrong entries, to LevelDB and to any reader of its format. A log
-//! that begins with the first record of an old log is a good log: its entries are replayed on top of
-//! newer ones. So the simulator's own decoder reads each table and log that would be struck as it
-//! would be shown ([`naive::table_tells`], [`naive::log_tells`]); if it finds a block or a batch that
-//! passes for another, nothing is struck. MANIFEST and CURRENT need no such rule: whatever they show
-//! leads to a version, and that decides what an open may and has to show
+//! place where it lies. A table that shows a whole block of another table, at an offset and of a
+//! size that fit, is a good table with wrong entries, to LevelDB and to any reader of its format. A
+//! log that begins with the first record of an old log is a good log: its entries are replayed on
+//! top of newer ones. So the simulator's own decoder reads each table and log that would be struck
+//! as it would be shown ([`naive::table_tells`], [`naive::log_tells`]); if it finds a block or a
+//! batch that passes for another, nothing is struck. MANIFEST and CURRENT need no such rule:
+//! whatever they show leads to a version, and that decides what an open may and has to show
 //! ([`crate::checker::Image::read_damaged`]).
 
 use super::call::Target;
@@ -45,9 +45,15 @@ impl World {
         }
     }
 
-    /// A sync has returned Ok that was to write `due`: has one of these writes go elsewhere.
-    pub(super) fn misdirect(&self, disk: &mut Disk, fault: Fault, due: Vec<(Spot, SectorBytes)>) {
-        let mut due = due;
+    /// A sync has completed that was to write `due`: has a write of it that was done go elsewhere,
+    /// if that is its fault.
+    pub(super) fn misdirect(
+        &self,
+        disk: &mut Disk,
+        fault: Option<Injected>,
+        mut due: Vec<(Spot, SectorBytes)>,
+    ) {
+        let Some(Injected { fault, .. }) = fault else { return };
         due.retain(|(spot, _)| disk.is_at_rest(*spot));
         let missed = due.get(fault.scaled(due.len() as u64) as usize);
         let id = missed.and_then(|(missed, held)| {

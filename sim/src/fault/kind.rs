@@ -119,8 +119,8 @@ fault_kinds! {
     /// The sync returns Ok; of the sectors that it makes durable one goes to the place of another
     /// sector at rest, of the same or another file, and its own place keeps what it held before.
     MisdirectedWrite misdirected_write [Sync],
-    /// A sector that is read and lies at rest comes from a wrong place: this call is given the bytes
-    /// of another sector. Nothing on the medium changes.
+    /// A sector that is read and lies at rest comes from a wrong place: this call is given the
+    /// bytes of another sector. Nothing on the medium changes.
     MisdirectedRead misdirected_read [Read],
 }
 

@@ -28,11 +28,12 @@ pub fn table_tells(whole: &[u8], shown: &[u8]) -> bool {
     })
 }
 
-/// Whether whoever reads a log that should hold the bytes `whole`, and shows `shown`, can tell where
-/// the two differ: each batch that is found in `shown` stands in `whole`, at the same place.
+/// Whether whoever reads a log that should hold the bytes `whole`, and shows `shown`, can tell
+/// where the two differ: each batch that is found in `shown` stands in `whole`, at the same place.
 ///
-/// One whose sequence number goes back is not found. Of the first batch no log tells what its number
-/// should be, so a whole log of earlier numbers, and the first record of one, passes for another.
+/// One whose sequence number goes back is not found. Of the first batch no log tells what its
+/// number should be, so a whole log of earlier numbers, and the first record of one, passes for
+/// another.
 pub fn log_tells(whole: &[u8], shown: &[u8]) -> bool {
     let ours = decode_log(whole);
     let mut expected = 0;

@@ -301,7 +301,8 @@ fn misdirect(disk: &mut Disk, file: &str, nth: usize) {
     let Ok(fd) = disk.open(file) else { return };
     let ticket = disk.begin_sync(fd);
     let due = disk.due(&ticket);
-    disk.finish_sync(ticket, SyncOutcome::Ok);
+    let is_told = disk.take_late_error(&ticket);
+    disk.finish_sync(ticket, if is_told { SyncOutcome::Told } else { SyncOutcome::Ok });
     disk.close(fd);
     let spots: Vec<Spot> = disk.all_at_rest().concat();
     if let Some((missed, held)) = due.iter().find(|(spot, _)| disk.is_at_rest(*spot))

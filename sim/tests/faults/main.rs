@@ -49,7 +49,19 @@ fn run(
     (kind, nth, draw): (&str, u32, u32),
     body: impl FnOnce(SimEnv) + Send + 'static,
 ) -> (Disk, usize) {
-    let faults = format!("[[script]]\nkind = \"{kind}\"\nnth = {nth}\ndraw = {draw}");
+    run_script(profile, script(kind, nth, draw), body)
+}
+
+fn script(kind: &str, nth: u32, draw: u32) -> String {
+    format!("[[script]]\nkind = \"{kind}\"\nnth = {nth}\ndraw = {draw}\n")
+}
+
+/// The same, with all that a table of faults says.
+fn run_script(
+    profile: &'static Profile,
+    faults: String,
+    body: impl FnOnce(SimEnv) + Send + 'static,
+) -> (Disk, usize) {
     on_fresh_thread(move |_| {
         let scenarios = embedded().expect("the scenarios of the repository");
         let mut plan = Plan::draw(&scenarios[0], 1);

@@ -12,7 +12,7 @@ use faultline_sim::env::SimEnv;
 use faultline_sim::fault::Phase;
 use faultline_sim::world::with_world;
 
-use super::{BYTES, left, path, run, struck};
+use super::{BYTES, is_io, left, path, run, run_script, script, struck, write};
 
 fn enter(phase: Phase) {
     with_world(|world| world.phase.set(phase));
@@ -67,6 +67,13 @@ fn a_write_that_nothing_can_befall_does_not_count() {
         synced(env, "/f", BYTES);
     });
     assert_eq!((disk.flaws().len(), delivered), (0, 0), "there is no other place");
+    let both = script("write_back_error", 2, 0) + &script("misdirected_write", 2, 0);
+    let (disk, delivered) = run_script(&POSIX_WEAK, both, |env| {
+        enter(Phase::Run);
+        synced(env, "/f", BYTES);
+        assert!(is_io(&write(env, "/g").sync()));
+    });
+    assert_eq!((disk.flaws().len(), delivered), (0, 1), "the sync tells of the other failure");
 }
 
 #[test]
