@@ -14,7 +14,7 @@ use faultline_sim::run::{Mode, Verdict, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Count, Scenario, embedded};
 
 /// A seed of every scenario; where a scenario crashes at all, this seed does.
-const SEEDS: [(&str, u64); 59] = [
+const SEEDS: [(&str, u64); 60] = [
     ("bit_rot", 10),
     ("block_edges", 1),
     ("compaction_under_writes", 1),
@@ -30,6 +30,7 @@ const SEEDS: [(&str, u64); 59] = [
     ("file_systems", 83),
     ("first_open", 1),
     ("fsync_failure", 1),
+    ("gathered_tables", 1),
     ("giant_batches", 10),
     ("holes_in_the_log", 1),
     ("io_errors", 6),
