@@ -4,6 +4,7 @@ mod args;
 mod corpus;
 mod doctor;
 mod exhaust;
+mod kept;
 mod mutants;
 mod necessary;
 mod output;

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::super::kept::{Keep, Kept};
 use crate::mutant::Mutant;
 use crate::statistics;
 
@@ -66,7 +67,7 @@ impl Row {
                 "seed_failed" => {
                     let listed = event["checkers"].as_array().into_iter().flatten();
                     let mut checkers: Vec<&str> = listed.filter_map(Value::as_str).collect();
-                    if event["hang"] == json!(true) {
+                    if event["hang"] == true {
                         checkers.push("liveness");
                     }
                     checkers.sort_unstable();
@@ -143,33 +144,28 @@ fn median_to_first(hits: &[u64], seeds: u64) -> Option<u64> {
     firsts[firsts.len() / 2]
 }
 
-/// The rows on record, one JSON object a line, by name.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Record {
-    rows: BTreeMap<String, Row>,
+impl Keep for Row {
+    type Key = String;
+
+    fn key(&self) -> String {
+        self.name.clone()
+    }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a file of the repository")]
+/// The rows on record, by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Record {
+    rows: Kept<Row>,
+}
+
 impl Record {
     /// Reads `file`; empty if there is none.
     pub(super) fn load(file: &Path) -> Result<Record, String> {
-        let text = match std::fs::read_to_string(file) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Record::default());
-            }
-            text => text.map_err(|error| format!("{}: {error}", file.display()))?,
-        };
-        let mut rows = BTreeMap::new();
-        for (index, line) in text.lines().enumerate() {
-            let row: Row = serde_json::from_str(line)
-                .map_err(|error| format!("{}, line {}: {error}", file.display(), index + 1))?;
-            rows.insert(row.name.clone(), row);
-        }
-        Ok(Record { rows })
+        Ok(Record { rows: Kept::load(file)? })
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Row> {
-        self.rows.get(name)
+        self.rows.get(&name.to_owned())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -178,10 +174,7 @@ impl Record {
 
     /// Puts `row` in the place of the one of its name, and writes `file`.
     pub(super) fn set(&mut self, row: Row, file: &Path) -> Result<(), String> {
-        self.rows.insert(row.name.clone(), row);
-        let lines = self.rows.values().map(|row| json!(row).to_string() + "\n");
-        std::fs::write(file, lines.collect::<String>())
-            .map_err(|error| format!("{}: {error}", file.display()))
+        self.rows.add(row, file)
     }
 }
 
@@ -234,8 +227,5 @@ mod tests {
         let row = Row::read(&mutant(), 20, 2, EVENTS).expect("whole");
         record.set(row.clone(), &file).expect("writes");
         assert_eq!(Record::load(&file).expect("reads").get("m"), Some(&row));
-        std::fs::write(&file, "{}\n").expect("writes");
-        let refused = Record::load(&file).expect_err("no row");
-        assert!(refused.contains("record, line 1: missing field"), "{refused}");
     }
 }

@@ -1,11 +1,10 @@
 //! [`Cells`]: the hits of each mutant, policy and profile that have been counted so far.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
+use super::super::super::kept::{Keep, Kept};
 use super::super::row::Row;
 use crate::policy::PolicyName;
 
@@ -54,50 +53,43 @@ impl Tally {
     }
 }
 
-/// The cells on file, one JSON object a line.
+impl Keep for Cell {
+    type Key = (String, String, String);
+
+    fn key(&self) -> Self::Key {
+        (self.name.clone(), self.policy.clone(), self.profile.clone())
+    }
+}
+
+/// The cells on file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cells {
-    cells: BTreeMap<(String, String, String), Cell>,
+    cells: Kept<Cell>,
 }
 
 impl Cells {
     /// Reads `file`; empty if there is none.
     pub(super) fn load(file: &Path) -> Result<Cells, String> {
-        let text = match std::fs::read_to_string(file) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Cells::default());
-            }
-            text => text.map_err(|error| format!("{}: {error}", file.display()))?,
-        };
-        let mut cells = Cells::default();
-        for (index, line) in text.lines().enumerate() {
-            let cell: Cell = serde_json::from_str(line)
-                .map_err(|error| format!("{}, line {}: {error}", file.display(), index + 1))?;
-            cells.insert(cell);
-        }
-        Ok(cells)
+        Ok(Cells { cells: Kept::load(file)? })
     }
 
+    #[cfg(test)]
     pub(super) fn insert(&mut self, cell: Cell) {
-        let key = (cell.name.clone(), cell.policy.clone(), cell.profile.clone());
-        self.cells.insert(key, cell);
+        self.cells.insert(cell);
     }
 
     pub(super) fn get(&self, name: &str, policy: &PolicyName, profile: &str) -> Option<&Cell> {
         self.cells.get(&(name.to_owned(), policy.to_string(), profile.to_owned()))
     }
 
-    /// Adds `cell`, and writes `file`: what was swept before an end by force is kept.
+    /// Adds `cell`, and writes `file`.
     pub(super) fn add(&mut self, cell: Cell, file: &Path) -> Result<(), String> {
-        self.insert(cell);
-        let lines = self.cells.values().map(|cell| json!(cell).to_string() + "\n");
-        std::fs::write(file, lines.collect::<String>())
-            .map_err(|error| format!("{}: {error}", file.display()))
+        self.cells.add(cell, file)
     }
 
     /// The sum over the cells of `name` that `is_meant`.
     pub(super) fn tally(&self, name: &str, is_meant: impl Fn(&Cell) -> bool) -> Tally {
-        let meant = self.cells.values().filter(|cell| cell.name == name && is_meant(cell));
+        let meant = self.cells.all().filter(|cell| cell.name == name && is_meant(cell));
         meant.fold(Tally::default(), |sum, cell| Tally {
             hits: sum.hits + cell.hits,
             runs: sum.runs + cell.runs,
@@ -105,7 +97,7 @@ impl Cells {
     }
 
     fn of(&self, names: &[&str]) -> impl Iterator<Item = &Cell> {
-        self.cells.values().filter(|cell| names.contains(&cell.name.as_str()))
+        self.cells.all().filter(|cell| names.contains(&cell.name.as_str()))
     }
 
     /// The most runs that a cell of `names` has.
@@ -158,8 +150,5 @@ mod tests {
             more.insert(cell);
         }
         assert_eq!((more.most_runs(&["m", "n"]), more.most_runs(&["none"])), (300, 0));
-        std::fs::write(&file, "{}\n").expect("writes");
-        let refused = Cells::load(&file).expect_err("no cell");
-        assert!(refused.contains("cells, line 1: missing field"), "{refused}");
     }
 }
