@@ -15,6 +15,7 @@ mod faulty_env;
 mod few_threads;
 mod filtered;
 mod golden;
+mod held_up;
 mod iterators;
 mod limits;
 mod lost;
