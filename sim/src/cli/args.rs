@@ -256,12 +256,16 @@ pub struct ExhaustArgs {
     /// The scenario, by name or path: a small one, such as tiny_two_syncs
     #[arg(required_unless_present = "necessary_syncs")]
     pub scenario: Option<String>,
-    /// Instead of that: leave out each sync of the engine in turn, on each profile of the disk, and
-    /// show what breaks
+    /// Instead of that: leave out each sync of the engine in turn, on each profile of the disk that
+    /// is honest, and show what breaks
     #[arg(long, conflicts_with_all = [
         "scenario", "only", "nested", "preemptions", "schedules", "policy", "set", "keep_going",
     ])]
     pub necessary_syncs: bool,
+    /// Where that keeps what it found, cell by cell: it goes on where it was ended, and tries all
+    /// anew if there is no such file
+    #[arg(long, value_name = "FILE", default_value = "sim/necessary-syncs.jsonl")]
+    pub cells: PathBuf,
     /// Seeds, of which each is a schedule: A..B, N for 0..N, a list 1,5,9
     #[arg(long, value_name = "SEEDS", default_value = "1", value_parser = parse_seeds)]
     pub seeds: Seeds,

@@ -63,6 +63,11 @@ impl<T: Keep> Kept<T> {
         self.results.len()
     }
 
+    /// Forgets what `is_wanted` does not hold for.
+    pub(super) fn retain(&mut self, is_wanted: impl Fn(&T) -> bool) {
+        self.results.retain(|_, result| is_wanted(result));
+    }
+
     /// Adds `result`, and writes `file`: an end by force loses only what was under way.
     pub(super) fn add(&mut self, result: T, file: &Path) -> Result<(), String> {
         self.insert(result);
@@ -70,7 +75,7 @@ impl<T: Keep> Kept<T> {
     }
 
     /// Writes `file`, by way of another one: it has all of the old results or all of the new.
-    fn save(&self, file: &Path) -> Result<(), String> {
+    pub(super) fn save(&self, file: &Path) -> Result<(), String> {
         let lines: String = self.all().map(|result| json!(result).to_string() + "\n").collect();
         let mut new = file.as_os_str().to_owned();
         new.push(".new");
@@ -116,9 +121,9 @@ mod tests {
         assert_eq!((read.get(&"b".to_owned()), read.len()), (Some(&sum("b", 3)), 2));
         let names = std::fs::read_dir(dir.path()).expect("lists").count();
         assert_eq!(names, 1, "nothing is left of the writing");
-        read.add(sum("a", 4), &file).expect("writes");
-        let lines = "{\"is\":4,\"of\":\"a\"}\n{\"is\":3,\"of\":\"b\"}\n";
-        assert_eq!(std::fs::read_to_string(&file).expect("reads"), lines);
+        read.retain(|sum| sum.is > 2);
+        read.save(&file).expect("writes");
+        assert_eq!(std::fs::read_to_string(&file).expect("reads"), "{\"is\":3,\"of\":\"b\"}\n");
     }
 
     #[test]
