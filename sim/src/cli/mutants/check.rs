@@ -30,9 +30,7 @@ pub(super) fn check(
         }
         let compiled = scratch.cargo(cargo);
         remove(scratch, &together)?;
-        if let Err(failed) = compiled {
-            halve(scratch, &together, cargo, failed)?;
-        }
+        compiled.or_else(|failed| halve(scratch, &together, cargo, &failed))?;
         for (name, _) in together {
             say(format!("{name:<40} applies and compiles"));
         }
@@ -47,10 +45,11 @@ fn halve(
     scratch: &Scratch,
     together: &[Patch<'_>],
     cargo: &[&str],
-    failed: Failed,
+    failed: &Failed,
 ) -> Result<(), Failed> {
     if let [(_, file)] = together {
-        return Err(Failed { words: format!("{}: {}", file.display(), failed.words), ..failed });
+        let words = format!("{}: {}", file.display(), failed.words);
+        return Err(Failed { exit: failed.exit, words });
     }
     let (first, second) = together.split_at(together.len() / 2);
     for half in [first, second] {
@@ -59,9 +58,7 @@ fn halve(
         }
         let compiled = scratch.cargo(cargo);
         remove(scratch, half)?;
-        if let Err(failed) = compiled {
-            halve(scratch, half, cargo, failed)?;
-        }
+        compiled.or_else(|failed| halve(scratch, half, cargo, &failed))?;
     }
     Ok(())
 }
