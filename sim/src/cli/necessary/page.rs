@@ -51,7 +51,8 @@ impl Page<'_> {
             "# What breaks without each sync\n\n\
              The output of `sim exhaust --necessary-syncs` at {}.\n\
              Each sync of the engine is left out in turn, on each file system: the call returns\n\
-             Ok, and the disk does nothing. A cell has the checker whose promise breaks first, and\n\
+             Ok, and the disk does nothing. A cell has the checker whose promise breaks first, \
+             and\n\
              the run that shows it, small before large. Tried are every crash of {schedules} \
              schedules of each\n\
              tiny scenario, with {images} images an instant, and {seeds} seeds of every other \
