@@ -17,6 +17,14 @@ fn levels(db: &Db<FaultyEnv>) -> [usize; 3] {
     [0, 1, 2].map(|level: usize| levels[level].files)
 }
 
+/// Whether `condition` comes true within ten seconds: a test that waits for ever says nothing.
+fn comes(condition: impl Fn() -> bool) -> bool {
+    (0..10_000).any(|_| {
+        R::sleep(Duration::from_millis(1));
+        condition()
+    })
+}
+
 /// Until it is closed there is no end to the flush that the writer waits for, nor, if the close
 /// waited for the writer, to the close.
 #[test]
@@ -40,16 +48,12 @@ fn a_close_frees_a_writer_that_waits_for_room() {
         }
     })
     .expect("a thread");
-    while db.metrics().unwrap().stalls.now != WriteStall::Flush {
-        R::sleep(Duration::from_millis(1));
-    }
+    let waits = comes(|| db.metrics().unwrap().stalls.now == WriteStall::Flush);
     let closer = R::spawn("closer", move || db.close()).expect("a thread");
-    let is_free = (0..1000).any(|_| {
-        R::sleep(Duration::from_millis(10));
-        Atomic::load(&*is_free) == 1
-    });
+    let is_free = comes(|| Atomic::load(&*is_free) == 1);
     env.release();
     let (written, error) = R::join(writer).unwrap();
+    assert!(waits, "there was no flush to wait for");
     assert!(is_free, "it waited for the flush");
     assert_eq!(error, Error::Closed);
     assert_eq!(R::join(closer).unwrap(), Ok(()));
