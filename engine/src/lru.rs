@@ -15,6 +15,8 @@ use core::mem;
 
 use hashbrown::HashTable;
 
+use crate::codec::to_usize;
+
 /// A key that is spread by a fixed function of its own.
 pub(crate) trait LruKey: Copy + Eq {
     /// Where the key goes. Fixed: no seed.
@@ -36,26 +38,35 @@ impl LruKey for u64 {
 }
 
 /// No slot.
-const NONE: usize = usize::MAX;
+const NONE: u32 = u32::MAX;
 
 struct Slot<K, V> {
     key: K,
     // `None` in a slot that is free.
     value: Option<V>,
     charge: usize,
-    // Neighbours by time of use; of a free slot, `older` is the next free one.
-    newer: usize,
-    older: usize,
+}
+
+/// The neighbours of a slot by time of use; of a free slot, `older` is the next free one.
+///
+/// Apart from the slots: each use of a value writes to its neighbours, which were used at other
+/// times, and the links alone are small enough to be in the processor's cache.
+#[derive(Clone, Copy)]
+struct Links {
+    newer: u32,
+    older: u32,
 }
 
 /// The map.
 pub(crate) struct Lru<K, V> {
     slots: Vec<Slot<K, V>>,
+    // As many.
+    links: Vec<Links>,
     // Invariant: the slots that hold a value, by the hash of their key.
-    table: HashTable<usize>,
-    newest: usize,
-    oldest: usize,
-    free: usize,
+    table: HashTable<u32>,
+    newest: u32,
+    oldest: u32,
+    free: u32,
     charge: usize,
     capacity: usize,
 }
@@ -64,33 +75,35 @@ impl<K: LruKey, V> Lru<K, V> {
     /// An empty map that is to hold values of `capacity` charge at most.
     pub(crate) fn new(capacity: usize) -> Self {
         let (newest, oldest, free) = (NONE, NONE, NONE);
-        let (slots, table) = (Vec::new(), HashTable::new());
-        Lru { slots, table, newest, oldest, free, charge: 0, capacity }
+        let (slots, links, table) = (Vec::new(), Vec::new(), HashTable::new());
+        Lru { slots, links, table, newest, oldest, free, charge: 0, capacity }
     }
 
     /// The value of `key`, which is now the last used.
     pub(crate) fn get(&mut self, key: K) -> Option<&V> {
         let slots = &self.slots;
-        let at = *self.table.find(key.hash(), |&at| slots[at].key == key)?;
+        let at = *self.table.find(key.hash(), |&at| slots[to_usize(at)].key == key)?;
         self.unlink(at);
         self.link_newest(at);
-        self.slots[at].value.as_ref()
+        self.slots[to_usize(at)].value.as_ref()
     }
 
     /// Sets the value of `key`, which is now the last used. Returns the one it had.
     pub(crate) fn insert(&mut self, key: K, value: V, charge: usize) -> Option<V> {
         let replaced = self.remove(key);
-        let slot = Slot { key, value: Some(value), charge, newer: NONE, older: NONE };
-        let at = self.free;
-        let at = if at == NONE {
+        let slot = Slot { key, value: Some(value), charge };
+        let mut at = self.free;
+        if at == NONE {
+            let next = u32::try_from(self.slots.len()).ok().filter(|&next| next != NONE);
+            at = next.expect("fewer than 2^32 - 1 values");
             self.slots.push(slot);
-            self.slots.len() - 1
+            self.links.push(Links { newer: NONE, older: NONE });
         } else {
-            self.free = mem::replace(&mut self.slots[at], slot).older;
-            at
-        };
+            self.slots[to_usize(at)] = slot;
+            self.free = self.links[to_usize(at)].older;
+        }
         let slots = &self.slots;
-        self.table.insert_unique(key.hash(), at, |&at| slots[at].key.hash());
+        self.table.insert_unique(key.hash(), at, |&at| slots[to_usize(at)].key.hash());
         self.charge += charge;
         self.link_newest(at);
         replaced
@@ -99,11 +112,11 @@ impl<K: LruKey, V> Lru<K, V> {
     /// Forgets `key`. Returns the value it had.
     pub(crate) fn remove(&mut self, key: K) -> Option<V> {
         let slots = &self.slots;
-        let found = self.table.find_entry(key.hash(), |&at| slots[at].key == key);
+        let found = self.table.find_entry(key.hash(), |&at| slots[to_usize(at)].key == key);
         let (at, _) = found.ok()?.remove();
         self.unlink(at);
-        let slot = &mut self.slots[at];
-        slot.older = mem::replace(&mut self.free, at);
+        self.links[to_usize(at)].older = mem::replace(&mut self.free, at);
+        let slot = &mut self.slots[to_usize(at)];
         self.charge -= slot.charge;
         slot.value.take()
     }
@@ -120,7 +133,7 @@ impl<K: LruKey, V> Lru<K, V> {
         if self.charge.saturating_add(more) <= self.capacity {
             return None;
         }
-        let oldest = self.slots.get(self.oldest)?.key;
+        let oldest = self.slots.get(to_usize(self.oldest))?.key;
         self.remove(oldest)
     }
 
@@ -134,26 +147,25 @@ impl<K: LruKey, V> Lru<K, V> {
         self.charge
     }
 
-    fn unlink(&mut self, at: usize) {
-        let Slot { newer, older, .. } = self.slots[at];
-        match self.slots.get_mut(newer) {
-            Some(slot) => slot.older = older,
+    fn unlink(&mut self, at: u32) {
+        let Links { newer, older } = self.links[to_usize(at)];
+        match self.links.get_mut(to_usize(newer)) {
+            Some(links) => links.older = older,
             None => self.newest = older,
         }
-        match self.slots.get_mut(older) {
-            Some(slot) => slot.newer = newer,
+        match self.links.get_mut(to_usize(older)) {
+            Some(links) => links.newer = newer,
             None => self.oldest = newer,
         }
     }
 
-    fn link_newest(&mut self, at: usize) {
+    fn link_newest(&mut self, at: u32) {
         let before = mem::replace(&mut self.newest, at);
-        match self.slots.get_mut(before) {
-            Some(slot) => slot.newer = at,
+        match self.links.get_mut(to_usize(before)) {
+            Some(links) => links.newer = at,
             None => self.oldest = at,
         }
-        self.slots[at].newer = NONE;
-        self.slots[at].older = before;
+        self.links[to_usize(at)] = Links { newer: NONE, older: before };
     }
 }
 
