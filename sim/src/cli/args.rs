@@ -219,7 +219,8 @@ pub struct MutantsArgs {
     #[arg(long, conflicts_with_all = ["check", "record", "runs", "policy", "set", "format"])]
     pub exhaust: bool,
     /// Instead of one sweep: sweeps without each checker and each kind of fault that has to do with
-    /// the mutant, and tell which of them which mutant needs
+    /// the mutant, and tell which of them which mutant needs; goes on where it was ended, by
+    /// needs.jsonl
     #[arg(long, conflicts_with_all = [
         "check", "exhaust", "disk", "record", "runs", "policy", "set", "format",
     ])]

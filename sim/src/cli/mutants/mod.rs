@@ -55,7 +55,8 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
         return tiny::exhaust(&scratch, &mutants, args.jobs.unwrap_or_else(cores));
     }
     if args.needs {
-        return needs::needs(&scratch, &mutants, &record, args.jobs.unwrap_or_else(cores));
+        let jobs = args.jobs.unwrap_or_else(cores);
+        return needs::needs(&scratch, &mutants, &record, (&args.dir, jobs));
     }
     if args.check {
         let patches = mutants.iter().map(|mutant| (mutant.name.as_str(), mutant.file.as_path()));

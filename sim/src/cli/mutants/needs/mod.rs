@@ -1,10 +1,15 @@
 //! What each checker and each kind of fault is needed for: the mutants that none finds without it.
+//!
+//! What each mutant needs is kept in `needs.jsonl` beside the patches as soon as it is known.
 
-use std::collections::BTreeMap;
+mod page;
 
-use serde::Deserialize;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::super::kept::{Keep, Kept};
 use super::super::output::{remark, say};
 use super::super::{Exit, Failed};
 use super::row::{Record, Row};
@@ -12,6 +17,7 @@ use super::scratch::Scratch;
 use crate::checker;
 use crate::fault::FaultKind;
 use crate::mutant::Mutant;
+use page::{Page, Reasons};
 
 /// So many hits a sweep is to have, by the record: none at all is then no chance.
 const HITS: u64 = 20;
@@ -19,89 +25,55 @@ const HITS: u64 = 20;
 const RUNS_MAX: u64 = 12_000;
 const HITS_MIN: u64 = 8;
 
-/// Why something is there that nothing needs.
-const REASONS: &str = include_str!("../../../needs.toml");
-
-#[derive(Deserialize)]
-struct Reasons {
-    #[serde(default)]
-    reason: Vec<Reason>,
-}
-
-#[derive(Deserialize)]
-struct Reason {
+/// What the sweeps of one mutant came to.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Needed {
     name: String,
-    why: String,
+    /// The commit that was swept.
+    commit: String,
+    /// The checkers and kinds of faults without which nobody finds it; `None` if it is met too
+    /// seldom to say.
+    needs: Option<Vec<String>>,
 }
 
-/// By the name of a checker or a kind of fault: the mutants that need it.
-type Needs = BTreeMap<&'static str, Vec<String>>;
+impl Keep for Needed {
+    type Key = String;
+
+    fn key(&self) -> String {
+        self.name.clone()
+    }
+}
 
 /// Plants each mutant and sweeps it with each checker and each kind of fault switched off that has
-/// to do with it. Prints two tables as Markdown. [`Exit::Broken`] if nothing needs one of them and
-/// nobody has said why it is there.
+/// to do with it, but for those that `dir` has a result of. Prints two tables as Markdown.
+/// [`Exit::Broken`] if nothing needs one of them and nobody has said why it is there.
 pub(super) fn needs(
     scratch: &Scratch,
     mutants: &[Mutant],
     record: &Record,
-    jobs: usize,
+    (dir, jobs): (&Path, usize),
 ) -> Result<Exit, Failed> {
-    let reasons: Reasons = toml::from_str(REASONS)
+    let reasons = Reasons::load()
         .map_err(|error| Failed { exit: Exit::Internal, words: format!("needs.toml: {error}") })?;
-    let names = checker::all();
-    let mut checkers: Needs = names.iter().map(|checker| (checker.name(), vec![])).collect();
-    let mut faults: Needs = FaultKind::ALL.iter().map(|kind| (kind.name(), vec![])).collect();
-    let mut rare = Vec::new();
-    for mutant in mutants {
+    let file = dir.join("needs.jsonl");
+    let mut kept = Kept::<Needed>::load(&file).map_err(Failed::usage)?;
+    for (nth, mutant) in mutants.iter().enumerate() {
+        if kept.get(&mutant.name).is_some() {
+            continue;
+        }
         let runs = record.get(&mutant.name).map_or(mutant.runs, enough).min(RUNS_MAX);
-        remark(format!("  building {}", mutant.name));
+        remark(format!("  building {} ({} of {})", mutant.name, nth + 1, mutants.len()));
         scratch.plant(&mutant.file)?;
         let planted = Planted { scratch, mutant, runs, jobs };
-        let needed = scratch.build().and_then(|()| planted.needs(&checkers, &faults));
+        let needed = scratch.build().and_then(|()| planted.needs());
         scratch.remove(&mutant.file)?;
-        let Some(needed) = needed? else {
-            rare.push(format!("`{}`", mutant.name));
-            continue;
-        };
-        let words = if needed.is_empty() { "no one of them".into() } else { needed.join(", ") };
-        remark(format!("  {} needs {words}", mutant.name));
-        for name in needed {
-            let list = checkers.get_mut(name).or_else(|| faults.get_mut(name));
-            list.expect("one of their names").push(format!("`{}`", mutant.name));
-        }
+        kept.add(needed?, &file).map_err(Failed::environment)?;
     }
-    say("# What is needed for which mutant");
-    say("");
-    say(format!(
-        "The output of `sim mutants --needs` at {}. Each mutant is swept with one\n\
-         checker or one kind of fault switched off. Named are the mutants that are found with\n\
-         all of them, and without this one by nobody, in as many runs as have about {HITS} hits\n\
-         else.",
-        env!("FAULTLINE_COMMIT")
-    ));
-    if !rare.is_empty() {
-        say("");
-        say(format!("Left out, because these runs, {RUNS_MAX} at most, had too few hits:"));
-        say("");
-        for name in rare {
-            say(format!("- {name}"));
-        }
-    }
-    let mut unexplained = 0;
-    for (what, needs) in [("checker", &checkers), ("fault", &faults)] {
-        say(format!("\n| {what} | needed for |\n|---|---|"));
-        for (name, mutants) in needs {
-            let reason = reasons.reason.iter().find(|reason| reason.name == *name);
-            unexplained += u32::from(mutants.is_empty() && reason.is_none());
-            let why = match reason {
-                _ if !mutants.is_empty() => mutants.join(", "),
-                Some(reason) => format!("no mutant. {}", reason.why),
-                None => "no mutant. **Unexplained**".to_owned(),
-            };
-            say(format!("| `{name}` | {why} |"));
-        }
-    }
-    Ok(if unexplained == 0 { Exit::Clean } else { Exit::Broken })
+    let names: Vec<&str> = mutants.iter().map(|mutant| mutant.name.as_str()).collect();
+    let page = Page { names: &names, kept: &kept, reasons: &reasons };
+    say(page.text().trim_end());
+    Ok(if page.is_explained() { Exit::Clean } else { Exit::Broken })
 }
 
 /// Runs that have about [`HITS`] hits.
@@ -118,16 +90,24 @@ struct Planted<'a> {
 }
 
 impl Planted<'_> {
-    /// What it needs; `None` if it is met too seldom to say.
-    fn needs(&self, checkers: &Needs, faults: &Needs) -> Result<Option<Vec<&'static str>>, Failed> {
+    fn needs(&self) -> Result<Needed, Failed> {
         let whole = self.sweep(&["--keep-going".to_owned()])?;
+        let commit = whole.first().and_then(|event| event["commit"].as_str());
+        let commit = commit.unwrap_or_default().to_owned();
+        let needs = self.needs_beside(&whole)?;
+        let needs = needs.map(|names| names.into_iter().map(str::to_owned).collect());
+        Ok(Needed { name: self.mutant.name.clone(), commit, needs })
+    }
+
+    /// What it needs, if these are the events of a sweep with everything.
+    fn needs_beside(&self, whole: &[Value]) -> Result<Option<Vec<&'static str>>, Failed> {
         let failed: Vec<&Value> =
             whole.iter().filter(|event| event["event"] == "seed_failed").collect();
         if (failed.len() as u64) < HITS_MIN {
             return Ok(None);
         }
         let mut needed = Vec::new();
-        for &name in checkers.keys() {
+        for name in checker::all().iter().map(|checker| checker.name()) {
             // Where another fires at the same event or elsewhere, that one finds it.
             let is_alone = |event: &&Value| {
                 let fired = event["checkers"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -143,7 +123,7 @@ impl Planted<'_> {
             phases.filter_map(|(_, count)| count.as_u64()).sum::<u64>() > 0
         };
         let striking: Vec<&'static str> =
-            faults.keys().copied().filter(|name| strikes(name)).collect();
+            FaultKind::ALL.iter().map(|kind| kind.name()).filter(|name| strikes(name)).collect();
         // Mostly it is found without any.
         if !striking.is_empty() && self.survives("faults", &striking)? {
             for name in striking {
