@@ -2,6 +2,7 @@
 //! overwritten or deleted, of iterators across compactions, and of damaged inputs.
 
 use super::compaction::{by_hand, numbered, value};
+use super::held_up::comes;
 use super::{R, TestDb, options, read_file, write_file};
 use crate::compaction::FLUSH_LEVEL_MAX;
 use crate::env::Threads;
@@ -132,6 +133,18 @@ fn an_iterator_keeps_its_tables() {
     while test.level0_tables() > test.total_tables() {
         R::yield_now();
     }
+}
+
+/// No flush comes after the compaction, and none is needed.
+#[test]
+fn inputs_of_a_compaction_go_with_the_last_cursor_on_them() {
+    let test = TestDb::with(by_hand());
+    test.make_tables(2, "a", "z");
+    let iter = test.db().iter().unwrap();
+    test.compact_level(FLUSH_LEVEL_MAX - 1, None, None);
+    assert_eq!((test.total_tables(), test.level0_tables()), (1, 3));
+    drop(iter);
+    assert!(comes(|| test.level0_tables() == 1), "{:?}", test.file_names());
 }
 
 // Issue 178: compacting a range may neither bring back what was deleted nor lose the rest.

@@ -18,7 +18,7 @@ fn levels(db: &Db<FaultyEnv>) -> [usize; 3] {
 }
 
 /// Whether `condition` comes true within ten seconds: a test that waits for ever says nothing.
-fn comes(condition: impl Fn() -> bool) -> bool {
+pub(super) fn comes(condition: impl Fn() -> bool) -> bool {
     (0..10_000).any(|_| {
         R::sleep(Duration::from_millis(1));
         condition()
