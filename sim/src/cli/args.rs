@@ -214,8 +214,8 @@ pub struct MutantsArgs {
         "set", "jobs", "format",
     ])]
     pub recorded: bool,
-    /// Instead of a sweep: exhaust some schedules of each tiny scenario, and tell which of them
-    /// find which mutant
+    /// Instead of a sweep: exhaust some schedules of each tiny scenario, and print a page of which
+    /// of them find which mutant; goes on where it was ended, by tiny.jsonl
     #[arg(long, conflicts_with_all = ["check", "record", "runs", "policy", "set", "format"])]
     pub exhaust: bool,
     /// Instead of one sweep: sweeps without each checker and each kind of fault that has to do with

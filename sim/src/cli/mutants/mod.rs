@@ -52,7 +52,7 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
         return matrix::matrix(&scratch, &mutants, args);
     }
     if args.exhaust {
-        return tiny::exhaust(&scratch, &mutants, args.jobs.unwrap_or_else(cores));
+        return tiny::exhaust(&scratch, &mutants, args);
     }
     if args.needs {
         let jobs = args.jobs.unwrap_or_else(cores);

@@ -23,6 +23,19 @@ const COPIED: [&str; 8] = [
     "scenarios",
 ];
 
+const BUILD: [&str; 6] = ["build", "--quiet", "--profile", "sim", "--bin", "sim"];
+/// Removes what `BUILD` makes of the two crates, and what rustc keeps for the next time.
+const CLEAN: [&str; 8] = [
+    "clean",
+    "--quiet",
+    "--profile",
+    "sim",
+    "--package",
+    "faultline-engine",
+    "--package",
+    "faultline-sim",
+];
+
 impl Scratch {
     pub(super) fn prepare() -> Result<Self, Failed> {
         let root = std::env::current_dir().map_err(|e| Failed::environment(e.to_string()))?;
@@ -110,9 +123,15 @@ impl Scratch {
         Err(Failed { exit: Exit::Broken, words })
     }
 
-    /// Builds the simulator with what is planted.
+    /// Builds the simulator with what is planted. A build that was ended by force may leave what
+    /// never links again: if so, it is built from nothing.
     pub(super) fn build(&self) -> Result<(), Failed> {
-        self.cargo(&["build", "--quiet", "--profile", "sim", "--bin", "sim"])
+        let built = self.cargo(&BUILD);
+        if built.as_ref().is_err_and(|failed| failed.words.contains("linking with")) {
+            self.cargo(&CLEAN)?;
+            return self.cargo(&BUILD);
+        }
+        built
     }
 
     /// What the simulator with what is planted prints, which ends with the event `last`.
