@@ -153,5 +153,6 @@ mod tests {
         let page = Page { zoo: &zoo, tiny: &tiny, kept: &kept };
         let shown = std::fs::read_to_string(root.join("docs/tiny.md")).expect("reads");
         assert_eq!(shown, page.text(), "put the output of `sim mutants --exhaust` there");
+        assert!(page.is_enough(), "a tiny scenario finds too few mutants");
     }
 }
