@@ -53,6 +53,11 @@ pub struct Exhausted {
 }
 
 impl Exhausted {
+    /// Deaths and images made: those tried, and those that were as one tried before.
+    pub fn images(&self) -> u64 {
+        self.recoveries + self.seen_before
+    }
+
     /// Adds what was done elsewhere.
     pub fn add(&mut self, other: &Exhausted) {
         self.schedules += other.schedules;

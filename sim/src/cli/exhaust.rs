@@ -356,6 +356,7 @@ impl Teller<'_> {
                 "instants": instants, "nested_instants": done.nested_instants,
                 "sampled_instants": sampled, "recoveries": recoveries,
                 "nested_recoveries": done.nested_recoveries, "seen_before": done.seen_before,
+                "images": done.images(),
                 "counterexamples": found, "stopped_at_counterexample": stopped,
                 "ended_early": is_cut,
                 "wall_millis": elapsed.as_millis() as u64,
@@ -388,7 +389,12 @@ impl Teller<'_> {
             done.seen_before
         ));
         let seconds = elapsed.as_secs_f64();
-        say(format!("{seconds:.1} s, {:.0} recoveries/s", recoveries as f64 / seconds.max(1e-9)));
+        let rate = |count: u64| count as f64 / seconds.max(1e-9);
+        say(format!(
+            "{seconds:.1} s, {:.0} images/s, {:.0} recoveries/s",
+            rate(done.images()),
+            rate(recoveries)
+        ));
         say(match found {
             0 => "no promise was broken".to_owned(),
             _ => counted(found, "counterexample"),
