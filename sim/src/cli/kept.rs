@@ -84,6 +84,14 @@ impl<T: Keep> Kept<T> {
     }
 }
 
+/// The commits that results are of, each once, for the head of a page.
+pub(super) fn commits<'a>(of: impl Iterator<Item = &'a String>) -> String {
+    let mut commits: Vec<&str> = of.map(String::as_str).collect();
+    commits.sort_unstable();
+    commits.dedup();
+    commits.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;

@@ -55,8 +55,7 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
         return tiny::exhaust(&scratch, &mutants, args);
     }
     if args.needs {
-        let jobs = args.jobs.unwrap_or_else(cores);
-        return needs::needs(&scratch, &mutants, &record, (&args.dir, jobs));
+        return needs::needs(&scratch, &mutants, &record, args);
     }
     if args.check {
         let patches = mutants.iter().map(|mutant| (mutant.name.as_str(), mutant.file.as_path()));

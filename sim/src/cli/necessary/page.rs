@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::kept::Kept;
+use super::super::kept::{Kept, commits};
 use super::{Broken, Cell, Reason, Reasons};
 use crate::exhaust::Place;
 use crate::necessary::Effort;
@@ -43,13 +43,11 @@ impl Page<'_> {
 
     /// The whole page.
     pub(super) fn text(&self) -> String {
-        let mut commits: Vec<&str> = self.kept.all().map(|cell| cell.commit.as_str()).collect();
-        commits.sort_unstable();
-        commits.dedup();
+        let commits = commits(self.kept.all().map(|cell| &cell.commit));
         let Effort { schedules, images, seeds, .. } = self.effort;
         let head = format!(
             "# What breaks without each sync\n\n\
-             The output of `sim exhaust --necessary-syncs` at {}.\n\
+             The output of `sim exhaust --necessary-syncs` at {commits}.\n\
              Each sync of the engine is left out in turn, on each file system: the call returns\n\
              Ok, and the disk does nothing. A cell has the checker whose promise breaks first, \
              and\n\
@@ -58,8 +56,7 @@ impl Page<'_> {
              tiny scenario, with {images} images an instant, and {seeds} seeds of every other \
              scenario that\n\
              meets the sync. The label says when, by which thread and of what; of a directory,\n\
-             after which change of that thread.\n\n",
-            commits.join(", ")
+             after which change of that thread.\n\n"
         );
         let mut lines = vec![
             format!("| sync | {} |", self.profiles.join(" | ")),

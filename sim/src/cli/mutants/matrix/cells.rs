@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::super::kept::{Keep, Kept};
+use super::super::super::kept::{Keep, Kept, commits};
 use super::super::row::Row;
 use crate::policy::PolicyName;
 
@@ -106,11 +106,8 @@ impl Cells {
     }
 
     /// The commits that were swept for `names`.
-    pub(super) fn commits(&self, names: &[&str]) -> Vec<String> {
-        let mut commits: Vec<String> = self.of(names).map(|cell| cell.commit.clone()).collect();
-        commits.sort_unstable();
-        commits.dedup();
-        commits
+    pub(super) fn commits(&self, names: &[&str]) -> String {
+        commits(self.of(names).map(|cell| &cell.commit))
     }
 }
 
@@ -142,7 +139,7 @@ mod tests {
         assert_eq!(read.get("m", &PolicyName::Sticky, "posix-weak"), None);
         let tally = read.tally("m", |cell| cell.policy == "random");
         assert_eq!(tally, Tally { hits: 8, runs: 200 });
-        assert_eq!(read.commits(&["m"]), ["c"]);
+        assert_eq!(read.commits(&["m"]), "c");
         let other =
             |name: &str, runs| Cell { name: name.to_owned(), runs, ..cell("random", "x", 0) };
         let mut more = Cells::default();

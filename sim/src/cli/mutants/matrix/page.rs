@@ -22,7 +22,7 @@ pub(super) fn page(names: &[&str], cells: &Cells) -> String {
              policy on each profile of the disk, in its scenario, with {} runs\nat most. A rate is \
              the share of runs, in percent, in which a checker fired that should;\nthe best of a \
              row is bold.\n",
-            cells.commits(names).join(", "),
+            cells.commits(names),
             cells.most_runs(names)
         ),
         "![The same, drawn](matrix.svg)\n".to_owned(),

@@ -4,13 +4,13 @@
 
 mod page;
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::super::args::MutantsArgs;
 use super::super::kept::{Keep, Kept};
 use super::super::output::{remark, say};
+use super::super::run::cores;
 use super::super::{Exit, Failed};
 use super::row::{Record, Row};
 use super::scratch::Scratch;
@@ -45,18 +45,20 @@ impl Keep for Needed {
     }
 }
 
-/// Plants each mutant and sweeps it with each checker and each kind of fault switched off that has
-/// to do with it, but for those that `dir` has a result of. Prints two tables as Markdown.
-/// [`Exit::Broken`] if nothing needs one of them and nobody has said why it is there.
+/// Plants those of `mutants` in turn that have no result on file, and sweeps each with each checker
+/// and each kind of fault switched off that has to do with it. Prints the page of all there is on
+/// file. [`Exit::Broken`] if nothing needs one of them and nobody has said why it is there.
 pub(super) fn needs(
     scratch: &Scratch,
     mutants: &[Mutant],
     record: &Record,
-    (dir, jobs): (&Path, usize),
+    args: &MutantsArgs,
 ) -> Result<Exit, Failed> {
     let reasons = Reasons::load()
         .map_err(|error| Failed { exit: Exit::Internal, words: format!("needs.toml: {error}") })?;
-    let file = dir.join("needs.jsonl");
+    let file = args.dir.join("needs.jsonl");
+    let jobs = args.jobs.unwrap_or_else(cores);
+    let zoo = Mutant::all(&args.dir).map_err(Failed::usage)?;
     let mut kept = Kept::<Needed>::load(&file).map_err(Failed::usage)?;
     for (nth, mutant) in mutants.iter().enumerate() {
         if kept.get(&mutant.name).is_some() {
@@ -70,7 +72,7 @@ pub(super) fn needs(
         scratch.remove(&mutant.file)?;
         kept.add(needed?, &file).map_err(Failed::environment)?;
     }
-    let names: Vec<&str> = mutants.iter().map(|mutant| mutant.name.as_str()).collect();
+    let names: Vec<&str> = zoo.iter().map(|mutant| mutant.name.as_str()).collect();
     let page = Page { names: &names, kept: &kept, reasons: &reasons };
     say(page.text().trim_end());
     Ok(if page.is_explained() { Exit::Clean } else { Exit::Broken })

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::super::super::kept::Kept;
+use super::super::super::kept::{Kept, commits};
 use super::{HITS, Needed, RUNS_MAX};
 use crate::checker;
 use crate::fault::FaultKind;
@@ -66,12 +66,10 @@ impl Page<'_> {
 
     /// The page as Markdown.
     pub(super) fn text(&self) -> String {
-        let mut commits: Vec<&str> = self.results().map(|needed| needed.commit.as_str()).collect();
-        commits.sort_unstable();
-        commits.dedup();
+        let commits = commits(self.results().map(|needed| &needed.commit));
         let mut lines = vec![
             "# What is needed for which mutant\n".to_owned(),
-            format!("The output of `sim mutants --needs`, swept at {}.", commits.join(", ")),
+            format!("The output of `sim mutants --needs`, swept at {commits}."),
             format!(
                 "Each mutant is swept with one checker or one kind of fault switched off. Named \
                  are the\nmutants that are found with all of them, and without this one by \

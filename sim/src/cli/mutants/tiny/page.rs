@@ -1,6 +1,6 @@
 //! The page about the tiny scenarios, as Markdown.
 
-use super::super::super::kept::Kept;
+use super::super::super::kept::{Kept, commits};
 use super::{Cell, FLAGS};
 use crate::report::counted;
 
@@ -40,21 +40,18 @@ impl Page<'_> {
 
     /// The whole page.
     pub(super) fn text(&self) -> String {
-        let mut commits: Vec<&str> = self.kept.all().map(|cell| cell.commit.as_str()).collect();
-        commits.sort_unstable();
-        commits.dedup();
+        let commits = commits(self.kept.all().map(|cell| &cell.commit));
         let untried = match self.untried() {
             none if none.is_empty() => String::new(),
             some => format!("Not all was tried yet of {}.\n\n", counted(some.len(), "mutant")),
         };
         let head = format!(
             "# What the tiny scenarios find\n\n\
-             The output of `sim mutants --exhaust` at {}.\n\
+             The output of `sim mutants --exhaust` at {commits}.\n\
              Each mutant is planted, and each scenario exhausted with\n\
              `{FLAGS}`, up to the first counterexample.\n\
              A cell has the checkers that fire there; `-` where there is none, `?` where it was \
-             not tried.\n\n{untried}",
-            commits.join(", ")
+             not tried.\n\n{untried}"
         );
         let short = |name: &&str| name.trim_start_matches("tiny_").to_owned();
         let columns: Vec<String> = self.tiny.iter().map(short).collect();
@@ -69,11 +66,11 @@ impl Page<'_> {
             let row = self.tiny.iter().map(|scenario| words(self.cell(name, scenario)));
             lines.push(format!("| `{name}` | {} |", row.collect::<Vec<_>>().join(" | ")));
         }
-        let found_by_one = |name: &&&str| {
+        let is_found = |name: &&&str| {
             let mut cells = self.tiny.iter().filter_map(|scenario| self.cell(name, scenario));
             cells.any(|cell| cell.found.is_some())
         };
-        let found = self.zoo.iter().filter(found_by_one).count();
+        let found = self.zoo.iter().filter(is_found).count();
         lines.push(format!("\n{found} of {} are found by one of them or more.\n", self.zoo.len()));
         head + &lines.join("\n")
     }
