@@ -74,6 +74,7 @@ fn move_money(db: &Db<SimEnv>, first: u8) -> u64 {
 }
 
 /// The sum over all accounts is the same after every open.
+#[derive(Clone)]
 struct NoMoneyMade;
 
 impl Checker for NoMoneyMade {
@@ -106,7 +107,7 @@ impl Checker for NoMoneyMade {
 }
 
 /// Every seventh sync of a log fails.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct SeventhSync(u32);
 
 impl FaultHook for SeventhSync {

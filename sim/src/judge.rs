@@ -37,6 +37,7 @@ pub struct Seen<'a> {
 }
 
 /// Judges one run, in order of events.
+#[derive(Clone)]
 pub struct Judge {
     checkers: Vec<Box<dyn Checker>>,
     violations: Vec<Violation>,

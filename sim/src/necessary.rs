@@ -156,13 +156,14 @@ fn without(scenario: &Scenario, sync: &Sync, profile: &str) -> Scenario {
 type Tried<T> = Result<(u64, Option<(T, Violation)>), String>;
 
 fn exhaust(runner: &mut Runner, mut search: Search) -> Tried<Vec<Place>> {
+    let mut explorer = search.explore(runner);
     loop {
-        match search.step(runner)? {
+        match explorer.step()? {
             Step::GoOn => {}
-            Step::Done => return Ok((search.done().recoveries + 1, None)),
+            Step::Done => return Ok((explorer.search().done().recoveries + 1, None)),
             Step::Found(mut found) => {
                 let violation = found.verdict.violations.swap_remove(0);
-                let runs = search.done().recoveries + 1;
+                let runs = explorer.search().done().recoveries + 1;
                 return Ok((runs, Some((found.crashes, violation))));
             }
         }

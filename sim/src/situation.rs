@@ -13,7 +13,6 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::disk::{CrashReport, EntryOp, Fate, Op, OpKind};
 use crate::fault::FileRole;
-use crate::kernel::{Kernel, ThreadId};
 use crate::scenario::CrashKind;
 use crate::world::World;
 
@@ -31,8 +30,8 @@ pub enum Progress {
 /// The last call to the disk.
 #[derive(Clone, Copy, Debug)]
 pub struct LastCall {
-    /// Who made it.
-    pub thread: ThreadId,
+    /// Who made it, by the name of the thread without its number.
+    pub thread: &'static str,
     /// What it was.
     pub op: FileOp,
     /// Of what.
@@ -46,18 +45,12 @@ pub struct LastCall {
 pub struct Situation(String);
 
 impl Situation {
-    /// That of a process of `kernel`, which has died so; `report` says what became of what was
-    /// pending, if the power went.
-    pub(crate) fn of(
-        world: &World,
-        kernel: &Kernel,
-        kind: CrashKind,
-        report: Option<&CrashReport>,
-    ) -> Self {
+    /// That of a process that has died so; `report` says what became of what was pending, if the
+    /// power went.
+    pub(crate) fn of(world: &World, kind: CrashKind, report: Option<&CrashReport>) -> Self {
         let at = match world.last_call.get() {
             None => "before any call".to_owned(),
             Some(LastCall { thread, op, role, progress }) => {
-                let thread = kernel.thread_kind(thread);
                 let progress = match progress {
                     Progress::Begins => "begins",
                     Progress::UnderWay => "under way",
@@ -118,21 +111,18 @@ mod tests {
     use super::*;
     use crate::disk::{Disk, POSIX_WEAK};
     use crate::fault::{FaultConfig, FaultPlan};
-    use crate::policy::PolicyName;
-    use crate::trace::Trace;
     use crate::workload::Plan;
 
     #[test]
     fn a_process_that_has_made_no_call_dies_before_any() {
         let faults = FaultPlan::new(&FaultConfig::default());
         let world = World::new(Plan::idle(), faults, Vec::new(), Disk::new(&POSIX_WEAK));
-        let kernel = Kernel::new(PolicyName::Random.build(1), Trace::new(false));
-        let first = Situation::of(&world, &kernel, CrashKind::Kill, None);
-        let (thread, progress) = (ThreadId::CLOCK, Progress::Done);
+        let first = Situation::of(&world, CrashKind::Kill, None);
+        let (thread, progress) = ("writer", Progress::Done);
         let call = LastCall { thread, op: FileOp::Sync, role: FileRole::Log, progress };
         world.last_call.set(Some(call));
-        assert_ne!(Situation::of(&world, &kernel, CrashKind::Kill, None), first);
+        assert_ne!(Situation::of(&world, CrashKind::Kill, None), first);
         world.begin_incarnation(1, None);
-        assert_eq!(Situation::of(&world, &kernel, CrashKind::Kill, None), first);
+        assert_eq!(Situation::of(&world, CrashKind::Kill, None), first);
     }
 }

@@ -20,6 +20,18 @@ pub struct Steer {
     pub left: Left,
 }
 
+impl Steer {
+    /// The run ends at `point`, to show what a crash could leave there.
+    pub fn look(point: u64) -> Self {
+        Steer { point, left: Left::Anything }
+    }
+
+    /// Whether the run ends with this death, so that it is open what it leaves.
+    pub(crate) fn is_open(&self) -> bool {
+        self.left == Left::Anything
+    }
+}
+
 /// What a crash leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Left {

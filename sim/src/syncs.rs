@@ -13,7 +13,7 @@ use crate::kernel::{Kernel, ThreadId};
 use crate::process::DATABASE;
 
 /// What a run notes of syncs, if it is to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SyncWatch {
     /// The label of the sync that is left out.
     left_out: Option<String>,

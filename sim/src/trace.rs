@@ -111,7 +111,7 @@ pub enum Lane {
 }
 
 /// The events of one run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Trace {
     hash: u64,
     count: u64,

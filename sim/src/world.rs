@@ -33,7 +33,8 @@ use crate::workload::{FaultHook, Plan, PlannedCrash, Workload};
 /// A wait that ends by itself does so before this many nanoseconds have passed.
 const SPURIOUS_NANOS_MAX: u64 = 200_000;
 
-/// What simulated code acts upon.
+/// What simulated code acts upon. A clone is another world, in which the same has happened.
+#[derive(Clone)]
 pub struct World {
     /// What this run does.
     pub plan: Plan,

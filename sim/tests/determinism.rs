@@ -239,7 +239,7 @@ fn straight() -> Box<dyn Policy> {
 }
 
 /// Picks this one; all else goes straight.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Picks(u32);
 impl Policy for Picks {
     fn next(&mut self, runnable: &[ThreadId], at: Option<ThreadId>, step: Step) -> ThreadId {

@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 use faultline_sim::disk::{Fate, Fates};
 use faultline_sim::exhaust::{Bounds, Counterexample, Course, Exhausted, Search, Step};
 use faultline_sim::necessary::{Effort, Sync, leave_out, syncs};
-use faultline_sim::policy::{Guide, Passage, Walk};
+use faultline_sim::policy::{Guide, Passage, PolicyName, Walk};
 use faultline_sim::probe::Probe;
 use faultline_sim::rng::{Purpose, Stream};
 use faultline_sim::run::{Mode, Runner, Verdict, on_fresh_thread};
 use faultline_sim::scenario::{Count, Scenario, embedded};
-use faultline_sim::steer::{Left, Stage, Steer};
+use faultline_sim::steer::{Instant, Left, Stage, Steer};
 
 const FEW: Bounds = Bounds { images: 64, crashes: 1, preemptions: None, schedules: 1 };
 
@@ -30,8 +30,9 @@ fn search(
 ) -> (Exhausted, Vec<Counterexample>) {
     let mut search = Search::new(scenario, seed, bounds);
     let mut found = Vec::new();
+    let mut explorer = search.explore(runner);
     loop {
-        match search.step(runner).expect("the harness works") {
+        match explorer.step().expect("the harness works") {
             Step::GoOn => {}
             Step::Found(counterexample) => found.push(*counterexample),
             Step::Done => break,
@@ -40,7 +41,7 @@ fn search(
             break;
         }
     }
-    (search.done(), found)
+    (explorer.search().done(), found)
 }
 
 fn checkers(verdict: &Verdict) -> Vec<&'static str> {
@@ -90,6 +91,66 @@ fn the_first_process_alone_is_crashed_up_to_its_close() {
     });
 }
 
+/// Some of what the process may leave at an instant.
+fn some_of_what_is_left(instant: &Instant) -> Vec<Left> {
+    let mut left = instant.deaths(2).0;
+    if instant.stage != Stage::Left {
+        let mut stream = Stream::new(instant.fingerprint, Purpose::Disk);
+        let images = instant.disk.crash_space().images(3, &mut stream).0;
+        left.extend(images.into_iter().map(Left::Image));
+    }
+    left
+}
+
+fn assert_same(one: &Verdict, other: &Verdict) {
+    let (one, other) = (format!("{one:#?}"), format!("{other:#?}"));
+    let differs = one.lines().zip(other.lines()).find(|(one, other)| one != other);
+    assert!(one == other, "the first lines that differ: {differs:?}");
+}
+
+/// Halts a run in some places, and goes on from there in more than one way, also with another halt;
+/// each is as if the whole run had been run with these deaths. Returns how many were compared.
+fn goes_on_as_if_run_whole(runner: &mut Runner, scenario: &Scenario, seed: u64) -> usize {
+    let run = |runner: &mut Runner, steers: Vec<Steer>| {
+        let mode = Mode { steer: Some(steers), note_syncs: true, ..Mode::default() };
+        runner.run(scenario, seed, mode)
+    };
+    let end = run(runner, vec![Steer::look(u64::MAX)]).points;
+    let mut compared = 0;
+    for point in (1..=end + 1).step_by((end / 7 + 1) as usize) {
+        let Some(instant) = run(runner, vec![Steer::look(point)]).instant else { continue };
+        let halt = runner.take_halt().expect("the run halted");
+        for left in some_of_what_is_left(&instant) {
+            let first = Steer { point, left: left.clone() };
+            let whole = run(runner, vec![first.clone()]);
+            assert!(runner.take_halt().is_none(), "nothing was to be looked at");
+            assert_same(&runner.go_on(&halt, left.clone(), vec![]), &whole);
+            compared += 1;
+            let point = instant.point + 40;
+            let look = vec![Steer::look(point)];
+            let Some(second) = runner.go_on(&halt, left.clone(), look).instant else { continue };
+            let nested = runner.take_halt().expect("the run halted again");
+            for then in some_of_what_is_left(&second) {
+                let whole = run(runner, vec![first.clone(), Steer { point, left: then.clone() }]);
+                assert_same(&runner.go_on(&nested, then, vec![]), &whole);
+                compared += 1;
+            }
+        }
+    }
+    compared
+}
+
+#[test]
+fn a_run_goes_on_from_a_halt_as_if_it_had_been_run_whole() {
+    let names = ["tiny_append_fails", "tiny_log_switch", "fsync_failure", "bit_rot", "swarm"];
+    for (name, policy) in names.into_iter().flat_map(|name| PolicyName::EACH.map(|p| (name, p))) {
+        let mut scenario = tiny(name);
+        scenario.spec.policy = Some(policy.to_string());
+        let compared = on_fresh_thread(move |runner| goes_on_as_if_run_whole(runner, &scenario, 1));
+        assert!(compared > 20, "{name} with {policy}: {compared}");
+    }
+}
+
 #[test]
 fn opens_are_crashed_on_request() {
     let scenario = tiny("tiny_two_syncs");
@@ -134,7 +195,9 @@ fn what_is_cut_short_is_not_called_exhausted() {
     on_fresh_thread(move |runner| {
         let mut search = Search::new(&scenario, 2, FEW);
         let mut cut = BTreeSet::new();
-        while !matches!(search.step(runner).expect("the harness works"), Step::Done) {
+        let mut explorer = search.explore(runner);
+        while !matches!(explorer.step().expect("the harness works"), Step::Done) {
+            let search = explorer.search();
             let (done, short) = (search.done(), search.cut_short());
             assert_eq!(Exhausted { sampled: done.sampled, ..short }, done);
             cut.insert(short.sampled - done.sampled);

@@ -3,7 +3,7 @@
 use super::{AfterOpen, Checker, Violation, name_batch};
 
 /// Looks for batches of which an open shows a part.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Atomicity;
 
 impl Checker for Atomicity {

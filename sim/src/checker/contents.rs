@@ -9,7 +9,7 @@ use super::{AfterOpen, Checker, Violation};
 use crate::history::{Entry, ValueDigest, in_commit_order};
 
 /// Compares the entries that an open shows with those that were written and those on the disk.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Contents;
 
 impl Checker for Contents {

@@ -6,7 +6,7 @@ use crate::history::Flushed;
 use crate::scenario::CrashKind;
 
 /// Compares what an open shows with what clients had been promised.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Durability;
 
 impl Checker for Durability {

@@ -7,7 +7,7 @@ use super::{AfterEnd, Checker, Ending, Violation};
 use crate::history::{Call, Outcome};
 
 /// Looks at the order of errors and acknowledgements.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Errors;
 
 impl Checker for Errors {

@@ -4,7 +4,7 @@ use super::{AfterEnd, Checker, Ending, Violation};
 use crate::kernel::End;
 
 /// Looks at how an incarnation ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Liveness;
 
 impl Checker for Liveness {

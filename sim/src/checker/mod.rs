@@ -30,6 +30,8 @@ pub use structure::Structure;
 
 use std::fmt;
 
+use dyn_clone::DynClone;
+
 use crate::history::History;
 use crate::kernel::End;
 use crate::model::{Commit, Settlement};
@@ -135,8 +137,8 @@ pub struct AfterEnd<'a> {
     pub point: u64,
 }
 
-/// Judges runs. One value judges one run, in order of events.
-pub trait Checker {
+/// Judges runs. One value judges one run, in order of events; a clone goes on where it stands.
+pub trait Checker: DynClone {
     /// Its name, as reports and mutants use it.
     fn name(&self) -> &'static str;
 
@@ -156,6 +158,8 @@ pub trait Checker {
         Ok(())
     }
 }
+
+dyn_clone::clone_trait_object!(Checker);
 
 /// The checkers of the simulator itself.
 pub fn all() -> Vec<Box<dyn Checker>> {

@@ -6,7 +6,7 @@ use crate::model::{Versions, visible};
 use crate::workload::Plan;
 
 /// Compares every read with the model at the sequence it was made at.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reads;
 
 impl Checker for Reads {

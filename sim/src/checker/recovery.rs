@@ -5,7 +5,7 @@ use crate::fault::FileRole;
 use crate::history::Call;
 
 /// Looks at opens that fail.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Recovery;
 
 impl Checker for Recovery {

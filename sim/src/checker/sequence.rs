@@ -4,7 +4,7 @@ use super::{AfterEnd, AfterOpen, Checker, Violation, name_batch};
 use crate::history::Status;
 
 /// Checks the sequences that `write` returned against each other and against what was on disk.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sequence {
     /// Nothing acknowledged in this incarnation may be at or below this.
     floor: u64,

@@ -10,7 +10,7 @@ use super::{AfterEnd, AfterOpen, Checker, Ending, Excuse, Violation};
 use crate::naive::{Database, TableFile};
 
 /// Looks at which files there are, and at what is in which table.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Structure {
     /// Whether this incarnation's open had something to drop: such an open removes nothing.
     has_dropped: bool,

@@ -6,8 +6,8 @@
     reason = "schedules are exhausted on all cores, and the time is told"
 )]
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ pub(super) fn exhaust(args: &ExhaustArgs) -> Result<Exit, Failed> {
     let mut meter = Meter::new(args.progress, Some(args.seeds.count()), None);
     std::thread::scope(|scope| {
         let workers = args.jobs.unwrap_or_else(cores).max(1);
-        whole.working.store(workers, Ordering::Relaxed);
+        *whole.working.lock().expect("no worker panics") = workers;
         for _ in 0..workers {
             whole.start_worker(scope, Vec::new());
         }
@@ -94,7 +94,9 @@ struct Whole<'a> {
     last: AtomicU64,
     ended: Mutex<Vec<Ended>>,
     /// Workers that have something to do.
-    working: AtomicUsize,
+    working: Mutex<usize>,
+    /// There are none any more.
+    all_done: Condvar,
     /// Set when it is to end before everything was tried.
     is_cut: AtomicBool,
     /// Schedules and recoveries so far.
@@ -128,7 +130,8 @@ impl<'a> Whole<'a> {
             next,
             last,
             ended: Mutex::default(),
-            working: AtomicUsize::new(0),
+            working: Mutex::default(),
+            all_done: Condvar::new(),
             is_cut: AtomicBool::new(false),
             schedules: AtomicU64::new(0),
             recoveries: AtomicU64::new(0),
@@ -138,8 +141,13 @@ impl<'a> Whole<'a> {
     /// Shows how far it is, and ends it in time, until no worker has anything to do.
     fn watch(&self, started: Instant, meter: &mut Meter) {
         let budget = self.args.time_budget.unwrap_or(Duration::MAX);
-        while self.working.load(Ordering::Relaxed) > 0 {
-            std::thread::sleep(TICK.min(budget.saturating_sub(started.elapsed())));
+        loop {
+            let tick = TICK.min(budget.saturating_sub(started.elapsed()));
+            let working = self.working.lock().expect("no worker panics");
+            let waited = self.all_done.wait_timeout_while(working, tick, |working| 0 < *working);
+            if *waited.expect("no worker panics").0 == 0 {
+                return;
+            }
             let ended = self.ended.lock().expect("no worker panics").len() as u64;
             let words = || {
                 let schedules = self.schedules.load(Ordering::Relaxed);
@@ -174,7 +182,8 @@ impl<'a> Whole<'a> {
                     return self.start_worker(scope, begun);
                 }
             }
-            self.working.fetch_sub(1, Ordering::Relaxed);
+            *self.working.lock().expect("no worker panics") -= 1;
+            self.all_done.notify_one();
         });
     }
 
@@ -190,8 +199,10 @@ impl<'a> Whole<'a> {
 
     /// Searches on; true if the schedule has ended, false if it needs another thread.
     fn go_on(&self, runner: &mut Runner, ended: &mut Ended, search: &mut Search) -> bool {
+        let mut explorer = search.explore(runner);
         loop {
-            let step = search.step(runner);
+            let step = explorer.step();
+            let search = explorer.search();
             let before = std::mem::replace(&mut ended.done, search.done());
             let count = |sum: &AtomicU64, more: u64| sum.fetch_add(more, Ordering::Relaxed);
             count(&self.schedules, ended.done.schedules - before.schedules);

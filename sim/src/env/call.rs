@@ -112,7 +112,7 @@ pub(super) fn call<B, T>(
             let word = u64::from(object) << 8 | op as u64;
             kernel.with_trace(|trace| trace.note(Tag::Io, word));
             world.note_change(kernel, op, target);
-            let thread = kernel.current();
+            let thread = kernel.thread_kind(kernel.current());
             let is_at = |progress| {
                 let call = LastCall { thread, op, role: target.role, progress };
                 world.last_call.set(Some(call));

@@ -13,6 +13,7 @@
 //! Architecture invariant: exactly one simulated thread of a kernel runs at a time, on the OS
 //! thread that drives the kernel; every decision comes from the policy.
 
+mod carried;
 mod core;
 mod observe;
 mod overflow;
@@ -23,6 +24,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+pub use carried::Carried;
 pub use sched::Kernel;
 pub use sync::{
     SimAtomicPtr, SimAtomicU32, SimAtomicU64, SimClock, SimCondvar, SimGuard, SimJoin, SimMutex,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use corosensei::CoroutineResult;
 
+use super::carried::Carried;
 use super::core::{Core, Stackful, State, Thread, wait_key};
 use super::overflow;
 use super::panics::install_panic_hook;
@@ -114,15 +115,7 @@ impl Kernel {
     /// Makes the kernel new for another run: time, points, trace and policy start again. Memory
     /// and stacks are kept.
     pub fn reset(&self, policy: Box<dyn Policy>, trace: Trace) {
-        self.clear_process();
-        let mut core = self.core.borrow_mut();
-        core.policy = policy;
-        core.is_watched = core.policy.watcher().is_some();
-        core.trace = trace;
-        core.nanos = 0;
-        core.points = 0;
-        core.switches = 0;
-        core.schedule = None;
+        self.reset_to(Carried::new(policy, trace));
     }
 
     /// Starts a process whose main thread runs `main`.
@@ -147,7 +140,7 @@ impl Kernel {
     }
 
     /// Drops what is left of the last process, without running any destructor.
-    fn clear_process(&self) {
+    pub(super) fn clear_process(&self) {
         let mut core = self.core.borrow_mut();
         for thread in &mut core.threads {
             if let Some(mut coroutine) = thread.coroutine.take() {

@@ -14,6 +14,7 @@ use crate::kernel::{Step, StepKind, ThreadId};
 /// Two runs of a seed whose first processes are of one class differ in nothing that the engine, a
 /// client or the disk could see up to the end of that process, but for how long things took: a
 /// timeout and a wake-up that came to the same are not told apart.
+#[derive(Clone)]
 pub struct Classed {
     behind: Box<dyn Policy>,
     class: Rc<Cell<Option<u64>>>,

@@ -8,7 +8,7 @@ use crate::rng::Stream;
 ///
 /// Syncs, renames and log switches are where the order of two threads decides what a crash leaves;
 /// this policy spends its switches there. Guarantee: none that is published.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CrashAdjacent {
     stream: Stream,
     /// Points left in the neighbourhood of the last I/O.

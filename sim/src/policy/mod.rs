@@ -32,11 +32,13 @@ pub use urw::Urw;
 use std::fmt;
 use std::str::FromStr;
 
+use dyn_clone::DynClone;
+
 use crate::kernel::{Step, ThreadId};
 use crate::rng::{Purpose, Stream};
 
-/// Chooses who runs.
-pub trait Policy {
+/// Chooses who runs. A clone chooses from there on as the original would have.
+pub trait Policy: DynClone {
     /// Chooses one of `runnable`, which holds at least two threads in an order that depends on the
     /// run alone. [`ThreadId::CLOCK`] stands for "let the next timer fire". `current` is the thread
     /// at the scheduling point if it may go on, and `step` is what it is about to do.
@@ -68,6 +70,8 @@ pub trait Policy {
         unreachable!("a policy that rules time chooses a timer")
     }
 }
+
+dyn_clone::clone_trait_object!(Policy);
 
 /// What a policy that counts events is told.
 pub trait Watcher {

@@ -17,7 +17,7 @@ use crate::kernel::{Step, StepKind, ThreadId};
 ///
 /// Source: the happens-before graph of CHESS (see [`super::Exhaustive`]), with a hash for each
 /// node, made of those of the nodes before it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Order {
     /// By thread id.
     threads: Vec<Thread>,
@@ -26,7 +26,7 @@ pub(super) struct Order {
     told: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Thread {
     hash: u64,
     pending: Step,

@@ -11,7 +11,7 @@ use crate::rng::Stream;
 /// threads and `k` steps. Differs from the paper: `k` is not known before the run, so the change
 /// points are drawn in a window that doubles each time the run outgrows it; a thread that gives
 /// way lets others run once (the kernel sees to that) and keeps its priority.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pct {
     stream: Stream,
     depth: u32,

@@ -88,13 +88,13 @@ impl Profile {
 }
 
 /// The threads of the running process.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Family {
     /// By thread id.
     members: Vec<Member>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Member {
     descent: Descent,
     children: u32,
@@ -128,7 +128,7 @@ impl Family {
 }
 
 /// [`Random`], counting. Its run makes the [`Profile`] with which another begins.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pilot {
     random: Random,
     family: Family,
@@ -182,7 +182,7 @@ impl Watcher for Pilot {
 /// In a program that forks and never blocks, the share of a thread in all of them is the chance
 /// that the next event is its own, if all interleavings are equally likely: the events form a
 /// forest, and the interleavings of a forest begin in one of its trees in proportion to its size.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Countdown {
     profile: Profile,
     /// What is counted; `None` is every event.

@@ -9,7 +9,7 @@ use crate::rng::Stream;
 /// Guarantee: none that is published; the chance of one given schedule falls exponentially with
 /// its length. In practice a strong baseline (Thomson, Donaldson, Betts: "Concurrency testing
 /// using controlled schedulers", 2016).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Random(Stream);
 
 impl Random {

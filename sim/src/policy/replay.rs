@@ -20,7 +20,7 @@ pub struct Decision {
 /// that fits is taken (a replay survives small edits of the engine so); if none fits, the current
 /// thread goes on. Guarantee: on the program that was recorded, the recorded schedule and a drift
 /// of 0.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Replay {
     decisions: Vec<Decision>,
     at: usize,

@@ -11,7 +11,7 @@ use crate::rng::Stream;
 /// does a whole flush or compaction; a uniform choice at every point almost never does that.
 /// Guarantee: none that is published. A parked thread runs again when nobody else can or when its
 /// time is up, so nothing starves for good.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Sticky {
     stream: Stream,
     /// Points for which the current thread still keeps running.

@@ -24,14 +24,14 @@ use crate::rng::Stream;
 /// others halted for longer than the whole process should take, because it must be waiting for one
 /// of them. So no thread that spins can keep another from running for good. Without a profile this
 /// is a uniform choice at every point.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Surw {
     stream: Stream,
     walk: Walk,
 }
 
 /// Where the walk stands. Apart from the stream, because it is what is told of events.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Walk {
     countdown: Countdown,
     intended: Option<ThreadId>,

@@ -17,7 +17,7 @@ use crate::rng::Stream;
 /// make them estimates. A thread that outlives its number counts as one with one event left, so
 /// that every thread has a chance at every point, and none that spins can keep another from running
 /// for good. Without a profile this is a uniform choice at every point.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Urw {
     stream: Stream,
     countdown: Countdown,

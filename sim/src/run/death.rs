@@ -88,7 +88,7 @@ impl Run {
         drop(disk);
         drop(chance);
         let world = &self.world;
-        let situation = Situation::of(world, &self.kernel, left.kind(), report.as_ref());
+        let situation = Situation::of(world, left.kind(), report.as_ref());
         self.verdict.situations.push(situation);
         if left.kind() == CrashKind::PowerLoss {
             world.note_power_loss();

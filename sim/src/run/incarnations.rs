@@ -20,11 +20,16 @@ use crate::verdict::Verdict;
 use crate::workload::{After, PlannedBatch};
 use crate::world::World;
 
+use super::halt::Halt;
+
 /// Switches of stacks between two returns to the node's own executor.
 const SLICE: u64 = 512;
 
-/// One run under way.
+/// One run under way. A clone goes the same way, on the same kernel.
+#[derive(Clone)]
 pub(super) struct Run {
+    /// As `SCENARIO:SEED`.
+    pub(super) name: String,
     pub(super) kernel: Rc<Kernel>,
     pub(super) world: World,
     pub(super) host: Host,
@@ -34,64 +39,97 @@ pub(super) struct Run {
     pub(super) is_steered: bool,
     /// The deaths of this process and of those after it.
     pub(super) steers: VecDeque<Steer>,
+    /// How many deaths were steered to from the beginning on.
+    pub(super) steered: usize,
     pub(super) verdict: Verdict,
     /// What the last clean close left behind for nothing.
     pub(super) left_over: Vec<String>,
+    /// Processes so far.
+    pub(super) number: u32,
+    pub(super) clean_closes: u32,
+    /// What is left of a process that has ended, until it is judged.
+    pub(super) ended: Option<Ended>,
+}
+
+/// A process that has ended.
+#[derive(Clone)]
+pub(super) struct Ended {
+    end: End,
+    /// How a caller wanted it to end.
+    pub(super) steer: Option<Steer>,
+    /// Blocks of memory that it had not given back.
+    leaked: usize,
+    /// What was done to files before it.
+    damaged: Vec<Damaged>,
 }
 
 /// Incarnations at most, beside one for each planned crash: failed opens are tried again.
 const SPARE_INCARNATIONS: u32 = 6;
 
 impl Run {
-    /// Runs it to its end.
-    pub(super) async fn incarnations(mut self) -> (Verdict, Disk) {
-        let planned = self.world.plan.crashes.clone();
-        let ends = |batch: &&PlannedBatch| matches!(batch.after, After::Close | After::Crash(_));
-        let scripted = self.world.plan.batches.iter().filter(ends).count();
-        let deaths = planned.len() + scripted + self.steers.len();
-        let most = deaths as u32 + SPARE_INCARNATIONS;
-        let mut clean_closes = 0;
-        for number in 0..most {
-            self.keep_image();
-            let world = &self.world;
-            world.begin_incarnation(number, planned.get(number as usize).copied());
-            // The last incarnations show what is there with no fault in the way.
-            if number + 3 >= most || clean_closes > 0 {
-                world.heal();
+    /// Runs it to its end, from where it stands. If that is the end of a process of which the
+    /// caller wants to know what may be left, there is a halt: the run as it stood before anything
+    /// was.
+    pub(super) async fn incarnations(mut self) -> (Verdict, Disk, Option<Halt>) {
+        let mut halt = None;
+        loop {
+            if let Some(ended) = self.ended.take() {
+                let is_asked = ended.steer.as_ref().is_some_and(Steer::is_open);
+                halt = is_asked.then(|| Halt::of(&self, &ended));
+                if self.conclude(ended) {
+                    break;
+                }
             }
-            let damaged = self.damage(number + 1);
-            let ending = self.incarnation(&damaged).await;
-            self.repair(&damaged);
-            self.verdict.excused |= self.world.judge.borrow().excuse() != Excuse::None;
-            self.count_acknowledged();
-            if self.verdict.instant.is_some() {
+            if self.number == self.most() {
                 break;
             }
-            let world = &self.world;
-            let closed = matches!(ending, Ending::Returned { closed: true, .. });
-            let is_returned = matches!(ending, Ending::Returned { .. });
-            let is_stuck = matches!(ending, Ending::Stuck(_));
-            let met = world.met.take();
-            let seen = Seen {
-                faults_so_far: world.provocations(),
-                left_over: &self.left_over,
-                met: &met,
-                point: self.kernel.points(),
-            };
-            world.judge.borrow_mut().after_end(&world.plan, &world.history.borrow(), ending, &seen);
-            world.end_damaged(is_returned && 0 < met.reads);
-            let judged = !self.world.judge.borrow().violations().is_empty();
-            if is_stuck && !judged {
-                // No checker minds. It would hold its locks for ever.
-                self.strike(&Left::Drawn(CrashKind::Kill), "killed: nobody in it went on");
-            }
-            clean_closes += u32::from(closed && !self.world.goes_on());
-            if judged || clean_closes == 2 || self.verdict.harness_error.is_some() {
-                break;
-            }
+            self.ended = Some(self.incarnation().await);
+            self.number += 1;
         }
         self.keep_image();
-        self.finish()
+        let (verdict, disk) = self.finish();
+        (verdict, disk, halt)
+    }
+
+    /// How many processes there may be.
+    fn most(&self) -> u32 {
+        let plan = &self.world.plan;
+        let ends = |batch: &&PlannedBatch| matches!(batch.after, After::Close | After::Crash(_));
+        let scripted = plan.batches.iter().filter(ends).count();
+        let deaths = plan.crashes.len() + scripted + self.steered;
+        deaths as u32 + SPARE_INCARNATIONS
+    }
+
+    /// Does to the disk what the end of a process does, and judges it; true if the run ends there.
+    fn conclude(&mut self, ended: Ended) -> bool {
+        let Ended { end, steer, leaked, damaged } = ended;
+        let ending = self.leave(end, steer, leaked);
+        self.repair(&damaged);
+        self.verdict.excused |= self.world.judge.borrow().excuse() != Excuse::None;
+        self.count_acknowledged();
+        if self.verdict.instant.is_some() {
+            return true;
+        }
+        let world = &self.world;
+        let closed = matches!(ending, Ending::Returned { closed: true, .. });
+        let is_returned = matches!(ending, Ending::Returned { .. });
+        let is_stuck = matches!(ending, Ending::Stuck(_));
+        let met = world.met.take();
+        let seen = Seen {
+            faults_so_far: world.provocations(),
+            left_over: &self.left_over,
+            met: &met,
+            point: self.kernel.points(),
+        };
+        world.judge.borrow_mut().after_end(&world.plan, &world.history.borrow(), ending, &seen);
+        world.end_damaged(is_returned && 0 < met.reads);
+        let judged = !self.world.judge.borrow().violations().is_empty();
+        if is_stuck && !judged {
+            // No checker minds. It would hold its locks for ever.
+            self.strike(&Left::Drawn(CrashKind::Kill), "killed: nobody in it went on");
+        }
+        self.clean_closes += u32::from(closed && !self.world.goes_on());
+        judged || self.clean_closes == 2 || self.verdict.harness_error.is_some()
     }
 
     fn keep_image(&mut self) {
@@ -129,8 +167,15 @@ impl Run {
     }
 
     /// Runs one process to its end.
-    async fn incarnation(&mut self, damaged: &[Damaged]) -> Ending {
-        let world = &self.world;
+    async fn incarnation(&mut self) -> Ended {
+        self.keep_image();
+        let (world, number) = (&self.world, self.number);
+        world.begin_incarnation(number, world.plan.crashes.get(number as usize).copied());
+        // The last incarnations show what is there with no fault in the way.
+        if number + 3 >= self.most() || self.clean_closes > 0 {
+            world.heal();
+        }
+        let damaged = self.damage(number + 1);
         let mut image = Image::read(&world.disk.borrow(), process::DATABASE);
         for damaged in damaged.iter().filter(|damaged| damaged.is_refused()) {
             image.demand_refusal(damaged.to_string());
@@ -171,22 +216,27 @@ impl Run {
             }
             self.host.pause(self.kernel.nanos() - before).await;
         };
+        Ended { end, steer, leaked: self.kernel.live_blocks(), damaged }
+    }
+
+    /// Leaves of a process what its end leaves.
+    fn leave(&mut self, end: End, steer: Option<Steer>, leaked: usize) -> Ending {
         match end {
             End::Returned(left) => {
                 let closed =
                     |o: &crate::history::Outcome| o.call == Call::Close && o.error.is_none();
-                let closed = world.history.borrow().outcomes.iter().any(closed);
-                self.left_over = world.left_over(process::DATABASE);
+                let closed = self.world.history.borrow().outcomes.iter().any(closed);
+                self.left_over = self.world.left_over(process::DATABASE);
                 self.after_return(steer, closed);
-                Ending::Returned { closed, left, leaked: self.kernel.live_blocks() }
+                Ending::Returned { closed, left, leaked }
             }
             // The judge ended it, over what an open showed: nothing has died.
-            End::Crashed if !world.judge.borrow().violations().is_empty() => {
+            End::Crashed if !self.world.judge.borrow().violations().is_empty() => {
                 Ending::Crashed(CrashKind::Kill)
             }
             End::Crashed if steer.is_some() => self.crash_as_steered(steer),
             End::Crashed => {
-                let kind = world.crash.get().map_or(CrashKind::Kill, |crash| crash.kind);
+                let kind = self.world.crash.get().map_or(CrashKind::Kill, |crash| crash.kind);
                 self.crash_disk(kind);
                 Ending::Crashed(kind)
             }

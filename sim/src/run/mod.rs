@@ -5,12 +5,15 @@
 //! finishes the work and closes, and one more opens what that left.
 
 mod death;
+mod halt;
 mod incarnations;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
+pub use self::halt::Halt;
 use self::incarnations::Run;
 use crate::checker::Checker;
 use crate::disk::{Device, Disk, POSIX_WEAK};
@@ -71,12 +74,14 @@ pub struct Runner {
     kernel: Rc<Kernel>,
     /// That of the last run: its memory is used again.
     disk: Disk,
+    /// Where the last run halted.
+    halt: Option<Halt>,
 }
 
 impl Default for Runner {
     fn default() -> Self {
         let kernel = Kernel::new(PolicyName::Random.build(0), Trace::new(false));
-        Runner { kernel: Rc::new(kernel), disk: Disk::new(&POSIX_WEAK) }
+        Runner { kernel: Rc::new(kernel), disk: Disk::new(&POSIX_WEAK), halt: None }
     }
 }
 
@@ -137,15 +142,7 @@ impl Runner {
     /// As [`Runner::run`]; if the harness panics, the verdict says so, and the runner is of no use
     /// any more.
     pub fn run_caught(&mut self, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
-        let run = AssertUnwindSafe(|| self.run(scenario, seed, mode));
-        #[expect(clippy::disallowed_methods, reason = "a panic of the harness is told as one")]
-        let result = std::panic::catch_unwind(run);
-        result.unwrap_or_else(|panic| {
-            let words = panic.downcast_ref::<String>().map(String::as_str);
-            let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
-            let words = format!("it panicked: {}", words.unwrap_or("without words"));
-            Verdict { harness_error: Some(words), ..Verdict::default() }
-        })
+        caught(|| self.run(scenario, seed, mode))
     }
 
     /// Runs a workload, a fault hook and checkers of the caller's own on the disk, with the
@@ -206,7 +203,6 @@ impl Runner {
             trace.note_between(numbers);
         }
         self.kernel.reset(policy, trace);
-        self.kernel.set_run(&format!("{}:{}", scenario.token(), plan.seed));
         self.kernel.ask_for_spurious_wakeups(world::spurious_wakeup);
         if mode.record_schedule {
             self.kernel.record_schedule();
@@ -220,23 +216,48 @@ impl Runner {
             world.workload = Some(custom.workload);
             world.fault_hook = RefCell::new(custom.fault_hook);
         }
-        let _listening = mode.keep_events.then(engine_events::listen);
+        let is_steered = mode.steer.is_some();
+        let steers: VecDeque<Steer> = mode.steer.unwrap_or_default().into();
         let run = Run {
+            name: format!("{}:{}", scenario.token(), world.plan.seed),
             kernel: Rc::clone(&self.kernel),
             host: mode.host,
             keep: mode.keep_events,
             keep_images: mode.keep_images,
-            is_steered: mode.steer.is_some(),
-            steers: mode.steer.unwrap_or_default().into(),
+            is_steered,
+            steered: steers.len(),
+            steers,
             verdict: Verdict::default(),
             left_over: Vec::new(),
+            number: 0,
+            clean_closes: 0,
+            ended: None,
             world,
         };
-        let seed = run.world.plan.seed;
-        let (verdict, disk) = mode.host.drive(seed, run.incarnations());
-        self.disk = disk;
+        self.drive(run)
+    }
+
+    /// Takes a run from where it stands to its end.
+    fn drive(&mut self, run: Run) -> Verdict {
+        self.kernel.set_run(&run.name);
+        let _listening = run.keep.then(engine_events::listen);
+        let (host, seed) = (run.host, run.world.plan.seed);
+        let (verdict, disk, halt) = host.drive(seed, run.incarnations());
+        (self.disk, self.halt) = (disk, halt);
         verdict
     }
+}
+
+/// Runs; a panic of the harness is in the verdict.
+fn caught(run: impl FnOnce() -> Verdict) -> Verdict {
+    #[expect(clippy::disallowed_methods, reason = "a panic of the harness is told as one")]
+    let result = std::panic::catch_unwind(AssertUnwindSafe(run));
+    result.unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+        let words = format!("it panicked: {}", words.unwrap_or("without words"));
+        Verdict { harness_error: Some(words), ..Verdict::default() }
+    })
 }
 
 /// Calls `f` with a runner on an OS thread of its own, which a simulated panic may use up.

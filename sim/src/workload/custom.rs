@@ -3,6 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+use dyn_clone::DynClone;
 use faultline::{Db, FileOp};
 
 use crate::arena::Outside;
@@ -20,10 +21,12 @@ pub trait Workload {
 }
 
 /// Decides which calls fail, before the scenario's own fault plan is asked.
-pub trait FaultHook {
+pub trait FaultHook: DynClone {
     /// The fault for this call, if it is to have one.
     fn decide(&mut self, call: &FaultQuery<'_>) -> Option<Fault>;
 }
+
+dyn_clone::clone_trait_object!(FaultHook);
 
 /// A call that could fail.
 #[derive(Clone, Copy, Debug)]

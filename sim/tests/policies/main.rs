@@ -99,6 +99,7 @@ fn runs_under(
 
 /// Lets the main thread start all others, and wait for them, before any of them does a step: what
 /// is left is a set of chains with nothing between them.
+#[derive(Clone)]
 struct MainFirst(Box<dyn Policy>);
 
 impl Policy for MainFirst {

@@ -38,6 +38,7 @@ use super::{ClientWord, Policy, Watcher};
 use crate::kernel::{Step, StepKind, ThreadId};
 
 /// Follows a schedule through the first process of a run, and another policy behind it.
+#[derive(Clone)]
 pub struct Exhaustive {
     guide: Guide,
     passage: Rc<RefCell<Passage>>,
@@ -57,7 +58,7 @@ pub struct Exhaustive {
 const ROW_MAX: u32 = 2000;
 
 /// What is known of the threads. Apart from the rest, because it is what is told of events.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Watch {
     processes: u32,
     order: Order,
