@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::disk::{Disk, SyncOutcome};
+use crate::disk::{Disk, Folder, SyncOutcome};
 use crate::fault::FileRole;
 use crate::naive;
 use crate::scenario::Damage;
@@ -21,18 +21,18 @@ impl Damaged {
     /// Damages a file of directory `dir`, durably. `None` if there is none to damage; a log of
     /// which everything has come into tables is none, since nobody reads it.
     pub(crate) fn strike(disk: &mut Disk, dir: &str, damage: &Damage) -> Option<Damaged> {
-        let mut names = Vec::new();
-        disk.list(dir, &mut |name| names.push(name.to_owned())).ok()?;
-        let old_logs = old_logs(disk, dir, &names);
-        names.retain(|name| FileRole::of_file(name) == damage.role && !old_logs.contains(name));
-        names.sort_unstable();
+        let folder = disk.folder(dir);
+        let mut names = folder.names();
+        let old_logs = old_logs(&folder, &names);
+        let is_old = |name: &str| old_logs.iter().any(|old| old == name);
+        names.retain(|name| FileRole::of_file(name) == damage.role && !is_old(name));
         let behind = names.split_off(names.len().min(damage.nth as usize));
         let name = names.into_iter().nth(damage.nth as usize - 1)?;
-        let has_bytes = |name: &String| disk.size(&format!("{dir}/{name}")).is_ok_and(|n| n > 0);
+        let has_bytes = |name: &&str| folder.bytes(name).is_some_and(|bytes| !bytes.is_empty());
         if damage.not_newest && !behind.iter().any(has_bytes) {
             return None;
         }
-        let whole = disk.bytes(&format!("{dir}/{name}")).ok()?.to_vec();
+        let (name, whole) = (name.to_owned(), folder.bytes(name)?.to_vec());
         let damaged = Damaged { dir: dir.to_owned(), name, whole, damage: damage.clone() };
         let left = damage.what.applied_to(&damaged.whole);
         damaged.put(disk, left.as_deref());
@@ -73,10 +73,10 @@ impl Damaged {
     }
 }
 
-fn old_logs(disk: &Disk, dir: &str, names: &[String]) -> Vec<String> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let read = |name: &str| disk.bytes(&format!("{dir}/{name}")).ok();
-    naive::decode(&names, &read).map(|database| database.old_logs).unwrap_or_default()
+fn old_logs(folder: &Folder<'_>, names: &[&str]) -> Vec<String> {
+    naive::decode(names, &|name| folder.bytes(name))
+        .map(|database| database.old_logs)
+        .unwrap_or_default()
 }
 
 impl fmt::Display for Damaged {

@@ -25,15 +25,14 @@ impl World {
     /// What a recovery is not given of a log does not come into any table.
     fn keep_rotten_logs(&self, disk: &Disk) {
         let mut rotten = self.rotten_logs.borrow_mut();
-        let mut keep = |name: &str| {
+        for name in disk.folder(DATABASE).names() {
             let path = format!("{DATABASE}/{name}");
             if FileRole::of_file(name) == FileRole::Log
                 && let Ok(Some(bytes)) = disk.rotten_bytes(&path)
             {
                 rotten.insert(path, bytes);
             }
-        };
-        disk.list(DATABASE, &mut keep).ok();
+        }
     }
 
     /// A process has ended. What it was given and had not shown may be durable all the same: then

@@ -207,24 +207,24 @@ impl World {
     pub fn note_broken_promises(&self, dir: &str, kind: CrashKind) {
         let disk = self.disk.borrow();
         let broken = disk.broken_promises();
-        let read = |name: &str| disk.bytes(&format!("{dir}/{name}")).ok();
+        if broken.is_empty() {
+            return;
+        }
+        let folder = disk.folder(dir);
         let is_log = |name: &str| FileRole::of_file(name) == FileRole::Log;
-        let mut newest = None;
-        let mut note = |name: &str| {
-            let has_bytes = read(name).is_some_and(|bytes| !bytes.is_empty());
-            newest = (is_log(name) && has_bytes).then(|| name.to_owned()).or(newest.take());
-        };
-        disk.list(dir, &mut note).ok();
+        let has_bytes = |name: &str| folder.bytes(name).is_some_and(|bytes| !bytes.is_empty());
+        let newest = folder.names().into_iter().rfind(|name| is_log(name) && has_bytes(name));
         // Where the database cannot be read, it may need anything.
         let is_needed = |op: &&Op| {
             let is_told = kind == CrashKind::PowerLoss || is_log(op.name(&disk));
             is_told
-                && naive::left_over(&[op.name(&disk)], &read).map_or(true, |names| names.is_empty())
+                && naive::left_over(&[op.name(&disk)], &|name| folder.bytes(name))
+                    .map_or(true, |names| names.is_empty())
         };
         let needed: Vec<&Op> = broken.iter().filter(is_needed).collect();
         let is_last = |op: &&Op| {
             let name = op.name(&disk);
-            op.is_of_content() && is_log(name) && newest.as_deref().is_none_or(|last| last <= name)
+            op.is_of_content() && is_log(name) && newest.is_none_or(|last| last <= name)
         };
         if !needed.is_empty() {
             let excuse = if needed.iter().all(is_last) { Excuse::End } else { Excuse::Anywhere };
@@ -273,10 +273,10 @@ impl World {
     pub fn note_remove(&self, name: &str, point: u64) {
         let disk = self.disk.borrow();
         let Some((dir, short)) = name.rsplit_once('/') else { return };
-        let read = |other: &str| disk.bytes(&format!("{dir}/{other}")).ok();
+        let folder = disk.folder(dir);
         // A log that was created and then given up holds nothing that anybody could need.
-        let has_bytes = disk.size(name).is_ok_and(|size| size > 0);
-        if has_bytes && naive::needs(short, &read) == Ok(true) {
+        let has_bytes = folder.bytes(short).is_some_and(|bytes| !bytes.is_empty());
+        if has_bytes && naive::needs(short, &|other| folder.bytes(other)) == Ok(true) {
             let what = format!("{name} is removed, and the MANIFEST needs it");
             self.history.borrow_mut().file_breaches.push(FileBreach { point, what });
         }
@@ -296,13 +296,8 @@ impl World {
     /// What of directory `dir` belongs to the database and is not needed.
     pub fn left_over(&self, dir: &str) -> Vec<String> {
         let disk = self.disk.borrow();
-        let mut names = Vec::new();
-        if disk.list(dir, &mut |name| names.push(name.to_owned())).is_err() {
-            return Vec::new();
-        }
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let read = |name: &str| disk.bytes(&format!("{dir}/{name}")).ok();
-        naive::left_over(&names, &read).unwrap_or_default()
+        let folder = disk.folder(dir);
+        naive::left_over(&folder.names(), &|name| folder.bytes(name)).unwrap_or_default()
     }
 
     /// Notes that an open has replayed a log: all of it is in a memtable now.
@@ -314,18 +309,17 @@ impl World {
     /// is always needed.
     pub fn keep_older_logs(&self, dir: &str) {
         let disk = self.disk.borrow();
-        let mut names = Vec::new();
-        let is_log = |name: &str| FileRole::of_file(name) == FileRole::Log;
-        let mut note = |name: &str| names.extend(is_log(name).then(|| format!("{dir}/{name}")));
-        disk.list(dir, &mut note).ok();
-        names.sort_unstable();
+        let folder = disk.folder(dir);
+        let mut names = folder.names();
+        names.retain(|name| FileRole::of_file(name) == FileRole::Log);
         names.pop();
         let mut logs = self.older_logs.borrow_mut();
         logs.clear();
-        logs.extend(names.into_iter().filter_map(|name| {
-            let bytes = disk.bytes(&name).ok()?.to_vec();
-            Some((name, bytes))
-        }));
+        logs.extend(
+            names
+                .into_iter()
+                .filter_map(|name| Some((format!("{dir}/{name}"), folder.bytes(name)?.to_vec()))),
+        );
     }
 
     /// Notes what a log holds that is not needed any more. A compaction may drop an entry of it

@@ -48,10 +48,9 @@ impl Image {
 
     /// Reads directory `dir` of `disk`.
     pub fn read(disk: &Disk, dir: &str) -> Self {
-        let Some(names) = names_in(disk, dir) else { return Image::default() };
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let read = |name: &str| disk.bytes(&format!("{dir}/{name}")).ok();
-        naive::decode(&names, &read).map_or_else(|_| Image::default(), |found| Image::of(&found))
+        let folder = disk.folder(dir);
+        naive::decode(&folder.names(), &|name| folder.bytes(name))
+            .map_or_else(|_| Image::default(), |found| Image::of(&found))
     }
 
     /// Reads directory `dir` of `disk` as one that opens it does who is given the damaged sectors
@@ -62,23 +61,22 @@ impl Image {
     /// [`naive::table_tells`].
     pub(crate) fn read_damaged(disk: &Disk, dir: &str) -> (Self, Excuse) {
         let pristine = Image::read(disk, dir);
-        let Some(names) = names_in(disk, dir) else { return (pristine, Excuse::None) };
-        let path = |name: &str| format!("{dir}/{name}");
-        let is_read_once = |name: &&String| {
+        let folder = disk.folder(dir);
+        let names = folder.names();
+        let is_read_once = |name: &&&str| {
             let role = FileRole::of_file(name);
             matches!(role, FileRole::Log | FileRole::Manifest | FileRole::Current)
         };
-        let rotten = |name: &String| {
-            let bytes = disk.rotten_bytes(&path(name)).ok().flatten()?;
-            Some((name.clone(), bytes))
-        };
-        let rotten: BTreeMap<String, Vec<u8>> =
-            names.iter().filter(is_read_once).filter_map(rotten).collect();
+        let mut rotten = BTreeMap::new();
+        for &name in names.iter().filter(is_read_once) {
+            if let Ok(Some(bytes)) = disk.rotten_bytes(&format!("{dir}/{name}")) {
+                rotten.insert(name, bytes);
+            }
+        }
         let read = |name: &str| match rotten.get(name) {
             Some(bytes) => Some(&bytes[..]),
-            None => disk.bytes(&path(name)).ok(),
+            None => folder.bytes(name),
         };
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let database = match naive::decode(&names, &read) {
             Ok(database) => database,
             Err(defect) => {
@@ -161,11 +159,4 @@ impl Image {
             recoverable: Some(found),
         }
     }
-}
-
-/// What `dir` holds, if it is there.
-fn names_in(disk: &Disk, dir: &str) -> Option<Vec<String>> {
-    let mut names = Vec::new();
-    disk.list(dir, &mut |name| names.push(name.to_owned())).ok()?;
-    Some(names)
 }

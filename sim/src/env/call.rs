@@ -32,12 +32,16 @@ pub(super) struct Target<'a> {
 
 impl<'a> Target<'a> {
     pub(super) fn of(path: &'a Path) -> Self {
-        let name = path.to_str().expect("names in the simulator are text");
-        Target { name, role: FileRole::of_file(name), bytes: 0, read: None }
+        Self::open(path, FileRole::of_file(text(path)))
+    }
+
+    /// An open file: its role was told from its name before.
+    pub(super) fn open(path: &'a Path, role: FileRole) -> Self {
+        Target { name: text(path), role, bytes: 0, read: None }
     }
 
     pub(super) fn directory(path: &'a Path) -> Self {
-        let name = path.to_str().expect("names in the simulator are text");
+        let name = text(path);
         let name = if name.is_empty() { "/" } else { name };
         Target { name, role: FileRole::Directory, bytes: 0, read: None }
     }
@@ -52,6 +56,10 @@ impl<'a> Target<'a> {
         let number = digits.fold(0u32, |n, digit| n.wrapping_mul(10) + u32::from(digit - b'0'));
         (self.role as u32) << 24 | (number & 0x00ff_ffff)
     }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("names in the simulator are text")
 }
 
 /// The operation as fault plans name it; `None` for one that no fault can strike.

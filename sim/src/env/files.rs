@@ -9,6 +9,7 @@ use super::call::{Target, call, simple, sync};
 use super::error;
 use crate::arena::Outside;
 use crate::disk::{Errno, Fd};
+use crate::fault::FileRole;
 use crate::kernel::with_kernel;
 use crate::trace::Tag;
 use crate::world::with_world;
@@ -17,16 +18,17 @@ use crate::world::with_world;
 pub(super) struct SimFile {
     fd: Fd,
     path: PathBuf,
+    role: FileRole,
     position: u64,
 }
 
 impl SimFile {
     pub(super) fn new(fd: Fd, path: &Path) -> Self {
-        SimFile { fd, path: path.to_owned(), position: 0 }
+        SimFile { fd, path: path.to_owned(), role: Target::of(path).role, position: 0 }
     }
 
     fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        let mut target = Target::of(&self.path);
+        let mut target = Target::open(&self.path, self.role);
         target.bytes = buf.len() as u64;
         target.read = Some((self.fd, offset));
         let read = simple(FileOp::Read, &target, |disk| disk.read_at(self.fd, offset, buf));
@@ -61,18 +63,19 @@ impl Drop for SimFile {
 pub(super) struct SimAppend {
     fd: Fd,
     path: PathBuf,
+    role: FileRole,
     closed: bool,
 }
 
 impl SimAppend {
     pub(super) fn new(fd: Fd, path: &Path) -> Self {
-        SimAppend { fd, path: path.to_owned(), closed: false }
+        SimAppend { fd, path: path.to_owned(), role: Target::of(path).role, closed: false }
     }
 }
 
 impl WritableFile for SimAppend {
     fn append(&mut self, data: &[u8]) -> Result<()> {
-        let mut target = Target::of(&self.path);
+        let mut target = Target::open(&self.path, self.role);
         target.bytes = data.len() as u64;
         with_kernel(|kernel| kernel.with_trace(|t| t.note_bytes(Tag::Bytes, data)));
         call(
@@ -97,13 +100,13 @@ impl WritableFile for SimAppend {
     }
 
     fn sync(&mut self) -> Result<()> {
-        let target = Target::of(&self.path);
+        let target = Target::open(&self.path, self.role);
         sync(FileOp::Sync, &target, |disk| Ok(disk.begin_sync(self.fd)))
             .map_err(|errno| error(errno, &self.path, FileOp::Sync))
     }
 
     fn close(mut self: Box<Self>) -> Result<()> {
-        let target = Target::of(&self.path);
+        let target = Target::open(&self.path, self.role);
         self.closed = true;
         let fd = self.fd;
         // A failed close has closed the file all the same.

@@ -91,20 +91,16 @@ impl FileRole {
     /// The role of the file at `path`. Directories cannot be told by their name: the caller knows
     /// them by the operation.
     pub fn of_file(path: &str) -> Self {
-        let name = path.rsplit('/').next().unwrap_or(path);
+        let name = &path[path.bytes().rposition(|byte| byte == b'/').map_or(0, |at| at + 1)..];
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        match name {
-            "CURRENT" => return Self::Current,
-            "LOCK" => return Self::Lock,
-            _ => {}
-        }
-        if name.strip_prefix("MANIFEST-").is_some_and(is_number) {
-            return Self::Manifest;
-        }
-        match name.split_once('.') {
-            Some((number, "log")) if is_number(number) => Self::Log,
-            Some((number, "ldb" | "sst")) if is_number(number) => Self::Table,
-            Some((number, "dbtmp")) if is_number(number) => Self::Temp,
+        let digits = name.bytes().take_while(u8::is_ascii_digit).count();
+        match (digits, &name[digits..]) {
+            (0, "CURRENT") => Self::Current,
+            (0, "LOCK") => Self::Lock,
+            (0, name) if name.strip_prefix("MANIFEST-").is_some_and(is_number) => Self::Manifest,
+            (1.., ".log") => Self::Log,
+            (1.., ".ldb" | ".sst") => Self::Table,
+            (1.., ".dbtmp") => Self::Temp,
             _ => Self::Other,
         }
     }

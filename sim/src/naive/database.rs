@@ -135,11 +135,16 @@ pub fn needs<'bytes>(
     read: &dyn Fn(&str) -> Option<&'bytes [u8]>,
 ) -> Result<bool, Defect> {
     let (_, manifest) = manifest(read)?;
-    Ok(match (log_number(name), table_number(name)) {
-        (Some(number), _) => manifest.needs_log(number),
-        (_, Some(number)) => manifest.files.iter().any(|file| file.number == number),
-        (None, None) => false,
-    })
+    Ok(is_needed(name, &manifest).unwrap_or(false))
+}
+
+/// Whether the table or log `name` is needed; `None` if it is neither.
+fn is_needed(name: &str, manifest: &Manifest) -> Option<bool> {
+    if let Some(number) = log_number(name) {
+        return Some(manifest.needs_log(number));
+    }
+    let number = table_number(name)?;
+    Some(manifest.files.iter().any(|file| file.number == number))
 }
 
 /// The files among `names` that belong to a database and that it does not need. Takes what
@@ -152,19 +157,14 @@ pub fn left_over<'bytes>(
     names: &[&str],
     read: &dyn Fn(&str) -> Option<&'bytes [u8]>,
 ) -> Result<Vec<String>, Defect> {
-    let (manifest_name, _) = manifest(read)?;
-    let mut left_over = Vec::new();
-    for &name in names {
-        let is_useless = if log_number(name).is_some() || table_number(name).is_some() {
-            !needs(name, read)?
-        } else {
-            let is_manifest = name.starts_with("MANIFEST-") && name != manifest_name;
-            is_manifest || numbered(name, ".dbtmp").is_some()
-        };
-        if is_useless {
-            left_over.push(name.to_owned());
-        }
-    }
+    let (manifest_name, manifest) = manifest(read)?;
+    let is_useless = |name: &str| match is_needed(name, &manifest) {
+        Some(is_needed) => !is_needed,
+        None if name.starts_with("MANIFEST-") => name != manifest_name,
+        None => numbered(name, ".dbtmp").is_some(),
+    };
+    let useless = names.iter().filter(|name| is_useless(name));
+    let mut left_over: Vec<String> = useless.map(|name| (*name).to_owned()).collect();
     left_over.sort_unstable();
     Ok(left_over)
 }

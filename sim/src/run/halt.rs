@@ -16,14 +16,15 @@ use crate::steer::{Left, Steer};
 /// A run that stands still: a process has ended, and what it leaves is open.
 pub struct Halt {
     /// With the process, which is not judged yet.
-    run: Run,
+    run: Box<Run>,
     kernel: Carried,
 }
 
 impl Halt {
     /// The run whose process has just ended.
     pub(super) fn of(run: &Run, ended: &Ended) -> Self {
-        let run = Run { ended: Some(ended.clone()), ..run.clone() };
+        let mut run = Box::new(run.clone());
+        run.ended = Some(ended.clone());
         Halt { kernel: run.kernel.carried(), run }
     }
 }
@@ -47,7 +48,8 @@ impl Runner {
     pub fn go_on(&mut self, halt: &Halt, left: Left, steers: Vec<Steer>) -> Verdict {
         caught(|| {
             self.kernel.reset_to(halt.kernel.clone());
-            let mut run = Run { kernel: Rc::clone(&self.kernel), ..halt.run.clone() };
+            let mut run = halt.run.clone();
+            run.kernel = Rc::clone(&self.kernel);
             if let Some(steer) = run.ended.as_mut().and_then(|ended| ended.steer.as_mut()) {
                 steer.left = left;
             }

@@ -70,7 +70,7 @@ impl Run {
     /// Runs it to its end, from where it stands. If that is the end of a process of which the
     /// caller wants to know what may be left, there is a halt: the run as it stood before anything
     /// was.
-    pub(super) async fn incarnations(mut self) -> (Verdict, Disk, Option<Halt>) {
+    pub(super) async fn incarnations(mut self: Box<Self>) -> (Verdict, Disk, Option<Halt>) {
         let mut halt = None;
         loop {
             if let Some(ended) = self.ended.take() {

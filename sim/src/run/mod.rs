@@ -218,7 +218,7 @@ impl Runner {
         }
         let is_steered = mode.steer.is_some();
         let steers: VecDeque<Steer> = mode.steer.unwrap_or_default().into();
-        let run = Run {
+        let run = Box::new(Run {
             name: format!("{}:{}", scenario.token(), world.plan.seed),
             kernel: Rc::clone(&self.kernel),
             host: mode.host,
@@ -233,12 +233,12 @@ impl Runner {
             clean_closes: 0,
             ended: None,
             world,
-        };
+        });
         self.drive(run)
     }
 
     /// Takes a run from where it stands to its end.
-    fn drive(&mut self, run: Run) -> Verdict {
+    fn drive(&mut self, run: Box<Run>) -> Verdict {
         self.kernel.set_run(&run.name);
         let _listening = run.keep.then(engine_events::listen);
         let (host, seed) = (run.host, run.world.plan.seed);

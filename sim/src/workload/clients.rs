@@ -143,14 +143,10 @@ fn synced_up_to(sequence: u64) {
 fn flushed_up_to(acknowledged: u64) {
     note(|world| {
         let disk = world.disk.borrow();
-        let mut names = Vec::new();
-        if disk.list(DATABASE, &mut |name| names.push(name.to_owned())).is_err() {
-            return;
-        }
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let read = |name: &str| disk.bytes(&format!("{DATABASE}/{name}")).ok();
+        let folder = disk.folder(DATABASE);
+        let first_in_logs = naive::first_in_logs(&folder.names(), &|name| folder.bytes(name));
         // Without a MANIFEST to read there is nothing to say here; the next open will.
-        if let Ok(first_in_logs) = naive::first_in_logs(&names, &read) {
+        if let Ok(first_in_logs) = first_in_logs {
             let flushed = Flushed { acknowledged, first_in_logs, returned: is_told() };
             world.history.borrow_mut().flushes.push(flushed);
         }
