@@ -116,15 +116,6 @@ impl Entry {
     }
 }
 
-/// `entries` in order of commit.
-pub fn in_commit_order<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<&'a Entry> {
-    // The sequence is copied beside the reference: a sort looks at little else.
-    let keyed = entries.into_iter().map(|entry| (entry.sequence, entry));
-    let mut keyed: Vec<(u64, &Entry)> = keyed.collect();
-    keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.key().cmp(b.1.key())));
-    keyed.into_iter().map(|(_, entry)| entry).collect()
-}
-
 /// What one `open` showed.
 #[derive(Clone, Debug, Default)]
 pub struct Opened {

@@ -17,6 +17,7 @@ pub mod arena;
 mod canary;
 pub mod checker;
 pub mod cli;
+pub mod commit_order;
 pub mod corpus;
 mod damage;
 pub mod disk;

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::{AfterOpen, Checker, Violation};
-use crate::history::{Entry, ValueDigest, in_commit_order};
+use crate::commit_order::in_commit_order;
+use crate::history::{Entry, ValueDigest};
 
 /// Compares the entries that an open shows with those that were written and those on the disk.
 #[derive(Clone, Debug)]

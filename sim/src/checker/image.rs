@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Excuse;
 use super::structure::defect_of;
+use crate::commit_order::in_commit_order;
 use crate::disk::Disk;
 use crate::fault::FileRole;
-use crate::history::{Entry, in_commit_order};
+use crate::history::Entry;
 use crate::naive::{self, Stop};
 use crate::probe::{Probe, ProbeSet};
 

@@ -12,6 +12,7 @@ pub use losses::settle_losses;
 pub(crate) use settle::Placed;
 pub use settle::{Settlement, settle, settle_log};
 
+use crate::commit_order::in_sequence;
 use crate::history::{History, Status, ValueDigest};
 use crate::workload::{Plan, value_bytes};
 
@@ -41,11 +42,9 @@ pub fn commits(plan: &Plan, history: &History) -> Vec<Commit> {
             return None;
         };
         let count = plan.batches[batch].ops.len() as u64;
-        (count > 0).then_some(Commit { sequence, count, batch: batch as u32 })
+        (count > 0).then_some((sequence, Commit { sequence, count, batch: batch as u32 }))
     });
-    let mut commits: Vec<Commit> = placed.collect();
-    commits.sort_unstable_by_key(|commit| (commit.sequence, commit.batch));
-    commits
+    in_sequence(placed.collect(), |a, b| a.batch.cmp(&b.batch))
 }
 
 /// The versions of every key in commit order, for reads.

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 
 use super::omissions::Omissions;
 use super::{Commit, commits};
-use crate::history::{Entry, History, Opened, Status, in_commit_order};
+use crate::commit_order::in_commit_order;
+use crate::history::{Entry, History, Opened, Status};
 use crate::workload::Plan;
 
 /// Choices that are taken back before the best explanation so far must do.

@@ -192,18 +192,18 @@ pub fn key_bytes(key: u32, out: &mut Vec<u8>) {
 /// writes, where they are long enough to tell.
 pub fn value_bytes(op: u32, len: u32, out: &mut Vec<u8>) {
     let start = out.len();
-    let len = len as usize;
-    out.reserve(len);
+    out.resize(start + len as usize, 0);
     let mut word = u64::from(op) | 0xa5 << 56;
-    while out.len() - start + 8 <= len {
-        out.extend(word.to_le_bytes());
+    let mut words = out[start..].chunks_exact_mut(8);
+    for place in &mut words {
+        place.copy_from_slice(&word.to_le_bytes());
         // xorshift64: cheap, and never 0 from a start that is not.
         word ^= word << 13;
         word ^= word >> 7;
         word ^= word << 17;
     }
-    let rest = len - (out.len() - start);
-    out.extend(&word.to_le_bytes()[..rest]);
+    let rest = words.into_remainder();
+    rest.copy_from_slice(&word.to_le_bytes()[..rest.len()]);
 }
 
 impl Plan {
