@@ -82,19 +82,23 @@ impl Disk {
 
     /// Pages that are clean and never reached the medium leave the cache: readers see the durable
     /// bytes again, without a crash. Left out: what the medium may hold of the new bytes; and pages
-    /// that an Ok had promised, as it may where a device lies or a failure is told late.
-    pub fn evict(&mut self) {
+    /// that an Ok had promised, as it may where a device lies or a failure is told late. False if
+    /// there was no such page.
+    pub fn evict(&mut self) -> bool {
         if self.tells_late() || self.profile.device == Device::MayLie {
-            return;
+            return false;
         }
+        let mut has_dropped = false;
         for index in 0..self.inodes.len() {
             let inode = &mut self.inodes[index];
             let records = inode.content.pending.clone();
             let dropped = inode.content.evict();
             let (ino, name) = (Ino(index as u32), inode.label);
+            has_dropped |= !dropped.is_empty();
             let dropped = records.iter().filter(|record| dropped.contains(&record.id));
             self.taken_back.extend(dropped.map(|record| Op::write(record, ino, name)));
         }
+        has_dropped
     }
 
     fn lose(&mut self, ino: Ino, begin: OpId) {

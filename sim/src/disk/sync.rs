@@ -96,6 +96,15 @@ impl Disk {
         self.release(ino);
     }
 
+    /// Whether something is pending of the file or the directory itself that the sync is to make
+    /// durable.
+    pub fn covers_anything(&self, ticket: &SyncTicket) -> bool {
+        let &SyncTicket { ino, begin, .. } = ticket;
+        let mut writes = self.inode(ino).content.pending.iter();
+        let mut names = self.meta.iter().filter(|op| op.touches(ino));
+        writes.any(|record| record.id <= begin) || names.any(|op| op.id <= begin)
+    }
+
     pub(super) fn file_synced(&mut self, ino: Ino, begin: OpId) {
         let commit = self.commit_of(ino, begin);
         let new_blocks = self.profile.new_blocks;

@@ -256,6 +256,12 @@ pub(super) fn sync(
             } else if failed.is_some() {
                 SyncOutcome::Failed
             } else if world.is_lie(fault) {
+                if let Some(fault) = fault.filter(|fault| fault.kind == FaultKind::SyncLie)
+                    && !disk.covers_anything(&ticket)
+                {
+                    // Those behind it may be lied about, but about this one there is nothing to.
+                    world.take_back(fault);
+                }
                 with_kernel(|kernel| {
                     kernel
                         .tell(Lane::Fault, || format!("the device lies: {op} {}", target.short()));
@@ -290,38 +296,44 @@ impl World {
             let mut stream = self.fault_stream.borrow_mut();
             self.faults.borrow_mut().decide(operation, role, phase, &mut *stream)
         })?;
-        if fault.kind == FaultKind::SyncLie && self.plan.profile.device == Device::Honest {
-            return None;
-        }
-        if fault.kind.is_damage() && !self.damage(kernel, target, fault) {
-            if !is_hooked {
-                self.faults.borrow_mut().take_back(fault);
-            }
-            return None;
-        }
-        // What an open finds is judged by what was there when it began.
-        if fault.kind == FaultKind::Eviction && phase == Phase::Recovery {
+        let injected = inject(fault, !is_hooked);
+        let strikes = match fault.kind {
+            FaultKind::SyncLie => self.plan.profile.device != Device::Honest,
+            // What an open finds is judged by what was there when it began.
+            FaultKind::Eviction => phase != Phase::Recovery,
+            kind => !kind.is_damage() || self.damage(kernel, target, fault),
+        };
+        if !strikes {
+            self.take_back(injected);
             return None;
         }
         if fault.kind == FaultKind::ReadOnly {
             self.is_read_only.set(true);
         }
         kernel.with_trace(|trace| trace.note(Tag::Fault, fault.word()));
-        Some(inject(fault))
+        Some(injected)
+    }
+
+    /// Does not count a fault that found nothing to strike.
+    pub(super) fn take_back(&self, injected: Injected) {
+        if injected.is_planned {
+            self.faults.borrow_mut().take_back(injected.fault);
+        }
     }
 
     /// What befalls the cache behind a call.
     fn strike_cache(&self, kernel: &Kernel, target: &Target<'_>, fault: Option<Injected>) {
+        let Some(fault) = fault else { return };
         let disk = &mut *self.disk.borrow_mut();
-        match fault.map(|fault| fault.kind) {
-            // The file may have lost its name meanwhile.
-            Some(FaultKind::WriteBackError) if disk.fail_write_back(target.name).is_ok() => {
+        match fault.kind {
+            FaultKind::WriteBackError if disk.fail_write_back(target.name).is_ok() => {
                 kernel.tell(Lane::Fault, || format!("write-back fails: {}", target.short()));
             }
-            Some(FaultKind::Eviction) => {
-                disk.evict();
+            FaultKind::Eviction if disk.evict() => {
                 kernel.tell(Lane::Fault, || "lost pages leave the cache".to_owned());
             }
+            // The file has lost its name meanwhile, or no page was lost.
+            FaultKind::WriteBackError | FaultKind::Eviction => self.take_back(fault),
             _ => {}
         }
     }

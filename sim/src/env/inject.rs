@@ -18,6 +18,8 @@ pub(super) struct Injected {
     pub(super) fault: Fault,
     /// How much longer the call takes.
     pub(super) delay: Duration,
+    /// Whether the plan handed it out, and counts it.
+    pub(super) is_planned: bool,
 }
 
 /// Syncs at most that a device lies about once it has begun to.
@@ -26,7 +28,7 @@ const LIES_MAX: u64 = 24;
 impl Injected {
     /// What a call meets that would change a file system that is read-only.
     pub(super) fn refused() -> Injected {
-        inject(Fault { kind: FaultKind::ReadOnly, draw: 0 })
+        inject(Fault { kind: FaultKind::ReadOnly, draw: 0 }, false)
     }
 
     /// How many syncs the device lies about from this one on.
@@ -47,8 +49,8 @@ impl Injected {
     }
 }
 
-/// The effect of `fault`.
-pub(super) fn inject(fault: Fault) -> Injected {
+/// The effect of `fault`, which the plan handed out or somebody else.
+pub(super) fn inject(fault: Fault, is_planned: bool) -> Injected {
     use FaultKind as Kind;
     let errno = match fault.kind {
         kind if !kind.is_error() => None,
@@ -63,5 +65,5 @@ pub(super) fn inject(fault: Fault) -> Injected {
         _ => Duration::ZERO,
     };
     let done = matches!(fault.kind, Kind::FullAppend | Kind::CloseError | Kind::RenameDone);
-    Injected { kind: fault.kind, errno, done, fault, delay }
+    Injected { kind: fault.kind, errno, done, fault, delay, is_planned }
 }

@@ -23,7 +23,7 @@ use super::call::Target;
 use super::inject::Injected;
 use super::medium;
 use crate::disk::{Disk, SECTOR, SectorBytes, Spot, split_mix};
-use crate::fault::{Fault, FaultKind, FileRole};
+use crate::fault::{FaultKind, FileRole};
 use crate::kernel::{Kernel, with_kernel};
 use crate::naive;
 use crate::world::World;
@@ -32,15 +32,14 @@ impl World {
     /// Has the read that completes now be given bytes of another place, if that is its fault.
     pub(super) fn misread(&self, kernel: &Kernel, target: &Target<'_>, fault: Option<Injected>) {
         let misread = fault.filter(|fault| fault.kind == FaultKind::MisdirectedRead);
-        let (Some(Injected { fault, .. }), Some((fd, offset))) = (misread, target.read) else {
-            return;
-        };
+        let (Some(injected), Some((fd, offset))) = (misread, target.read) else { return };
+        let fault = injected.fault;
         let disk = &mut *self.disk.borrow_mut();
         let spots = disk.spots_at_rest(fd, self.uncached(disk, target, (fd, offset)));
         let spot = spots.get(fault.scaled(spots.len() as u64) as usize);
         let other = spot.and_then(|spot| elsewhere(disk, *spot, fault.draw, &|_| true));
         let id = spot.zip(other).and_then(|(spot, other)| disk.misread(*spot, other));
-        if self.keep(kernel, disk, id, fault) && self.is_read_once(target.role) {
+        if self.keep(kernel, disk, id, injected) && self.is_read_once(target.role) {
             self.note_damaged(disk);
         }
     }
@@ -53,14 +52,15 @@ impl World {
         fault: Option<Injected>,
         mut due: Vec<(Spot, SectorBytes)>,
     ) {
-        let Some(Injected { fault, .. }) = fault else { return };
+        let Some(injected) = fault else { return };
+        let fault = injected.fault;
         due.retain(|(spot, _)| disk.is_at_rest(*spot));
         let missed = due.get(fault.scaled(due.len() as u64) as usize);
         let id = missed.and_then(|(missed, held)| {
             let hit = elsewhere(disk, *missed, fault.draw, &|spot| self.may_be_hit(disk, spot))?;
             disk.misdirect(*missed, held, hit)
         });
-        with_kernel(|kernel| self.keep(kernel, disk, id, fault));
+        with_kernel(|kernel| self.keep(kernel, disk, id, injected));
     }
 
     /// Whether a write may go there: not to what an open that is under way has yet to read, since
@@ -75,7 +75,7 @@ impl World {
 
     /// Keeps the flaws of number `id`, if there are any and readers of tables can tell; otherwise
     /// the fault has not struck.
-    fn keep(&self, kernel: &Kernel, disk: &mut Disk, id: Option<u32>, fault: Fault) -> bool {
+    fn keep(&self, kernel: &Kernel, disk: &mut Disk, id: Option<u32>, injected: Injected) -> bool {
         if let Some(id) = id.filter(|id| is_told(disk, *id)) {
             medium::tell(kernel, disk, id);
             return true;
@@ -83,7 +83,7 @@ impl World {
         if let Some(id) = id {
             disk.heal(id);
         }
-        self.faults.borrow_mut().take_back(fault);
+        self.take_back(injected);
         false
     }
 }

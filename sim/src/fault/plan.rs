@@ -215,18 +215,18 @@ impl FaultPlan {
         self.healed = true;
     }
 
-    /// How many faults of `kind` were handed out in `phase`.
+    /// How many faults of `kind` were delivered in `phase`.
     pub fn delivered(&self, kind: FaultKind, phase: Phase) -> u32 {
         self.delivered[kind as usize][phase as usize]
     }
 
-    /// How many faults were handed out that return an error.
+    /// How many faults were delivered that return an error.
     pub fn errors_delivered(&self) -> u32 {
         let errors = FaultKind::ALL.iter().filter(|kind| kind.is_error());
         errors.flat_map(|kind| &self.delivered[*kind as usize]).sum()
     }
 
-    /// The faults handed out, in order, as a script that brings the same ones about.
+    /// The faults delivered, in order, as a script that brings the same ones about.
     pub fn script(&self) -> &[ScriptRule] {
         &self.log
     }

@@ -92,7 +92,9 @@ fn step(disk: &mut Disk, act: Act, ticket: &mut Option<SyncTicket>) -> Option<()
         Act::LieDir(path) => sync_dir(disk, path, SyncOutcome::Lied)?,
         Act::LieEndSync => finish(disk, ticket.take()?, SyncOutcome::Lied),
         Act::FailWriteBack(path) => disk.fail_write_back(path).ok()?,
-        Act::Evict => disk.evict(),
+        Act::Evict => {
+            disk.evict();
+        }
         Act::InFlight(path, letter, len) => {
             let fd = disk.open(path).ok()?;
             let _in_flight = disk.begin_append(fd, &vec![letter; len as usize]).ok()?;
