@@ -38,7 +38,7 @@ use crate::filename::{
     manifest_file_name, parse_file_name, table_file_name,
 };
 use crate::key::InternalKeyComparator;
-use crate::memtable::MemTableWriter;
+use crate::memtable::{MemTableWriter, Published};
 use crate::options::{Options, RecoveryPolicy};
 use crate::record::Writer;
 use crate::table_cache::TableCache;
@@ -311,7 +311,7 @@ impl<E: Env> Recovery<E> {
             tables,
             queue,
             state: Mutex::new("state", state),
-            last_sequence: <E::Threads as Threads>::AtomicU64::new(report.last_sequence),
+            last_sequence: Published::new(report.last_sequence),
             level0_hint: <E::Threads as Threads>::AtomicU64::new(level0),
             stop_compaction: <E::Threads as Threads>::AtomicU32::new(0),
             flush_work: Condvar::new("flush work"),

@@ -27,7 +27,7 @@ use crate::env::{Atomic, Condvar, Env, FileLock, Mutex, Threads};
 use crate::error::Error;
 use crate::filename::FileNumber;
 use crate::key::{InternalKeyComparator, SequenceNumber};
-use crate::memtable::{MemTable, MemTableWriter};
+use crate::memtable::{MemTable, MemTableWriter, Published};
 use crate::options::Options;
 use crate::record::Writer;
 use crate::table_cache::TableCache;
@@ -112,7 +112,7 @@ pub(super) struct Inner<E: Env> {
     pub(super) queue: CommitQueue<E::Threads, Box<WriteHalf<E::Threads>>>,
     pub(super) state: Mutex<E::Threads, State<E::Threads>>,
     /// The last sequence number that readers may see.
-    pub(super) last_sequence: <E::Threads as Threads>::AtomicU64,
+    pub(super) last_sequence: Published<E::Threads>,
     /// The number of tables at level 0, for who need not know exactly.
     pub(super) level0_hint: <E::Threads as Threads>::AtomicU64,
     /// Not 0 if a running compaction is to be given up.
@@ -147,7 +147,7 @@ impl<R: Threads> State<R> {
 impl<E: Env> Inner<E> {
     /// The sequence number up to which readers see everything.
     pub(super) fn published(&self) -> SequenceNumber {
-        self.last_sequence.load()
+        self.last_sequence.last()
     }
 
     /// Stops all writes: the first error counts, and stays until `resume`.

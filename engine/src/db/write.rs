@@ -17,7 +17,7 @@ use super::queue::{Entered, Turn};
 use super::request::{Request, Write};
 use super::state::{Inner, WriteHalf};
 use crate::batch::WriteBatch;
-use crate::env::{Access, Atomic, Env, Point, Threads};
+use crate::env::{Access, Env, Point, Threads};
 use crate::error::{Error, Result};
 use crate::key::{MAX_SEQUENCE, SequenceNumber};
 
@@ -92,7 +92,7 @@ impl<E: Env> Inner<E> {
         // Also after a failure: the record may be on disk, so its numbers are spent. Nothing of it
         // is in the memtable, so nobody can see it.
         half.last_sequence = last;
-        self.last_sequence.store(last);
+        self.last_sequence.publish(last);
         tracing::debug!(target: "faultline", last, ok = logged.is_ok(), "group ended");
         logged.map(|()| before + 1).map_err(Failure::Fatal)
     }

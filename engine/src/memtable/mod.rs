@@ -2,7 +2,8 @@
 //!
 //! Reading takes no lock and may happen on any thread while [`MemTableWriter`] adds; there is one
 //! writer, which the types enforce. What an entry's sequence number means, and which of them a
-//! reader may see yet, is the reader's business: an entry is found as soon as it is linked.
+//! reader may see yet, is the reader's business: an entry is found as soon as it is linked. A
+//! [`Published`] number tells up to which of them all are.
 //!
 //! The rest of the engine uses a memtable only through the items of this module, so that another
 //! structure can take the place of the skip list.
@@ -11,6 +12,7 @@
 //! ownership is an `Arc`.
 
 mod arena;
+mod published;
 mod skiplist;
 
 use core::cmp::Ordering;
@@ -26,6 +28,7 @@ use crate::key::{
 
 use crate::value::{Found, Value, ValueOwner};
 
+pub use published::Published;
 use skiplist::{Position, SkipList};
 
 /// What a memtable knows of a user key.

@@ -1,10 +1,10 @@
-//! [`Loom`]: `Threads` over loom's primitives. Shared by the tests of the public parts and, inside
-//! the crate, those of the others.
+//! [`Loom`]: `Threads` over loom's primitives, with the memory orderings of `PosixThreads`. Shared
+//! by the tests of the public parts and, inside the crate, those of the others.
 
 use core::time::Duration;
 
+use faultline::env::posix::PosixThreads;
 use faultline::env::{Atomic, AtomicInt, Died, NoThread, Threads};
-use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 /// The world in which loom decides who runs next and what a load returns.
 #[derive(Clone, Copy, Debug)]
@@ -20,16 +20,16 @@ macro_rules! word {
                 Word(<$inner>::new(value))
             }
             fn load(&self) -> $value {
-                self.0.load(Acquire)
+                self.0.load(PosixThreads::LOAD)
             }
             fn store(&self, value: $value) {
-                self.0.store(value, Release);
+                self.0.store(value, PosixThreads::STORE);
             }
             fn load_unsync(&self) -> $value {
-                self.0.load(Relaxed)
+                self.0.load(PosixThreads::UNSYNC)
             }
             fn store_unsync(&self, value: $value) {
-                self.0.store(value, Relaxed);
+                self.0.store(value, PosixThreads::UNSYNC);
             }
         }
     };
@@ -41,13 +41,13 @@ word!([T] *mut T, loom::sync::atomic::AtomicPtr<T>);
 
 impl AtomicInt<u32> for Word<loom::sync::atomic::AtomicU32> {
     fn fetch_add(&self, value: u32) -> u32 {
-        self.0.fetch_add(value, AcqRel)
+        self.0.fetch_add(value, PosixThreads::ADD)
     }
 }
 
 impl AtomicInt<u64> for Word<loom::sync::atomic::AtomicU64> {
     fn fetch_add(&self, value: u64) -> u64 {
-        self.0.fetch_add(value, AcqRel)
+        self.0.fetch_add(value, PosixThreads::ADD)
     }
 }
 

@@ -16,6 +16,18 @@ use crate::env::{Atomic, AtomicInt, Died, NoThread, Threads};
 #[derive(Clone, Copy, Debug)]
 pub struct PosixThreads;
 
+/// The orderings of the accesses: loom tries the engine's lock-free code with these.
+impl PosixThreads {
+    /// Of `load`.
+    pub const LOAD: Ordering = Ordering::Acquire;
+    /// Of `store`.
+    pub const STORE: Ordering = Ordering::Release;
+    /// Of `load_unsync` and `store_unsync`.
+    pub const UNSYNC: Ordering = Ordering::Relaxed;
+    /// Of `fetch_add`.
+    pub const ADD: Ordering = Ordering::AcqRel;
+}
+
 impl Threads for PosixThreads {
     type Mutex<T: Send> = Mutex<T>;
     type Guard<'a, T: Send + 'a> = MutexGuard<'a, T>;
@@ -97,22 +109,22 @@ macro_rules! atomic {
 
             #[inline]
             fn load(&self) -> $value {
-                self.load(Ordering::Acquire)
+                self.load(PosixThreads::LOAD)
             }
 
             #[inline]
             fn store(&self, value: $value) {
-                self.store(value, Ordering::Release);
+                self.store(value, PosixThreads::STORE);
             }
 
             #[inline]
             fn load_unsync(&self) -> $value {
-                self.load(Ordering::Relaxed)
+                self.load(PosixThreads::UNSYNC)
             }
 
             #[inline]
             fn store_unsync(&self, value: $value) {
-                self.store(value, Ordering::Relaxed);
+                self.store(value, PosixThreads::UNSYNC);
             }
         }
     };
@@ -125,13 +137,13 @@ atomic!(AtomicPtr<T>, *mut T, T);
 impl AtomicInt<u32> for AtomicU32 {
     #[inline]
     fn fetch_add(&self, value: u32) -> u32 {
-        self.fetch_add(value, Ordering::AcqRel)
+        self.fetch_add(value, PosixThreads::ADD)
     }
 }
 
 impl AtomicInt<u64> for AtomicU64 {
     #[inline]
     fn fetch_add(&self, value: u64) -> u64 {
-        self.fetch_add(value, Ordering::AcqRel)
+        self.fetch_add(value, PosixThreads::ADD)
     }
 }
