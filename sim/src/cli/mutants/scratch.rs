@@ -11,13 +11,14 @@ pub(super) struct Scratch {
     target: PathBuf,
 }
 
-/// What the copy needs to build `sim`.
-const COPIED: [&str; 8] = [
+/// What the copy needs to build `sim`. Not `.cargo`: the copy lies inside of the repository, so
+/// cargo finds its settings there. If it found them twice it would join them to other flags, with
+/// which all crates of the registry would have to be built once more.
+const COPIED: [&str; 7] = [
     "Cargo.toml",
     "Cargo.lock",
     "rust-toolchain.toml",
     "clippy.toml",
-    ".cargo",
     "engine",
     "sim",
     "scenarios",
@@ -46,6 +47,8 @@ impl Scratch {
         let scratch = Scratch { copy: folder.join("copy"), target: folder.join("target") };
         std::fs::create_dir_all(&scratch.copy)
             .map_err(|error| Failed::environment(format!("{}: {error}", scratch.copy.display())))?;
+        // Earlier versions had it there.
+        std::fs::remove_dir_all(scratch.copy.join(".cargo")).ok();
         for name in COPIED {
             copy_changed(&root.join(name), &scratch.copy.join(name))
                 .map_err(|error| Failed::environment(format!("{name}: {error}")))?;
