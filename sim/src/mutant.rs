@@ -12,11 +12,14 @@
 //! +++ b/engine/src/...
 //! ```
 //!
-//! Those of the simulated disk and of the faults beside it, which its own tests must find:
+//! Those that tests must find, because no sweep can: see [`TestedSet`].
 //!
 //! ```text
 //! what: one line
-//! rule: the rule of the model that it breaks
+//! rule: the rule of the model that it breaks        those of the disk
+//! source: where it happened                         the unseen
+//! promise: the promise it breaks                    the unseen
+//! killer: loom                                      the unseen; the disk's all have the same
 //! killed by: table::posix_weak_allows_exactly_these_images, ...
 //!
 //! --- a/sim/src/...
@@ -71,34 +74,97 @@ impl Mutant {
     }
 }
 
-/// A planted mistake of the simulated disk, or of the faults beside it.
+/// A set of mutants of which each names the tests that must fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestedSet {
+    /// Mistakes of the simulated disk, and of the faults beside it: what every sweep believes.
+    Disk,
+    /// Bugs of the engine where no simulated run comes: memory orderings, and `PosixEnv`.
+    Unseen,
+}
+
+impl TestedSet {
+    /// Each of them.
+    pub const EACH: [TestedSet; 2] = [TestedSet::Disk, TestedSet::Unseen];
+
+    /// Its folder among the mutants, which is also the name of its flag.
+    pub fn name(self) -> &'static str {
+        match self {
+            TestedSet::Disk => "disk",
+            TestedSet::Unseen => "unseen",
+        }
+    }
+
+    /// The programs of tests that kill, as cargo names them.
+    pub fn killers(self) -> &'static [&'static str] {
+        match self {
+            TestedSet::Disk => &["disk", "faults"],
+            TestedSet::Unseen => &["loom", "posix", "conformance"],
+        }
+    }
+
+    /// The package that its patches are of.
+    pub fn package(self) -> &'static str {
+        match self {
+            TestedSet::Disk => "faultline-sim",
+            TestedSet::Unseen => "faultline-engine",
+        }
+    }
+
+    /// What its headers call that which a mutant breaks.
+    pub fn broken(self) -> &'static str {
+        match self {
+            TestedSet::Disk => "rule",
+            TestedSet::Unseen => "promise",
+        }
+    }
+}
+
+/// A planted bug that tests must find.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DiskMutant {
+pub struct TestedMutant {
     /// The file's name without `.patch`.
     pub name: String,
     /// The patch.
     pub file: PathBuf,
     /// What it does, in one line.
     pub what: String,
-    /// The rule of the model that it breaks.
-    pub rule: String,
+    /// Where it happened, if the set is one of bugs.
+    pub source: Option<String>,
+    /// The rule or the promise that it breaks.
+    pub breaks: String,
+    /// The programs of tests that are run.
+    pub killers: Vec<String>,
     /// The tests that must fail, all of them.
     pub killed_by: Vec<String>,
 }
 
-impl DiskMutant {
-    /// The mutants of a folder, in order of their names.
+impl TestedMutant {
+    /// The mutants of a set, in order of their names; `dir` is the folder of its folder.
     ///
     /// # Errors
     /// If the folder or a header cannot be read; in words, with the file's name.
-    pub fn all(dir: &Path) -> Result<Vec<DiskMutant>, String> {
-        load_all(dir, DiskMutant::parse)
+    pub fn all(dir: &Path, set: TestedSet) -> Result<Vec<TestedMutant>, String> {
+        load_all(&dir.join(set.name()), |name, file, text| {
+            TestedMutant::parse(set, name, file, text)
+        })
     }
 
-    fn parse(name: String, file: &Path, text: &str) -> Result<DiskMutant, String> {
-        Ok(DiskMutant {
+    fn parse(set: TestedSet, name: String, file: &Path, text: &str) -> Result<Self, String> {
+        let (source, killers) = match set {
+            TestedSet::Disk => (None, set.killers().iter().map(|&name| name.to_owned()).collect()),
+            TestedSet::Unseen => (Some(field(text, "source")?), list(&field(text, "killer")?)),
+        };
+        let known = |killer: &&String| set.killers().contains(&killer.as_str());
+        if let Some(killer) = killers.iter().find(|killer| !known(killer)) {
+            let there_are = set.killers().join(", ");
+            return Err(format!("unknown killer `{killer}`: there are {there_are}"));
+        }
+        Ok(TestedMutant {
             what: field(text, "what")?,
-            rule: field(text, "rule")?,
+            source,
+            breaks: field(text, set.broken())?,
+            killers,
             killed_by: list(&field(text, "killed by")?),
             name,
             file: file.to_owned(),
@@ -152,11 +218,45 @@ mod tests {
     }
 
     #[test]
-    fn a_mutant_of_the_disk_names_the_tests_that_kill_it() {
-        let text = "what: x\nrule: y\nkilled by: a::b, c\n\n--- a/sim/src/disk/mod.rs\n";
-        let mutant = DiskMutant::parse("m".into(), Path::new("m.patch"), text).expect("a header");
-        assert_eq!(mutant.killed_by, ["a::b", "c"]);
-        let without = text.replace("killed by: ", "checker: ");
-        assert!(DiskMutant::parse("m".into(), Path::new("m.patch"), &without).is_err());
+    fn a_tested_mutant_names_the_tests_that_kill_it() {
+        let parse = |set, text: &str| TestedMutant::parse(set, "m".into(), Path::new("m"), text);
+        let disk = "what: x\nrule: y\nkilled by: a::b, c\n\n--- a/sim/src/disk/mod.rs\n";
+        let mutant = parse(TestedSet::Disk, disk).expect("a header");
+        assert_eq!(
+            (mutant.killed_by.len(), &mutant.killers[..]),
+            (2, &["disk", "faults"].map(str::to_owned)[..])
+        );
+        assert!(parse(TestedSet::Disk, &disk.replace("killed by: ", "checker: ")).is_err());
+
+        let unseen = "what: x\nsource: y\npromise: 1\nkiller: loom\nkilled by: a\n\n--- a/\n";
+        let mutant = parse(TestedSet::Unseen, unseen).expect("a header");
+        assert_eq!(
+            (mutant.source.as_deref(), &mutant.killers[..]),
+            (Some("y"), &["loom".to_owned()][..])
+        );
+        let unknown = parse(TestedSet::Unseen, &unseen.replace("loom", "lomo"));
+        assert_eq!(
+            unknown.expect_err("no such program"),
+            "unknown killer `lomo`: there are loom, posix, conformance"
+        );
+        for field in ["source: y\n", "promise: 1\n", "killer: loom\n"] {
+            assert!(parse(TestedSet::Unseen, &unseen.replace(field, "")).is_err(), "{field}");
+        }
+    }
+
+    #[test]
+    fn no_two_sets_have_a_mutant_of_the_same_name() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/mutants");
+        let mut names: Vec<String> =
+            Mutant::all(&dir).expect("reads").into_iter().map(|mutant| mutant.name).collect();
+        for set in TestedSet::EACH {
+            let mutants = TestedMutant::all(&dir, set).expect("reads");
+            assert!(!mutants.is_empty(), "{set:?}");
+            names.extend(mutants.into_iter().map(|mutant| mutant.name));
+        }
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
     }
 }

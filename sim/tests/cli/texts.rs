@@ -25,6 +25,7 @@ fn help_says_what_there_is() {
     shows("help", &folder, &["--help"]);
     shows("help-run", &folder, &["run", "--help"]);
     shows("help-replay", &folder, &["replay", "--help"]);
+    shows("help-mutants", &folder, &["mutants", "--help"]);
 }
 
 #[test]
@@ -63,6 +64,27 @@ fn what_cannot_be_is_refused_with_words() {
         shows(name, &folder, &args);
     }
     shows("bad-token", &folder, &["replay", "steady_writers"]);
+}
+
+#[test]
+fn a_mutant_that_is_not_there_is_refused_with_where_it_is() {
+    let patch = "--- a/engine/src/lib.rs\n";
+    let swept =
+        format!("what: w\nsource: s\npromise: 1\nchecker: reads\nscenario: s\nruns: 1\n\n{patch}");
+    let unseen = format!("what: w\nsource: s\npromise: 1\nkiller: loom\nkilled by: a\n\n{patch}");
+    let folder = Folder::new("no-mutant")
+        .with("corpus/mutants/late-sync.patch", &swept)
+        .with("corpus/mutants/unseen/weak-link.patch", &unseen)
+        .with("wrong/unseen/weak-link.patch", &unseen.replace("loom", "lomo"));
+    for (name, args) in [
+        ("unknown-mutant", &["mutants", "late-snyc"][..]),
+        ("unknown-unseen-mutant", &["mutants", "--unseen", "nothing-like-it"]),
+        ("mutant-of-another-set", &["mutants", "--check", "late-sync", "weak-link"]),
+        ("mutant-of-no-flag", &["mutants", "--unseen", "late-sync"]),
+        ("unknown-killer", &["mutants", "--unseen", "--dir", "wrong"]),
+    ] {
+        shows(name, &folder, args);
+    }
 }
 
 #[test]

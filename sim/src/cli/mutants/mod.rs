@@ -9,12 +9,12 @@
 )]
 
 mod check;
-mod disk;
 mod matrix;
 mod needs;
 mod page;
 mod row;
 mod scratch;
+mod tested;
 mod tiny;
 
 use serde_json::json;
@@ -23,7 +23,7 @@ use super::args::{Format, MutantsArgs};
 use super::output::{event, remark, say};
 use super::run::cores;
 use super::{Exit, Failed};
-use crate::mutant::Mutant;
+use crate::mutant::{Mutant, TestedSet};
 use row::{Record, Row};
 use scratch::Scratch;
 
@@ -33,8 +33,8 @@ const CHECK: [&str; 4] = ["check", "--quiet", "--package", "faultline-engine"];
 const FALSE_ALARM: f64 = 0.001;
 
 pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
-    if args.disk {
-        return disk::mutants(args);
+    if let Some(set) = args.tested_set() {
+        return tested::mutants(set, args);
     }
     let file = args.dir.join("record.jsonl");
     let mut record = Record::load(&file).map_err(Failed::usage)?;
@@ -106,24 +106,47 @@ fn is_as_recorded(args: &MutantsArgs) -> bool {
 
 fn chosen(args: &MutantsArgs, record: &Record) -> Result<Vec<Mutant>, Failed> {
     let all = Mutant::all(&args.dir).map_err(Failed::usage)?;
-    let mut named = named(all, &args.names, |mutant| &mutant.name)?;
+    let mut named = named(all, args, |mutant| &mutant.name)?;
     named.retain(|mutant| !(args.unrecorded && record.get(&mutant.name).is_some()));
     Ok(named)
 }
 
-/// Those of `all` that `names` asks for: all if it is empty.
+/// Those of `all` that `args` names: all if it names none.
 fn named<M>(
     mut all: Vec<M>,
-    names: &[String],
+    args: &MutantsArgs,
     name_of: impl Fn(&M) -> &String,
 ) -> Result<Vec<M>, Failed> {
-    for name in names {
+    for name in &args.names {
         if !all.iter().any(|mutant| name_of(mutant) == name) {
-            return Err(Failed::usage(format!("no mutant is called `{name}`")));
+            let names: Vec<&str> = all.iter().map(|mutant| name_of(mutant).as_str()).collect();
+            return Err(unknown(name, &names, args));
         }
     }
-    all.retain(|mutant| names.is_empty() || names.contains(name_of(mutant)));
+    all.retain(|mutant| args.names.is_empty() || args.names.contains(name_of(mutant)));
     Ok(all)
+}
+
+/// There is no mutant of this name among those of `names`; maybe there is in another set.
+fn unknown(name: &str, names: &[&str], args: &MutantsArgs) -> Failed {
+    let flag =
+        |set: Option<TestedSet>| set.map_or(String::new(), |set| format!(" --{}", set.name()));
+    let asked = args.tested_set();
+    let others = [None].into_iter().chain(TestedSet::EACH.map(Some)).filter(|set| *set != asked);
+    let has_it = |set: &Option<TestedSet>| {
+        let folder = set.map_or(args.dir.clone(), |set| args.dir.join(set.name()));
+        folder.join(format!("{name}.patch")).is_file()
+    };
+    let likeness = |other: &str| strsim::jaro_winkler(name, other);
+    let near = names.iter().filter(|other| likeness(other) > 0.7);
+    let hint = if let Some(set) = others.into_iter().find(has_it) {
+        format!("; say `sim mutants{} {name}`", flag(set))
+    } else if let Some(nearest) = near.max_by(|a, b| likeness(a).total_cmp(&likeness(b))) {
+        format!("; did you mean `{nearest}`?")
+    } else {
+        String::new()
+    };
+    Failed::usage(format!("`sim mutants{}` has no `{name}`{hint}", flag(asked)))
 }
 
 /// How a mutant that is planted and built is swept.
@@ -138,10 +161,11 @@ impl Sweep {
     /// As its header and the flags of this command say.
     fn of(mutant: &Mutant, args: &MutantsArgs) -> Self {
         let policy = args.policy.iter().map(|policy| format!("--policy={policy}"));
+        let set = args.set.iter().map(|set| format!("--set={set}"));
         Sweep {
             seeds: args.runs.unwrap_or(mutant.runs),
             jobs: args.jobs.unwrap_or_else(cores),
-            flags: policy.chain(args.set.iter().map(|set| format!("--set={set}"))).collect(),
+            flags: policy.chain(set).collect(),
         }
     }
 }
