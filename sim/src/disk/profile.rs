@@ -249,6 +249,16 @@ impl Profile {
         PROFILES.into_iter().find(|profile| profile.name == name)
     }
 
+    /// As [`Profile::named`], for who asks for one that has to be there.
+    ///
+    /// # Errors
+    /// In words, with the names that there are.
+    pub fn find(name: &str) -> Result<&'static Profile, String> {
+        let there_are = || PROFILES.map(|profile| profile.name).join(", ");
+        Self::named(name)
+            .ok_or_else(|| format!("unknown profile `{name}`: there are {}", there_are()))
+    }
+
     /// Whether a growing file has each end of a page on the way for its size.
     pub(super) fn moves_size_by_pages(&self) -> bool {
         self.new_blocks == NewBlocks::LastPageBeforeSize || self.data == DataWrites::Journal

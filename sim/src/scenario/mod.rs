@@ -422,12 +422,7 @@ impl Spec {
             return Err("disk.profiles names no profile".into());
         }
         for name in &self.disk.profiles {
-            if Profile::named(name).is_none() {
-                return Err(format!(
-                    "disk.profiles: unknown profile `{name}`: there are {}",
-                    crate::disk::PROFILES.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")
-                ));
-            }
+            Profile::find(name).map_err(|words| format!("disk.profiles: {words}"))?;
         }
         let known = |name: &&String| Probe::ALL.iter().any(|probe| probe.name() == **name);
         if let Some(name) = self.expect.probes.iter().find(|name| !known(name)) {

@@ -64,6 +64,14 @@ fn what_cannot_be_is_refused_with_words() {
         shows(name, &folder, &args);
     }
     shows("bad-token", &folder, &["replay", "steady_writers"]);
+    for (name, args) in [
+        ("bad-profile", &["mutants", "--profile", "ext4"][..]),
+        ("profile-of-no-sweep", &["mutants", "--unseen", "--profile", "xfs"]),
+        ("profile-of-a-record", &["mutants", "--record", "--profile", "xfs"]),
+        ("profile-of-the-matrix", &["mutants", "--matrix", "--profile", "xfs"]),
+    ] {
+        shows(name, &folder, args);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Format;
+use crate::disk::Profile;
 use crate::mutant::TestedSet;
 use crate::policy::PolicyName;
 
@@ -23,11 +24,15 @@ pub struct MutantsArgs {
     /// Scheduling policy of the sweeps, if not the scenario's own
     #[arg(long, value_name = "NAME")]
     pub policy: Option<PolicyName>,
+    /// Profile of the disk in all sweeps, if not those of the scenario: device-lies, posix-weak,
+    /// xfs, ext4-ordered, btrfs, ext4-journal
+    #[arg(long, value_name = "NAME", value_parser = Profile::find)]
+    pub profile: Option<&'static Profile>,
     /// Set a field of the scenarios, such as crash.count=2
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     pub set: Vec<String>,
     /// Write what comes of it to record.jsonl in the folder of patches, mutant by mutant
-    #[arg(long, conflicts_with_all = ["check", "runs", "policy", "set"])]
+    #[arg(long, conflicts_with_all = ["check", "runs", "policy", "profile", "set"])]
     pub record: bool,
     /// Leave out those that the record has
     #[arg(long)]
@@ -35,26 +40,26 @@ pub struct MutantsArgs {
     /// Instead of a sweep: print what is on record, as a table in Markdown
     #[arg(long, conflicts_with_all = [
         "check", "exhaust", "needs", "matrix", "disk", "record", "unrecorded", "runs", "policy",
-        "set", "jobs", "format",
+        "profile", "set", "jobs", "format",
     ])]
     pub recorded: bool,
     /// Instead of a sweep: exhaust some schedules of each tiny scenario, and print a page of which
     /// of them find which mutant; goes on where it was ended, by tiny.jsonl
     #[arg(long, conflicts_with_all = [
-        "check", "record", "runs", "policy", "set", "format",
+        "check", "record", "runs", "policy", "profile", "set", "format",
     ])]
     pub exhaust: bool,
     /// Instead of one sweep: sweeps without each checker and each kind of fault that has to do with
     /// the mutant, and tell which of them which mutant needs; goes on where it was ended, by
     /// needs.jsonl
     #[arg(long, conflicts_with_all = [
-        "check", "exhaust", "disk", "record", "runs", "policy", "set", "format",
+        "check", "exhaust", "disk", "record", "runs", "policy", "profile", "set", "format",
     ])]
     pub needs: bool,
     /// Instead of one sweep: one with each policy on each profile of the disk, of 1000 runs at
     /// most, and a page about it; goes on where it was ended, by matrix.jsonl
     #[arg(long, conflicts_with_all = [
-        "check", "exhaust", "needs", "disk", "record", "policy", "set", "format",
+        "check", "exhaust", "needs", "disk", "record", "policy", "profile", "set", "format",
     ])]
     pub matrix: bool,
     /// Draw the page as an SVG image, too
@@ -63,19 +68,19 @@ pub struct MutantsArgs {
     /// Instead of those that a sweep must find: plant the mistakes of the simulated disk, which the
     /// disk's own tests must find
     #[arg(long, conflicts_with_all = [
-        "exhaust", "record", "unrecorded", "runs", "policy", "set", "jobs",
+        "exhaust", "record", "unrecorded", "runs", "policy", "profile", "set", "jobs",
     ])]
     pub disk: bool,
     /// Instead of those that a sweep must find: plant bugs that no simulated run can see, of memory
     /// orderings and of the engine's way to Linux, which loom and the tests on the real file system
     /// must find
     #[arg(long, conflicts_with_all = [
-        "disk", "exhaust", "needs", "matrix", "record", "recorded", "unrecorded", "runs",
-        "policy", "set", "jobs",
+        "disk", "exhaust", "needs", "matrix", "record", "recorded", "unrecorded", "runs", "policy",
+        "profile", "set", "jobs",
     ])]
     pub unseen: bool,
     /// Only check that every patch applies and compiles
-    #[arg(long, conflicts_with_all = ["unrecorded", "runs", "policy", "set", "jobs"])]
+    #[arg(long, conflicts_with_all = ["unrecorded", "runs", "policy", "profile", "set", "jobs"])]
     pub check: bool,
     /// What standard output carries
     #[arg(long, value_enum, default_value_t = Format::Human)]

@@ -23,6 +23,7 @@ use super::args::{Format, MutantsArgs};
 use super::output::{event, remark, say};
 use super::run::cores;
 use super::{Exit, Failed};
+use crate::disk::Profile;
 use crate::mutant::{Mutant, TestedSet};
 use row::{Record, Row};
 use scratch::Scratch;
@@ -101,7 +102,7 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
 
 /// Whether the runs are those of the record: the scenario's own, from the header.
 fn is_as_recorded(args: &MutantsArgs) -> bool {
-    args.policy.is_none() && args.set.is_empty()
+    args.policy.is_none() && args.profile.is_none() && args.set.is_empty()
 }
 
 fn chosen(args: &MutantsArgs, record: &Record) -> Result<Vec<Mutant>, Failed> {
@@ -162,12 +163,18 @@ impl Sweep {
     fn of(mutant: &Mutant, args: &MutantsArgs) -> Self {
         let policy = args.policy.iter().map(|policy| format!("--policy={policy}"));
         let set = args.set.iter().map(|set| format!("--set={set}"));
+        let profile = args.profile.iter().map(|profile| on_profile(profile));
         Sweep {
             seeds: args.runs.unwrap_or(mutant.runs),
             jobs: args.jobs.unwrap_or_else(cores),
-            flags: policy.chain(set).collect(),
+            flags: policy.chain(set).chain(profile).collect(),
         }
     }
+}
+
+/// The flag of `sim run` for this profile of the disk alone.
+fn on_profile(profile: &Profile) -> String {
+    format!("--set=disk.profiles=[\"{}\"]", profile.name)
 }
 
 fn sweep(scratch: &Scratch, mutant: &Mutant, sweep: &Sweep) -> Result<Row, Failed> {

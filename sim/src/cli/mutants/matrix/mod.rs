@@ -16,7 +16,7 @@ use super::super::output::{remark, say};
 use super::super::run::cores;
 use super::super::{Exit, Failed};
 use super::scratch::Scratch;
-use super::{Sweep, sweep};
+use super::{Sweep, on_profile, sweep};
 use crate::disk::{EXT4_ORDERED, POSIX_WEAK, Profile};
 use crate::mutant::Mutant;
 use crate::policy::PolicyName;
@@ -43,9 +43,10 @@ pub(super) fn matrix(
     let mut cells = Cells::load(&file).map_err(Failed::usage)?;
     let jobs = args.jobs.unwrap_or_else(cores);
     for (nth, mutant) in mutants.iter().enumerate() {
-        let columns = profiles().flat_map(|profile| PolicyName::EACH.map(|p| (p, profile.name)));
-        let missing: Vec<_> =
-            columns.filter(|(policy, on)| cells.get(&mutant.name, policy, on).is_none()).collect();
+        let columns = profiles().flat_map(|profile| PolicyName::EACH.map(|p| (p, profile)));
+        let missing: Vec<_> = columns
+            .filter(|(policy, on)| cells.get(&mutant.name, policy, on.name).is_none())
+            .collect();
         if missing.is_empty() {
             continue;
         }
@@ -53,13 +54,12 @@ pub(super) fn matrix(
         scratch.plant(&mutant.file)?;
         let swept = scratch.build().and_then(|()| {
             for (policy, profile) in missing {
-                let flags = vec![
-                    format!("--policy={policy}"),
-                    format!("--set=disk.profiles=[\"{profile}\"]"),
-                ];
+                let flags = vec![format!("--policy={policy}"), on_profile(profile)];
                 let seeds = mutant.runs.min(args.runs.unwrap_or(RUNS));
                 let row = sweep(scratch, mutant, &Sweep { seeds, jobs, flags })?;
-                cells.add(Cell::new(&row, &policy, profile), &file).map_err(Failed::environment)?;
+                cells
+                    .add(Cell::new(&row, &policy, profile.name), &file)
+                    .map_err(Failed::environment)?;
             }
             Ok(())
         });
