@@ -30,6 +30,15 @@ pub struct Case {
     /// Changed fields of the scenario, `FIELD=VALUE`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
+    /// The crashes, as `sim exhaust --only` takes them, if they were chosen and not drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
+    /// Its `--images`, if not the default: it numbers what a crash may leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<usize>,
+    /// Its `--schedule`, if not the one that the seed gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// The promise it is about.
     pub promise: String,
     /// What it must come to.

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
-use super::args::CorpusCommand;
+use super::args::{CorpusCommand, IMAGES_MAX, parse_only};
+use super::exhaust::words;
 use super::output::{remark, say};
 use super::select::select_one;
 use super::{Exit, Failed};
 use crate::corpus::{Case, CaseError, Expectation};
+use crate::exhaust::Course;
+use crate::policy::Guide;
 use crate::report::{self, counted};
-use crate::run::{Mode, run_on_fresh_thread};
+use crate::run::{Mode, Verdict, on_fresh_thread, run_on_fresh_thread};
+use crate::scenario::Scenario;
 use crate::token::Token;
 
 impl From<CaseError> for Failed {
@@ -28,12 +32,21 @@ pub(super) fn corpus(command: &CorpusCommand) -> Result<Exit, Failed> {
             Ok(Exit::Clean)
         }
         CorpusCommand::Replay { dir } => replay(dir, true),
-        CorpusCommand::Add { token, name, note, policy, set, expect, dir } => {
+        CorpusCommand::Add {
+            token,
+            name,
+            note,
+            policy,
+            set,
+            only,
+            images,
+            schedule,
+            expect,
+            dir,
+        } => {
             let token: Token = token.parse().map_err(Failed::usage)?;
             let (scenario, _) = select_one(&token.scenario, set, policy.as_ref())?;
-            let verdict = run_on_fresh_thread(&scenario, token.seed, Mode::default());
-            let first = verdict.violations.first();
-            let case = Case {
+            let mut case = Case {
                 format: Case::FORMAT,
                 note: note.clone(),
                 scenario: token.scenario.clone(),
@@ -41,13 +54,18 @@ pub(super) fn corpus(command: &CorpusCommand) -> Result<Exit, Failed> {
                 seed: token.seed,
                 policy: policy.as_ref().map(ToString::to_string),
                 set: set.clone(),
-                promise: first.map_or_else(
-                    || "every promise holds".to_owned(),
-                    |violation| format!("{}: {}", violation.checker, violation.promise),
-                ),
+                only: only.clone(),
+                images: *images,
+                schedule: schedule.clone(),
+                promise: "every promise holds".to_owned(),
                 // A case goes in before its fix and must pass after it.
                 expect: *expect,
             };
+            let verdict = run(&case, &scenario)?;
+            let first = verdict.violations.first();
+            if let Some(violation) = first {
+                case.promise = format!("{}: {}", violation.checker, violation.promise);
+            }
             let file = case.store(dir, name)?;
             let now = if first.is_some() { "fails now" } else { "passes now" };
             let must = match expect {
@@ -89,14 +107,11 @@ pub(super) fn replay_one(file: &Path) -> Result<Exit, Failed> {
             scenario.digest
         ));
     }
-    let mode = Mode { keep_events: true, ..Mode::default() };
-    let verdict = run_on_fresh_thread(&scenario, case.seed, mode);
-    if let Some(message) = &verdict.harness_error {
-        return Err(Failed {
-            exit: Exit::Internal,
-            words: format!("{}: {message}", file.display()),
-        });
-    }
+    let in_file = |error: Failed| {
+        let words = format!("{}: {}", file.display(), error.words);
+        Failed { words, ..error }
+    };
+    let verdict = run(&case, &scenario).map_err(in_file)?;
     match (case.expect, verdict.violations.is_empty()) {
         (Expectation::Pass, true) => {
             remark(format!("{}: as expected", file.display()));
@@ -108,7 +123,14 @@ pub(super) fn replay_one(file: &Path) -> Result<Exit, Failed> {
         }
         (Expectation::Pass, false) => {
             say(format!("{}: {}", file.display(), case.note));
-            say(report::failure(&scenario, case.seed, &verdict, &flags).trim_end());
+            say(match &case.only {
+                None => report::failure(&scenario, case.seed, &verdict, &flags),
+                Some(only) => {
+                    let (crashes, command) = again(&case, only, &flags)?;
+                    report::steered_failure(&scenario, case.seed, &verdict, &crashes, &command)
+                }
+            }
+            .trim_end());
             Ok(Exit::Broken)
         }
         (Expectation::Fail, true) => {
@@ -116,4 +138,42 @@ pub(super) fn replay_one(file: &Path) -> Result<Exit, Failed> {
             Ok(Exit::Nondeterminism)
         }
     }
+}
+
+/// Runs a case, all of it kept.
+fn run(case: &Case, scenario: &Scenario) -> Result<Verdict, Failed> {
+    let failed = |words: String| Failed { exit: Exit::Internal, words };
+    let verdict = if let Some(only) = &case.only {
+        let crashes = parse_only(only).map_err(Failed::usage)?.0;
+        let schedule = case.schedule.as_deref().map(str::parse).transpose();
+        let schedule: Option<Guide> = schedule.map_err(Failed::usage)?;
+        let course = Course { scenario: scenario.clone(), seed: case.seed, schedule };
+        let images = case.images.unwrap_or(IMAGES_MAX);
+        let again = on_fresh_thread(move |runner| course.again(runner, images, &crashes));
+        again.map_err(failed)?.ok_or_else(|| {
+            Failed::usage(format!("there is no crash {only}: the run has fewer, or leaves less"))
+        })?
+    } else {
+        let mode = Mode { keep_events: true, ..Mode::default() };
+        run_on_fresh_thread(scenario, case.seed, mode)
+    };
+    match verdict.harness_error {
+        Some(words) => Err(failed(words)),
+        None => Ok(verdict),
+    }
+}
+
+/// The crashes of a case in words, and the command that shows it.
+fn again(case: &Case, only: &str, flags: &str) -> Result<(Vec<String>, String), Failed> {
+    let crashes = words(&parse_only(only).map_err(Failed::usage)?.0);
+    let images = case.images.map(|images| format!(" --images {images}")).unwrap_or_default();
+    let schedule = case.schedule.as_ref().map(|schedule| format!(" --schedule {schedule}"));
+    let command = format!(
+        "cargo run --release --bin sim -- exhaust {} --seeds {}..{}{images}{} --only {only}{flags}",
+        case.scenario,
+        case.seed,
+        case.seed.saturating_add(1),
+        schedule.unwrap_or_default(),
+    );
+    Ok((crashes, command))
 }

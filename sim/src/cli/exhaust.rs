@@ -420,7 +420,8 @@ fn sentence(crashes: &[Place]) -> String {
     }
 }
 
-fn words(crashes: &[Place]) -> Vec<String> {
+/// Crashes in words, one by one.
+pub(super) fn words(crashes: &[Place]) -> Vec<String> {
     let words = crashes.iter().map(|(point, nth)| format!("at point {point}, number {nth}"));
     words.collect()
 }

@@ -173,6 +173,15 @@ pub enum CorpusCommand {
         /// Set a field of the scenario
         #[arg(long = "set", value_name = "FIELD=VALUE")]
         set: Vec<String>,
+        /// The crashes of a counterexample of sim exhaust, as it prints them
+        #[arg(long, value_name = "CRASHES")]
+        only: Option<String>,
+        /// The --images that sim exhaust printed with them
+        #[arg(long, value_name = "N", requires = "only")]
+        images: Option<usize>,
+        /// The --schedule that sim exhaust printed with them
+        #[arg(long, value_name = "CHOICES", requires = "only")]
+        schedule: Option<String>,
         /// What it must come to from here on: fail, for a bug that is known and stays for now
         #[arg(long, value_enum, default_value_t = Expectation::Pass)]
         expect: Expectation,
@@ -274,7 +283,7 @@ fn parse_schedule(text: &str) -> Result<Schedule, String> {
 #[derive(Clone, Debug)]
 pub struct Only(pub Vec<Place>);
 
-fn parse_only(text: &str) -> Result<Only, String> {
+pub(super) fn parse_only(text: &str) -> Result<Only, String> {
     if text == "none" {
         return Ok(Only(Vec::new()));
     }
