@@ -26,6 +26,7 @@ mod engine_events;
 pub mod env;
 pub mod exhaust;
 pub mod fault;
+mod found;
 pub mod history;
 pub mod host;
 mod judge;

@@ -194,6 +194,7 @@ fn show(db: &Db<SimEnv>) -> bool {
     let _outside = Outside::enter();
     with_kernel(|kernel| {
         with_world(|world| {
+            world.trust_found();
             let mut history = world.history.borrow_mut();
             history.opened.last_sequence = last_sequence;
             history.opened.has_dropped = has_dropped;

@@ -127,7 +127,8 @@ impl Instant {
         let disk = world.disk.borrow().clone();
         // When something was told is of no importance, but what was told before what.
         let history = world.history.borrow().in_order();
-        let told = (history, &*world.faults.borrow(), stage == Stage::Closed);
+        let before = world.before.borrow();
+        let told = (history, &*before, &*world.faults.borrow(), stage == Stage::Closed);
         // What is excused need not be there: another obligation.
         let obligations = text(&told) ^ world.excuse() as u64;
         let fingerprint = xxh3_64(format!("{:016x}{obligations:x}", disk.fingerprint()).as_bytes());

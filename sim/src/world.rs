@@ -17,6 +17,7 @@ use crate::arena::Outside;
 use crate::checker::{Checker, Excuse, Image, Met};
 use crate::disk::{Disk, Ino, Op, Pick};
 use crate::fault::{FaultPlan, FileRole, Operation, Phase};
+use crate::found::Before;
 use crate::history::{Entry, FileBreach, History};
 use crate::judge::Judge;
 use crate::kernel::{Kernel, ThreadId};
@@ -54,6 +55,8 @@ pub struct World {
     pub latency: RefCell<Stream>,
     /// Which calls fail.
     pub fault_stream: RefCell<Stream>,
+    /// What was known before what this process found, as long as a power loss may take that.
+    pub before: RefCell<Option<Before>>,
     /// All logs but the newest, with their bytes, before the last power loss.
     pub older_logs: RefCell<Vec<(String, Vec<u8>)>>,
     /// Logs of which an append or a sync failed, until an open has replayed them: what their last
@@ -130,6 +133,7 @@ impl World {
             history: RefCell::new(History::new(&plan)),
             latency: RefCell::new(Stream::new(plan.seed, Purpose::Latency)),
             fault_stream: RefCell::new(Stream::new(plan.seed, Purpose::Faults)),
+            before: RefCell::default(),
             older_logs: RefCell::default(),
             failed_logs: RefCell::default(),
             syncs: None,

@@ -134,6 +134,7 @@ impl Env for SimEnv {
             with_world(|world| {
                 world.note_remove(target.name, point);
                 if target.role == FileRole::Log {
+                    world.trust_found();
                     world.note_old_log(target.name);
                 }
             });

@@ -80,6 +80,7 @@ impl Run {
     pub(super) fn strike(&mut self, left: &Left, what: &'static str) {
         if left.kind() == CrashKind::PowerLoss {
             self.world.keep_older_logs(process::DATABASE);
+            self.world.forget_found();
         }
         let mut disk = self.world.disk.borrow_mut();
         let mut chance = self.world.chance.borrow_mut();

@@ -182,6 +182,7 @@ impl Run {
         }
         let faults = world.provocations();
         world.hit_all(image.probes);
+        world.keep_before();
         for log in &image.old_logs {
             world.note_old_log(&format!("{}/{log}", process::DATABASE));
         }
