@@ -13,8 +13,8 @@ use crate::steer::{Instant, Left, Stage, Steer};
 const NONE: u64 = u64::MAX;
 
 /// The search through the schedules of one seed, step by step: see [`Search::explore`]. After a
-/// counterexample it can go on, if need be on another thread. If a promise is broken without a crash, that is the only
-/// counterexample of its schedule.
+/// counterexample it can go on, if need be on another thread. If a promise is broken without a
+/// crash, that is the only counterexample of its schedule.
 #[derive(Debug)]
 pub struct Search {
     course: Course,
