@@ -9,7 +9,7 @@ use std::time::Duration;
 use faultline_sim::token::Token;
 use serde_json::Value;
 
-use crate::{Folder, LYING};
+use crate::{ENDLESS, Folder, LYING};
 
 /// A sweep that ends by itself only in years, killed when it is dropped.
 struct Sweep(Child);
@@ -57,6 +57,48 @@ fn a_signal_ends_a_sweep_with_its_summary() {
         sweep.0.stderr.take().expect("a pipe").read_to_string(&mut words).expect("text");
         assert!(words.contains(&format!("ended by signal {}", code - 128)), "{words}");
     }
+}
+
+/// As `timeout` does, which signals its child and then its own group.
+#[test]
+fn signals_in_one_moment_are_one() {
+    let folder = Folder::new("moment");
+    let mut sweep = Sweep::start(&folder, &["--format", "json"]);
+    let mut lines = BufReader::new(sweep.0.stdout.take().expect("a pipe")).lines();
+    assert!(lines.next().expect("a line").expect("reads").contains("run_started"));
+    for _ in 0..4 {
+        sweep.signal("TERM");
+        // Two that it has not looked at yet become one by themselves.
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let last = lines.map(|line| line.expect("reads")).last().expect("a summary");
+    assert!(last.contains("run_finished"), "{last}");
+    assert_eq!(sweep.0.wait().expect("is a child").code(), Some(143));
+}
+
+/// A person who presses ^C again does not want to wait for a run in flight.
+#[test]
+#[expect(clippy::disallowed_types, reason = "waits for another process")]
+fn a_later_signal_ends_it_at_once() {
+    let folder = Folder::new("again").with("endless.toml", ENDLESS);
+    let args = ["run", "--scenario", "endless.toml", "--seeds", "5..6", "--policy", "random"];
+    let mut command = folder.command(&[&args[..], &["--jobs", "1", "--out", "out"]].concat());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("starts");
+    let mut sweep = Sweep(child);
+    wait_for_line(&folder.0.join("out/inflight/worker-0"));
+    let began = std::time::Instant::now();
+    let status = loop {
+        sweep.signal("INT");
+        std::thread::sleep(Duration::from_millis(100));
+        if let Some(status) = sweep.0.try_wait().expect("is a child") {
+            break status;
+        }
+    };
+    assert_eq!(status.signal(), Some(2), "{status:?}");
+    assert!(began.elapsed() >= Duration::from_millis(500), "{:?}", began.elapsed());
+    let mut text = String::new();
+    sweep.0.stdout.take().expect("a pipe").read_to_string(&mut text).expect("text");
+    assert_eq!(text, "", "the run in flight was not waited for");
 }
 
 #[test]

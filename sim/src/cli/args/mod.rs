@@ -25,7 +25,8 @@ use crate::sweep::Seeds;
     args_conflicts_with_subcommands = true,
     after_help = "Exit codes: 0 clean; 1 a promise was broken; 2 usage or bad scenario; \
         3 incomplete; 4 nothing ran; 5 nondeterminism, or a replay that did not reproduce; \
-        70 a bug of sim; 75 the environment failed; 130 and 143 a signal."
+        70 a bug of sim; 75 the environment failed; 130 and 143 a signal, after the \
+        runs in flight, or at once if another comes half a second later."
 )]
 pub struct Cli {
     /// What to do.
