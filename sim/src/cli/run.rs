@@ -12,10 +12,10 @@ use super::select::{Selection, select};
 use super::{Exit, Failed, corpus, signal, summary};
 use crate::canary;
 use crate::report::{self, counted};
-use crate::run::{Mode, run_on_fresh_thread};
+use crate::run::{Mode, Runner, run_on_fresh_thread};
 use crate::scenario::Scenario;
 use crate::schedule::Schedule;
-use crate::sweep::{Failure, FailureKind, Seeds, Sweep, Totals};
+use crate::sweep::{CarryOut, Failure, FailureKind, Seeds, Sweep, Totals};
 
 /// What bare `sim` spends on fresh seeds.
 const FRESH_BUDGET: Duration = Duration::from_secs(30);
@@ -47,8 +47,6 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failed> {
             return Ok(exit);
         }
     }
-    let wanted = time_budget.is_none().then(|| seeds.count() * selection.scenarios.len() as u64);
-    let mut meter = Meter::new(args.progress, wanted, time_budget);
     let sweep = Sweep {
         scenarios: Arc::from(selection.scenarios.as_slice()),
         seeds,
@@ -60,21 +58,34 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failed> {
         run_timeout: RUN_TIMEOUT,
         out: args.out.clone(),
     };
+    carry_out(args, &selection, sweep, Runner::run)
+}
+
+/// Sweeps, tells of failures as they come, and sums up.
+fn carry_out(
+    args: &RunArgs,
+    selection: &Selection,
+    sweep: Sweep,
+    one: CarryOut,
+) -> Result<Exit, Failed> {
+    let runs = sweep.seeds.count() * sweep.scenarios.len() as u64;
+    let wanted = sweep.time_budget.is_none().then_some(runs);
+    let mut meter = Meter::new(args.progress, wanted, sweep.time_budget);
     // Told as they come: a long sweep may be ended before it is done.
     let mut told = 0;
     let mut tell_more = |meter: &Meter, failures: &[Failure]| {
         for failure in failures.iter().skip(told) {
-            meter.aside(|| tell_failure(args, &selection, failure));
+            meter.aside(|| tell_failure(args, selection, failure));
         }
         told = failures.len();
     };
-    let totals = sweep.run(&mut |totals| {
+    let totals = sweep.run_with(one, &mut |totals| {
         tell_more(&meter, &totals.failures);
         meter.show(totals.runs, totals.elapsed, || words(totals))
     });
     meter.finish();
     tell_more(&meter, &totals.failures);
-    summary::finish(args.format, &selection, &totals, wanted, canary::find())
+    summary::finish(args.format, selection, &totals, wanted, canary::find())
 }
 
 /// The totals so far.
@@ -172,7 +183,7 @@ fn tell_failure(args: &RunArgs, selection: &Selection, failure: &Failure) {
             }
         }
         FailureKind::Harness(message) => object["harness"] = message.clone().into(),
-        FailureKind::Hang => object["hang"] = true.into(),
+        FailureKind::Hang(_) => object["hang"] = true.into(),
         FailureKind::Nondeterminism { first, second } => {
             object["hashes"] = json!([format!("{first:016x}"), format!("{second:016x}")]);
         }
@@ -208,14 +219,131 @@ fn in_words(
         FailureKind::Harness(message) => {
             format!("BUG OF sim  {token}\n  {message}\n  reproduce  {command}\n")
         }
-        FailureKind::Hang => format!(
-            "FAIL liveness  {token}\n  a loop without a scheduling point: no progress for {} s\n  \
+        FailureKind::Hang(timeout) => format!(
+            "FAIL liveness  {token}\n  a loop without a scheduling point: no end within {} s\n  \
              reproduce  {command}\n",
-            RUN_TIMEOUT.as_secs()
+            timeout.as_secs_f64()
         ),
         FailureKind::Nondeterminism { first, second } => format!(
             "NONDETERMINISM  {token}\n  two runs had the traces {first:016x} and {second:016x}\n  \
              reproduce  {command}\n"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::ops::ControlFlow;
+    use std::rc::Rc;
+
+    use clap::Parser as _;
+    use faultline::Db;
+
+    use super::super::args::{Cli, Command};
+    use super::*;
+    use crate::env::SimEnv;
+    use crate::run::Verdict;
+    use crate::workload::{Custom, Workload};
+
+    const RUNS: u64 = 6;
+    /// A seed with others before it and behind it.
+    const HUNG: u64 = 2;
+    const TIMEOUT: Duration = Duration::from_secs(2);
+
+    /// A loop without a scheduling point.
+    struct Spins;
+
+    impl Workload for Spins {
+        fn run(&self, _: &Db<SimEnv>, _: u32) {
+            loop {
+                std::hint::spin_loop();
+            }
+        }
+    }
+
+    fn with_one_that_hangs(
+        runner: &mut Runner,
+        scenario: &Scenario,
+        seed: u64,
+        mode: Mode,
+    ) -> Verdict {
+        if seed != HUNG {
+            return runner.run(scenario, seed, mode);
+        }
+        let custom = Custom { workload: Rc::new(Spins), fault_hook: None };
+        runner.run_custom(scenario, seed, custom, Vec::new(), mode)
+    }
+
+    fn sweep(selection: &Selection, seeds: Seeds, out: Option<PathBuf>) -> Sweep {
+        Sweep {
+            scenarios: Arc::from(selection.scenarios.as_slice()),
+            seeds,
+            // Who goes on with the next seeds is not another worker that was there all along.
+            jobs: 1,
+            time_budget: None,
+            failures_max: u64::MAX,
+            check_determinism: 0.0,
+            classed: 0.0,
+            run_timeout: TIMEOUT,
+            out,
+        }
+    }
+
+    /// What `sim run` does, with the hung run and a timeout that a test can wait for.
+    fn run_as_a_process(out: &OsStr) -> ! {
+        let words = ["sim", "run", "--scenario", "steady_writers", "--progress", "none", "--out"];
+        let cli = Cli::try_parse_from(words.iter().map(OsStr::new).chain([out]));
+        let Some(Command::Run(args)) = cli.expect("a command line").command else {
+            panic!("not `run`");
+        };
+        let selection = select(&args.scenarios, &args.set, None).expect("a scenario");
+        let sweep = sweep(&selection, Seeds::Range(0, RUNS), args.out.clone());
+        let exit = carry_out(&args, &selection, sweep, with_one_that_hangs).expect("a sweep");
+        std::process::exit(exit.code().into());
+    }
+
+    /// Runs itself again as a child, because the hung thread ends with the process alone.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "starts a process, and reads what it left")]
+    fn a_hung_run_is_told_and_dumped_and_the_others_are_run() {
+        const CHILD: &str = "FAULTLINE_HANG_CHILD";
+        if let Some(out) = std::env::var_os(CHILD) {
+            run_as_a_process(&out);
+        }
+        let out = tempfile::tempdir().expect("a folder");
+        let this = "cli::run::tests::a_hung_run_is_told_and_dumped_and_the_others_are_run";
+        let child = std::process::Command::new(std::env::current_exe().expect("this binary"))
+            .args(["--exact", this, "--nocapture"])
+            .env(CHILD, out.path())
+            .output()
+            .expect("the child starts");
+        let said = String::from_utf8(child.stdout).expect("text");
+        assert_eq!(child.status.code(), Some(1), "{said}");
+
+        let selection = select(&["steady_writers".to_owned()], &[], None).expect("a scenario");
+        let token = format!("{}:{HUNG}", selection.scenarios[0].token());
+        let report = format!(
+            "FAIL liveness  {token}\n  a loop without a scheduling point: no end within 2 s\n  \
+             reproduce  {}\n",
+            report::replay_command(&token, "")
+        );
+        let read = |file: &str| std::fs::read_to_string(out.path().join(file)).expect(file);
+        assert!(said.contains(&report), "{said}");
+        assert_eq!(read(&format!("steady_writers-{HUNG}.txt")), report);
+        // Of the worker that hangs, and of the one that has taken its place.
+        assert_eq!(read("inflight/worker-0").trim(), token);
+        assert_eq!(read("inflight/worker-1"), "");
+
+        let others = (0..RUNS).filter(|seed| *seed != HUNG).collect();
+        let others = sweep(&selection, Seeds::List(others), None);
+        let others = others.run(&mut |_| ControlFlow::Continue(()));
+        assert_eq!(others.runs, RUNS - 1);
+        for words in [
+            format!("\n{} runs in ", others.runs),
+            format!("\ntrace hash {:016x}\n1 failure\n", others.trace_hash),
+        ] {
+            assert!(said.contains(&words), "no `{words}`: {said}");
+        }
     }
 }

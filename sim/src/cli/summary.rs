@@ -81,7 +81,7 @@ fn exit(
 
 fn violations(totals: &Totals) -> usize {
     let is_one =
-        |what: &FailureKind| matches!(what, FailureKind::Violations(_) | FailureKind::Hang);
+        |what: &FailureKind| matches!(what, FailureKind::Violations(_) | FailureKind::Hang(_));
     totals.failures.iter().filter(|failure| is_one(&failure.what)).count()
 }
 
@@ -262,6 +262,8 @@ fn summary(totals: &Totals, missing: &[(String, String)], wanted: Option<u64>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::sweep::Failure;
 
@@ -279,7 +281,7 @@ mod tests {
         for (failures, code) in [
             (&[&violations, &harness, &differs][..], 70),
             (&[&differs, &violations], 1),
-            (&[&FailureKind::Hang], 1),
+            (&[&FailureKind::Hang(Duration::from_secs(1))], 1),
             (&[&differs], 5),
             (&[], 0),
         ] {

@@ -249,7 +249,7 @@ impl Runner {
 }
 
 /// Runs; a panic of the harness is in the verdict.
-fn caught(run: impl FnOnce() -> Verdict) -> Verdict {
+pub(crate) fn caught(run: impl FnOnce() -> Verdict) -> Verdict {
     #[expect(clippy::disallowed_methods, reason = "a panic of the harness is told as one")]
     let result = std::panic::catch_unwind(AssertUnwindSafe(run));
     result.unwrap_or_else(|panic| {

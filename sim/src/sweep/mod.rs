@@ -29,7 +29,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::arena;
-use crate::run::{Mode, Runner, Verdict};
+use crate::run::{Mode, Runner, Verdict, caught};
 use crate::scenario::Scenario;
 
 /// What to sweep.
@@ -55,6 +55,9 @@ pub struct Sweep {
     /// Where the runs in flight are noted, if anywhere.
     pub out: Option<PathBuf>,
 }
+
+/// Carries out one run, as [`Runner::run`] does.
+pub type CarryOut = fn(&mut Runner, &Scenario, u64, Mode) -> Verdict;
 
 /// A set of seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +124,7 @@ impl Report {
 /// What the workers share.
 struct Shared {
     sweep: Sweep,
+    carry_out: CarryOut,
     next: AtomicU64,
     stop: AtomicBool,
     /// By worker: the run it is at.
@@ -151,11 +155,21 @@ impl Sweep {
     /// Runs everything. `progress` is called now and then with what is done so far and decides
     /// whether to go on.
     pub fn run(self, progress: &mut dyn FnMut(&Totals) -> ControlFlow<()>) -> Totals {
+        self.run_with(Runner::run, progress)
+    }
+
+    /// As [`Sweep::run`], with runs of the caller's own: those of [`Runner::run_custom`], say.
+    pub fn run_with(
+        self,
+        carry_out: CarryOut,
+        progress: &mut dyn FnMut(&Totals) -> ControlFlow<()>,
+    ) -> Totals {
         let started = Instant::now();
         let wanted = self.seeds.count() * self.scenarios.len() as u64;
         let jobs = self.jobs.max(1);
         let shared = Arc::new(Shared {
             sweep: self,
+            carry_out,
             next: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             at: Mutex::new(BTreeMap::new()),
@@ -188,7 +202,7 @@ impl Sweep {
 }
 
 fn hangs(totals: &Totals) -> u64 {
-    totals.failures.iter().filter(|f| matches!(f.what, FailureKind::Hang)).count() as u64
+    totals.failures.iter().filter(|f| matches!(f.what, FailureKind::Hang(_))).count() as u64
 }
 
 /// A run that has ended, one way or the other.
@@ -273,7 +287,10 @@ impl Supervisor {
             self.next += 1;
             match ended {
                 Ended::Reported(report) => self.totals.add(&report),
-                Ended::Hung(at) => self.totals.fail(at.scenario, at.seed, FailureKind::Hang),
+                Ended::Hung(at) => {
+                    let what = FailureKind::Hang(self.shared.sweep.run_timeout);
+                    self.totals.fail(at.scenario, at.seed, what);
+                }
             }
             self.totals.stopped_at_failure = self.totals.failures.len() as u64 >= most;
         }
@@ -357,12 +374,13 @@ fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
         let (scenario, seed) = ((index % scenarios) as usize, sweep.seeds.get(index / scenarios));
         begin(worker, shared, (index, scenario, seed), note.as_mut());
         let mode = Mode { note_class: is_sampled(!seed, sweep.classed), ..Mode::default() };
-        let verdict = runner.run_caught(&sweep.scenarios[scenario], seed, mode);
+        let mut run =
+            |mode| (shared.carry_out)(&mut runner, &sweep.scenarios[scenario], seed, mode);
+        let verdict = caught(|| run(mode));
         let is_broken = verdict.harness_error.is_some();
         let used_up = is_broken || std::thread::panicking();
         let again = !used_up && is_sampled(seed, sweep.check_determinism);
-        let second_hash =
-            again.then(|| runner.run(&sweep.scenarios[scenario], seed, Mode::default()).trace_hash);
+        let second_hash = again.then(|| run(Mode::default()).trace_hash);
         if lock(&shared.at).remove(&worker).is_none() {
             return Exit::GivenUp;
         }

@@ -28,8 +28,8 @@ pub enum FailureKind {
     Violations(Vec<Violation>),
     /// The simulator itself failed.
     Harness(String),
-    /// No progress on the wall clock.
-    Hang,
+    /// No end for this long on the wall clock.
+    Hang(Duration),
     /// Two runs of the seed had different traces.
     Nondeterminism {
         /// Hash of the first.
