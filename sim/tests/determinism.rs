@@ -23,20 +23,14 @@ use faultline_sim::policy::{Decision, Policy};
 use faultline_sim::run::{Mode, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Scenario, embedded};
 use faultline_sim::sweep::{Seeds, Sweep, Totals};
+use faultline_sim::token::Token;
 use faultline_sim::trace::Trace;
 use faultline_sim::workload::{After, Plan, PlannedBatch, PlannedOp, writer};
 use faultline_sim::world::World;
 
-/// Trace hashes that every build profile must give: dev, test, release and sim.
-///
-/// A line changes with the order of the engine's calls, the bytes that it writes, a scenario's
-/// text, or what the simulator draws and hashes; whoever changes one of these knows it, and puts
-/// the new line here in the same commit. It may never differ between machines or profiles.
-const GOLDEN: [(&str, u64, &str); 3] = [
-    ("crash_mid_add_record", 1, "56db023467d9c350"),
-    ("io_errors", 2, "d7e05a26ce6fd672"),
-    ("readers_and_snapshots", 3, "0b039524577131fc"),
-];
+/// Runs and their trace hashes, which every build profile must give. Here they are held against
+/// the profile of the tests; the gate replays them in that of the sweeps.
+const TRACES: &str = include_str!("../../corpus/traces");
 
 fn scenarios() -> Vec<Scenario> {
     embedded().expect("the scenarios of the repository")
@@ -49,18 +43,16 @@ fn scenario(name: &str) -> Scenario {
 
 #[test]
 fn pinned_runs_have_their_trace_in_every_profile() {
-    let mut lines = Vec::new();
-    for (name, seed, expected) in GOLDEN {
-        let verdict = run_on_fresh_thread(&scenario(name), seed, Mode::default());
-        assert_eq!(verdict.harness_error, None, "{name}:{seed}");
-        let hash = format!("{:016x}", verdict.trace_hash);
-        // The command that checks the same in another profile.
-        println!("sim replay {name}:{seed} --expect-hash {hash}");
-        if hash != expected {
-            lines.push(format!("    ({name:?}, {seed}, {hash:?}),"));
-        }
-    }
-    assert!(lines.is_empty(), "other traces than pinned:\n{}", lines.join("\n"));
+    let runs = TRACES.lines().map(|line| {
+        let (run, _) = line.split_once(' ').expect("a run and its hash");
+        let Token { scenario: name, seed, .. } = run.parse().expect("a token");
+        let verdict = run_on_fresh_thread(&scenario(&name), seed, Mode::default());
+        assert_eq!(verdict.harness_error, None, "{run}");
+        format!("{run} {:016x}\n", verdict.trace_hash)
+    });
+    let found: String = runs.collect();
+    assert!(!found.is_empty());
+    assert_eq!(found, TRACES, "other traces than pinned");
 }
 
 #[test]
