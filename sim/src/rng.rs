@@ -81,27 +81,45 @@ impl Stream {
 mod tests {
     use super::*;
 
+    const ALL: [Purpose; 9] = [
+        Purpose::Schedule,
+        Purpose::Workload,
+        Purpose::Faults,
+        Purpose::Disk,
+        Purpose::Latency,
+        Purpose::Plan,
+        Purpose::Preview,
+        Purpose::Pilot,
+        Purpose::Swarm,
+    ];
+
+    /// Its number and the first number of its stream for seed 42. A purpose that is new does not
+    /// compile before it is pinned, here and in [`ALL`].
+    fn golden(purpose: Purpose) -> (u64, u32) {
+        match purpose {
+            Purpose::Schedule => (1, 2_378_819_728),
+            Purpose::Workload => (2, 350_699_519),
+            Purpose::Faults => (3, 2_329_827_465),
+            Purpose::Disk => (4, 168_402_742),
+            Purpose::Latency => (5, 2_352_219_107),
+            Purpose::Plan => (6, 341_524_676),
+            Purpose::Preview => (7, 901_654_480),
+            Purpose::Pilot => (8, 3_931_136_670),
+            Purpose::Swarm => (9, 2_129_743_633),
+        }
+    }
+
     #[test]
     fn golden_vectors() {
-        let first: Vec<u32> = [
-            Purpose::Schedule,
-            Purpose::Workload,
-            Purpose::Faults,
-            Purpose::Disk,
-            Purpose::Latency,
-            Purpose::Plan,
-        ]
-        .into_iter()
-        .map(|purpose| Stream::new(42, purpose).next_u32())
-        .collect();
-        assert_eq!(first, GOLDEN_FIRST);
+        for purpose in ALL {
+            let first = Stream::new(42, purpose).next_u32();
+            assert_eq!((purpose as u64, first), golden(purpose), "{purpose:?}");
+        }
         let mut stream = Stream::new(7, Purpose::Schedule);
         let row: Vec<u32> = (0..4).map(|_| stream.below(1000)).collect();
         assert_eq!(row, GOLDEN_ROW);
     }
 
-    const GOLDEN_FIRST: [u32; 6] =
-        [2_378_819_728, 350_699_519, 2_329_827_465, 168_402_742, 2_352_219_107, 341_524_676];
     const GOLDEN_ROW: [u32; 4] = [659, 992, 107, 9];
 
     #[test]
