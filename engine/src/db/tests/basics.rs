@@ -1,6 +1,6 @@
 //! Reading what was written: LevelDB's db_test by the same names.
 
-use super::{SYNC, TestDb, file_names, options};
+use super::{SYNC, TestDb, file_names, has_extension, options, read_file};
 use crate::batch::WriteBatch;
 use crate::error::Error;
 use crate::key::ValueType;
@@ -257,11 +257,17 @@ fn a_handle_is_known_by_its_directory() {
 #[test]
 fn locking() {
     let mut test = TestDb::new();
-    let before = file_names(&test.path());
-    assert!(matches!(test.try_open(), Err(Error::Locked { .. })));
-    assert_eq!(file_names(&test.path()), before);
-    // The last drop frees it too.
     test.put("foo", "v1");
+    let dir = test.path();
+    let files = || -> Vec<_> {
+        let bytes = |name: String| (read_file(&dir.join(&name)), name);
+        file_names(&dir).into_iter().map(bytes).collect()
+    };
+    let before = files();
+    assert!(before.iter().any(|(bytes, name)| has_extension(name, "log") && !bytes.is_empty()));
+    assert!(matches!(test.try_open(), Err(Error::Locked { .. })));
+    assert_eq!(files(), before);
+    // The last drop frees it too.
     test.db = None;
     test.open();
     assert_eq!(test.get("foo"), "v1");
