@@ -24,8 +24,22 @@ fn help_says_what_there_is() {
     let folder = Folder::new("help");
     shows("help", &folder, &["--help"]);
     shows("help-run", &folder, &["run", "--help"]);
-    shows("help-replay", &folder, &["replay", "--help"]);
-    shows("help-mutants", &folder, &["mutants", "--help"]);
+    for command in [
+        &["replay"][..],
+        &["scenario"],
+        &["scenario", "list"],
+        &["scenario", "check"],
+        &["scenario", "show"],
+        &["corpus"],
+        &["corpus", "list"],
+        &["corpus", "add"],
+        &["corpus", "replay"],
+        &["mutants"],
+        &["exhaust"],
+        &["doctor"],
+    ] {
+        shows(&format!("help-{}", command.join("-")), &folder, &[command, &["--help"]].concat());
+    }
 }
 
 #[test]
