@@ -8,6 +8,7 @@
 #![cfg(test)]
 #![expect(clippy::disallowed_methods, reason = "a test reads the repository's files")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -157,6 +158,50 @@ fn is_clippy_file(name: &str) -> bool {
     name == "clippy.toml" || name == ".clippy.toml"
 }
 
+/// The patches that are named nowhere, and the names of patches that are not there. Those of a
+/// sweep are rows of the README, with what was measured; those of a folder below, which tests must
+/// find, stand in tables of the corpus's.
+fn check_mutants(paths: &[String], readme: &str, corpus: &str) -> Vec<String> {
+    let patches = |is_below: bool| -> BTreeSet<&str> {
+        let paths = paths.iter().filter_map(|path| path.strip_prefix("corpus/mutants/"));
+        let names = paths.filter_map(|path| path.strip_suffix(".patch"));
+        let names = names.filter(|name| name.contains('/') == is_below);
+        names.map(|name| name.rsplit('/').next().unwrap_or(name)).collect()
+    };
+    let rows =
+        |text| str::lines(text).filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let measured = rows(readme).map(|row| row.split(" | ").collect::<Vec<_>>());
+    let measured = measured.filter(|cells| cells.get(1).is_some_and(|cell| is_share(cell)));
+    let measured: BTreeSet<&str> = measured.map(|cells| cells[0]).collect();
+    let listed = rows(corpus).filter_map(|row| {
+        let names = row.rsplit(" | ").next().unwrap_or(row).split(", ");
+        names.map(quoted_name).collect::<Option<Vec<_>>>()
+    });
+    let listed: BTreeSet<&str> = listed.flatten().collect();
+    let mut found = Vec::new();
+    for (file, named, there) in
+        [("README.md", measured, patches(false)), ("corpus/README.md", listed, patches(true))]
+    {
+        let lacks = there.difference(&named).map(|name| format!("{file}: does not name {name}"));
+        found.extend(lacks);
+        let more = named.difference(&there).map(|name| format!("{file}: {name} is no patch"));
+        found.extend(more);
+    }
+    found
+}
+
+/// What may be the name of a patch, out of its quotes.
+fn quoted_name(text: &str) -> Option<&str> {
+    let name = text.strip_prefix('`')?.strip_suffix('`')?;
+    name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-').then_some(name)
+}
+
+/// Whether it says so many of so many.
+fn is_share(cell: &str) -> bool {
+    let is_number = |text: &str| text.parse::<u64>().is_ok();
+    cell.split_once('/').is_some_and(|(part, whole)| is_number(part) && is_number(whole))
+}
+
 /// Every file of the repository but what a build or a run leaves, with its path from the root.
 fn repository() -> Vec<(String, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -197,6 +242,38 @@ fn the_repository_is_tidy() {
         }
     }
     assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn every_mutant_is_named_where_it_is_told_of() {
+    let files = repository();
+    let paths: Vec<_> = files.iter().map(|(below, _)| below.clone()).collect();
+    let text = |name: &str| {
+        let (_, path) = files.iter().find(|(below, _)| below == name).expect(name);
+        fs::read_to_string(path).expect("a file of the repository is readable")
+    };
+    let found = check_mutants(&paths, &text("README.md"), &text("corpus/README.md"));
+    assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn a_mutant_that_is_not_named_is_found() {
+    let paths = ["a", "disk/b", "disk/c"].map(|name| format!("corpus/mutants/{name}.patch"));
+    let readme = "| mutant | hits |\n|---|---|\n| a | 3/40 | 1 |\n";
+    let corpus = "| rules | mistakes |\n|---|---|\n| a rule: `x` | `b`, `c` |\n| `x` | words |\n";
+    assert_eq!(check_mutants(&paths, readme, corpus), [""; 0]);
+    for (readme, corpus, expected) in [
+        (
+            "| b | 3/40 | 1 |",
+            corpus,
+            &["README.md: does not name a", "README.md: b is no patch"][..],
+        ),
+        ("| a | 3 of 40 | 1 |", corpus, &["README.md: does not name a"]),
+        (readme, "| a rule | `b` |", &["corpus/README.md: does not name c"]),
+        (readme, "| a rule | `b`, `c`, `a` |", &["corpus/README.md: a is no patch"]),
+    ] {
+        assert_eq!(check_mutants(&paths, readme, corpus), expected);
+    }
 }
 
 #[test]
