@@ -1,5 +1,7 @@
 //! Checkers: what the promises demand, one file each.
 //!
+//! Determinism has none: no checker sees two runs. The sweep, `doctor` and `replay` compare them.
+//!
 //! A checker looks at what clients were told and at what an open shows; it never looks into the
 //! engine. The violation of a run is the earliest by event. A checker counts only because a
 //! planted bug has made it fail: see `corpus/mutants/`.
