@@ -93,15 +93,13 @@ fn resident_kib() -> u64 {
 
 /// The number of seeds that the command line asks for.
 fn seeds_wanted() -> u64 {
-    let mut wanted = SEEDS_OF_A_TEST;
-    for argument in std::env::args().skip(1) {
-        match argument.as_str() {
-            // `cargo bench` says so.
-            "--bench" if wanted == SEEDS_OF_A_TEST => wanted = SEEDS,
-            "--bench" => {}
-            number => wanted = number.parse().expect("a number of seeds, and nothing else"),
-        }
-    }
+    // `cargo bench` says so.
+    let (bench, rest): (Vec<_>, Vec<_>) =
+        std::env::args().skip(1).partition(|argument| argument == "--bench");
+    let usual = if bench.is_empty() { SEEDS_OF_A_TEST } else { SEEDS };
+    let wanted = rest
+        .first()
+        .map_or(usual, |number| number.parse().expect("a number of seeds, and nothing else"));
     assert!(wanted >= 10, "a tenth of {wanted} seeds is none");
     wanted
 }
