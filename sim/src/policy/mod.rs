@@ -140,8 +140,10 @@ impl PolicyName {
     ];
 
     /// What [`PolicyName::Portfolio`] draws from, with the weight of each: shares of the seeds, in
-    /// percent. They are those of `docs/matrix.md`, rounded to add up to 100: the mutant that is
-    /// found worst, compared with what one policy alone would find of it, is found best.
+    /// percent. They were those of `docs/matrix.md`, rounded to add up to 100, when it had six
+    /// mutants fewer: the mutant that is found worst, compared with what one policy alone would
+    /// find of it, is found best. The page has what is best now, and how close these come; another
+    /// draw would move the trace of every seed.
     pub const PORTFOLIO: [(PolicyName, u32); 4] = [
         (PolicyName::Pct(2), 34),
         (PolicyName::Pct(3), 20),

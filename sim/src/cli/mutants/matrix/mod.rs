@@ -1,4 +1,4 @@
-//! `sim mutants --matrix`: how often each policy finds each mutant on each profile of the disk.
+//! `sim mutants --matrix`: how often each policy finds each mutant, on two profiles of the disk.
 //!
 //! What is found with one policy at every second seed may be found with another at none. The
 //! weights of a portfolio are therefore chosen for the mutant that it finds worst: see

@@ -19,7 +19,7 @@ pub(super) fn page(names: &[&str], cells: &Cells) -> String {
         "# How often each policy finds each mutant\n".to_owned(),
         format!(
             "The output of `sim mutants --matrix`, swept at {}. Each\nmutant is swept with each \
-             policy on each profile of the disk, in its scenario, with {} runs\nat most. A rate is \
+             policy on two profiles of the disk, in its scenario, with {} runs\nat most. A rate is \
              the share of runs, in percent, in which a checker fired that should;\nthe best of a \
              row is bold.\n",
             cells.commits(names),
