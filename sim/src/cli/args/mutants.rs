@@ -56,8 +56,8 @@ pub struct MutantsArgs {
         "check", "exhaust", "disk", "record", "runs", "policy", "profile", "set", "format",
     ])]
     pub needs: bool,
-    /// Instead of one sweep: one with each policy on posix-weak and on ext4-ordered, of 1000 runs at
-    /// most, and a page about it; goes on where it was ended, by matrix.jsonl
+    /// Instead of one sweep: one with each policy on posix-weak and on ext4-ordered, of 1000 runs
+    /// at most, and a page about it; goes on where it was ended, by matrix.jsonl
     #[arg(long, conflicts_with_all = [
         "check", "exhaust", "needs", "disk", "record", "policy", "profile", "set", "format",
     ])]
