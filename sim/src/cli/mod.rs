@@ -4,6 +4,7 @@ mod args;
 mod corpus;
 mod doctor;
 mod exhaust;
+mod faults;
 mod kept;
 mod mutants;
 mod necessary;

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use super::args::Format;
 use super::output::{event, remark, say};
 use super::select::Selection;
-use super::{Exit, Failed, signal};
+use super::{Exit, Failed, faults, signal};
 use crate::canary;
-use crate::fault::{FaultKind, Phase};
+use crate::fault::FaultKind;
 use crate::probe::Probe;
 use crate::report::counted;
 use crate::sweep::{Coverage, FailureKind, Kinds, Totals};
@@ -113,17 +113,6 @@ fn run_finished(
     missing: &[(String, String)],
     canary: Option<u64>,
 ) -> Value {
-    let faults: Map<String, Value> = FaultKind::ALL
-        .iter()
-        .map(|&kind| {
-            let by_phase = json!({
-                "run": totals.faults.get(kind, Phase::Run),
-                "recovery": totals.faults.get(kind, Phase::Recovery),
-                "close": totals.faults.get(kind, Phase::Close),
-            });
-            (kind.name().to_owned(), by_phase)
-        })
-        .collect();
     let probes: Map<String, Value> = Probe::ALL
         .iter()
         .map(|&probe| (probe.name().to_owned(), totals.probes.of(probe).into()))
@@ -147,7 +136,7 @@ fn run_finished(
         "determinism_checked": totals.determinism_checked,
         "profiles": totals.profiles,
         "policies": named(&totals.policies).collect::<BTreeMap<_, _>>(),
-        "faults": faults,
+        "faults": faults::by_kind(&totals.faults),
         "probes": probes,
         "coverage": {
             "deaths": kinds_object(&totals.situations),
@@ -218,13 +207,8 @@ fn summary(totals: &Totals, missing: &[(String, String)], wanted: Option<u64>) {
     ));
     runs_by("profile", &totals.profiles);
     runs_by("policy", &totals.policies);
-    let delivered: Vec<String> = FaultKind::ALL
-        .iter()
-        .filter(|kind| totals.faults.of(**kind) > 0)
-        .map(|kind| format!("{} {}", kind.name(), totals.faults.of(*kind)))
-        .collect();
-    if !delivered.is_empty() {
-        say(format!("faults delivered: {}", delivered.join(", ")));
+    if let Some(words) = faults::delivered(&totals.faults) {
+        say(words);
     }
     let is_missed = |name: &str| missing.iter().any(|(_, missed)| missed == name);
     let hits: Vec<String> = Probe::ALL
