@@ -105,6 +105,11 @@ impl Judge {
         self.excuse = self.excuse.max(excuse);
     }
 
+    /// What this incarnation has been given.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
     /// What excuses a loss in this incarnation.
     pub fn excuse(&self) -> Excuse {
         self.excuse

@@ -160,10 +160,10 @@ fn exhaust(runner: &mut Runner, mut search: Search) -> Tried<Vec<Place>> {
     loop {
         match explorer.step()? {
             Step::GoOn => {}
-            Step::Done => return Ok((explorer.search().done().recoveries + 1, None)),
+            Step::Done => return Ok((explorer.search().done().tried() + 1, None)),
             Step::Found(mut found) => {
                 let violation = found.verdict.violations.swap_remove(0);
-                let runs = explorer.search().done().recoveries + 1;
+                let runs = explorer.search().done().tried() + 1;
                 return Ok((runs, Some((found.crashes, violation))));
             }
         }

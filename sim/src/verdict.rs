@@ -66,6 +66,9 @@ pub struct Verdict {
     pub instant: Option<Instant>,
     /// The labels of the syncs that were met, and how often, if asked for.
     pub syncs: BTreeMap<String, u64>,
+    /// Whether there was an entry to recover, as the independent decoder reads it, in what the last
+    /// of the steered deaths left to the process behind it.
+    pub left_entries: bool,
     /// What the disk held before each incarnation, and last of all at the end of the run, if asked
     /// for.
     pub images: Vec<disk::Image>,

@@ -101,6 +101,14 @@ impl Image {
         (image, excuse)
     }
 
+    /// Whether there is anything to recover: an entry in a log that is to be replayed, or in a
+    /// table.
+    pub fn holds_entries(&self) -> bool {
+        let holds =
+            |found: &Recoverable| !(found.log_entries.is_empty() && found.table_entries.is_empty());
+        self.recoverable.as_ref().is_some_and(holds)
+    }
+
     /// Whether a recovery of it shows the same as one of `other`.
     pub(crate) fn holds_as_much_as(&self, other: &Image) -> bool {
         let entries = |image: &'_ Image| -> Option<Vec<Entry>> {

@@ -40,7 +40,7 @@ impl Course {
             if nth >= left.len() {
                 return Ok(None);
             }
-            let (_, left, _) = left.swap_remove(nth);
+            let Remnant { left, .. } = left.swap_remove(nth);
             steers.push(Steer { point, left });
         }
         self.run(runner, steers, true).map(Some)
@@ -95,29 +95,44 @@ pub(super) fn instant_at(point: u64, verdict: Verdict) -> Result<Option<Instant>
     Ok(Some(instant).filter(|instant| point <= instant.point + 1))
 }
 
-/// All that a crash may leave, numbered, with the hash of the image after a power loss and of what
-/// it must not have lost; and whether it is all.
-pub(super) fn everything_left(
-    instant: &Instant,
-    most: usize,
-) -> (Vec<(usize, Left, Option<u64>)>, bool) {
+/// One thing that a crash may leave.
+#[derive(Debug)]
+pub(super) struct Remnant {
+    /// Its number among all that may be left there.
+    pub(super) nth: usize,
+    pub(super) left: Left,
+    /// Hash of the names and bytes that the next process finds.
+    pub(super) image: u64,
+    /// Hash of the image and of what it must not have lost. `None` after the death of a process:
+    /// what that leaves pending is not in the image, so each is tried.
+    pub(super) judged: Option<u64>,
+}
+
+/// All that a crash may leave, numbered; and whether it is all.
+pub(super) fn everything_left(instant: &Instant, most: usize) -> (Vec<Remnant>, bool) {
+    let mut stream = Stream::new(instant.fingerprint, Purpose::Disk);
     let (deaths, all_deaths) = instant.deaths(most);
-    let deaths = deaths.into_iter().map(|death| (death, None));
+    let mut remnants: Vec<Remnant> = Vec::new();
+    for left in deaths {
+        let mut disk = instant.disk.clone();
+        left.strike(&mut disk, &mut stream);
+        let (nth, image) = (remnants.len(), disk.image_hash());
+        remnants.push(Remnant { nth, left, image, judged: None });
+    }
     // A process that left without a close is dead already, and its disk is that of its last point.
     if instant.stage == Stage::Left {
-        let left = deaths.enumerate().map(|(nth, (death, image))| (nth, death, image));
-        return (left.collect(), all_deaths);
+        return (remnants, all_deaths);
     }
     let space = instant.disk.crash_space();
-    let mut stream = Stream::new(instant.fingerprint, Purpose::Disk);
     let (images, all_images) = space.images(most, &mut stream);
-    let images = images.into_iter().map(|fates| {
+    for fates in images {
         let disk = space.disk(&fates);
         // A promise that the device broke excuses a loss, so the same image is judged otherwise.
         let broken = if disk.broken_promises().is_empty() { "" } else { " broken" };
-        let text = format!("{:x} {:x}{broken}", disk.image_hash(), instant.obligations);
-        (Left::Image(fates), Some(xxh3_64(text.as_bytes())))
-    });
-    let left = deaths.chain(images).enumerate().map(|(nth, (left, image))| (nth, left, image));
-    (left.collect(), all_deaths && all_images)
+        let (nth, image) = (remnants.len(), disk.image_hash());
+        let text = format!("{image:x} {:x}{broken}", instant.obligations);
+        let judged = Some(xxh3_64(text.as_bytes()));
+        remnants.push(Remnant { nth, left: Left::Image(fates), image, judged });
+    }
+    (remnants, all_deaths && all_images)
 }

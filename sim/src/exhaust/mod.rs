@@ -16,16 +16,19 @@
 //! Source: the instants and images of ALICE (Pillai et al., OSDI'14), over many schedules.
 
 mod course;
+mod hashes;
 mod search;
 
 pub use course::Course;
+pub use hashes::Hashes;
 pub use search::{Explorer, Search};
 
+use crate::fault::FaultCounts;
 use crate::policy::Guide;
 use crate::run::Verdict;
 
 /// What was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exhausted {
     /// Schedules taken.
     pub schedules: u64,
@@ -43,18 +46,29 @@ pub struct Exhausted {
     pub sampled: u64,
     /// Instants of processes that opened what a crash had left, and crashed too.
     pub nested_instants: u64,
-    /// Deaths and images tried: opened by the engine and judged by all checkers.
+    /// Deaths and images tried, opened by the engine and judged by all checkers, that held an entry
+    /// to recover.
     pub recoveries: u64,
     /// Those of them that followed a second or further crash.
     pub nested_recoveries: u64,
+    /// Deaths and images tried that held none: their opens had nothing to recover.
+    pub opens_without_record: u64,
     /// Images that were not tried, because the same had been under the same obligations.
     pub seen_before: u64,
+    /// Faults delivered, summed over the runs: schedules without a crash, and all that was tried.
+    /// Each run has those before its crash too.
+    pub faults: FaultCounts,
 }
 
 impl Exhausted {
+    /// Deaths and images tried.
+    pub fn tried(&self) -> u64 {
+        self.recoveries + self.opens_without_record
+    }
+
     /// Deaths and images made: those tried, and those that were as one tried before.
     pub fn images(&self) -> u64 {
-        self.recoveries + self.seen_before
+        self.tried() + self.seen_before
     }
 
     /// Adds what was done elsewhere.
@@ -69,7 +83,9 @@ impl Exhausted {
         self.nested_instants += other.nested_instants;
         self.recoveries += other.recoveries;
         self.nested_recoveries += other.nested_recoveries;
+        self.opens_without_record += other.opens_without_record;
         self.seen_before += other.seen_before;
+        self.faults.add(&other.faults);
     }
 }
 

@@ -1,13 +1,13 @@
 //! [`Search`]: what is left to try of the schedules of a seed, and [`Explorer`], which tries it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
-use super::course::{Course, everything_left, instant_at};
-use super::{Bounds, Counterexample, Exhausted, Place, Step};
+use super::course::{Course, Remnant, everything_left, instant_at};
+use super::{Bounds, Counterexample, Exhausted, Hashes, Place, Step};
 use crate::policy::{Passage, Walk};
 use crate::run::{Halt, Runner, Verdict};
 use crate::scenario::Scenario;
-use crate::steer::{Instant, Left, Stage, Steer};
+use crate::steer::{Instant, Stage, Steer};
 
 /// In place of a point: there is none.
 const NONE: u64 = u64::MAX;
@@ -23,9 +23,11 @@ pub struct Search {
     walk: Option<Walk>,
     /// One for each crash, the first at the bottom.
     levels: Vec<Level>,
-    instants: BTreeSet<u64>,
-    /// Hashes of images with their obligations, and of the number of crashes before.
-    judged: BTreeSet<u64>,
+    instants: Hashes,
+    /// Of images with their obligations and the number of crashes before.
+    judged: Hashes,
+    /// Of images alone.
+    images: Hashes,
 }
 
 /// The points of one process, after the crashes of those before it.
@@ -36,7 +38,7 @@ struct Level {
     telling: Option<VecDeque<u64>>,
     next: u64,
     /// What the instant before it may leave and was not tried yet.
-    left: std::vec::IntoIter<(usize, Left, Option<u64>)>,
+    left: std::vec::IntoIter<Remnant>,
     /// Whether that was all that the instant may leave.
     are_all: bool,
     /// The point of that, and the points that the run has had then.
@@ -79,8 +81,9 @@ impl Search {
             done: Exhausted::default(),
             walk: bounds.preemptions.map(|_| Walk::new()),
             levels: Vec::new(),
-            instants: BTreeSet::new(),
-            judged: BTreeSet::new(),
+            instants: Hashes::default(),
+            judged: Hashes::default(),
+            images: Hashes::default(),
         }
     }
 
@@ -90,8 +93,18 @@ impl Search {
     }
 
     /// What has been done so far.
-    pub fn done(&self) -> Exhausted {
-        self.done
+    pub fn done(&self) -> &Exhausted {
+        &self.done
+    }
+
+    /// The images made so far, each once, whatever they must not have lost.
+    pub fn images(&self) -> &Hashes {
+        &self.images
+    }
+
+    /// As [`Search::images`], without the rest of what was remembered.
+    pub fn into_images(self) -> Hashes {
+        self.images
     }
 
     /// What has been done, if it is to end here: the instants of which something is left to try
@@ -99,7 +112,7 @@ impl Search {
     pub fn cut_short(&self) -> Exhausted {
         let is_cut = |level: &&Level| level.are_all && level.left.len() > 0;
         let cut = self.levels.iter().filter(is_cut).count() as u64;
-        Exhausted { sampled: self.done.sampled + cut, ..self.done }
+        Exhausted { sampled: self.done.sampled + cut, ..self.done.clone() }
     }
 
     /// Goes on with it on `runner`. Where it was on another, what was kept there is come to anew.
@@ -139,6 +152,7 @@ impl Search {
         };
         self.done.schedules += 1;
         self.done.classes += u64::from(is_new);
+        self.done.faults.add(&verdict.faults);
         if !verdict.violations.is_empty() {
             // Every run of the schedule would break it.
             return Ok(self.found(Vec::new(), verdict));
@@ -192,12 +206,12 @@ impl Explorer<'_> {
         let Some(level) = self.search.levels.last_mut() else {
             return self.search.take_schedule(self.runner);
         };
-        let Some((nth, left, image)) = level.left.next() else {
+        let Some(Remnant { nth, left, image, judged }) = level.left.next() else {
             self.look()?;
             return Ok(Step::GoOn);
         };
-        // What a dead process leaves pending is not in the image: each is tried.
-        if image.is_some_and(|image| !is_new(&mut self.search.judged, image, depth)) {
+        self.search.images.insert(image);
+        if judged.is_some_and(|judged| !is_new(&mut self.search.judged, judged, depth)) {
             self.search.done.seen_before += 1;
             return Ok(Step::GoOn);
         }
@@ -206,8 +220,14 @@ impl Explorer<'_> {
         crashes.push(((point, nth), Steer { point, left }));
         let verdict = (self.run(&crashes, None))
             .map_err(|words| format!("{words}, after crashes at {:?}", places(&crashes)))?;
-        self.search.done.recoveries += 1;
-        self.search.done.nested_recoveries += u64::from(depth > 1);
+        let done = &mut self.search.done;
+        done.faults.add(&verdict.faults);
+        if verdict.left_entries {
+            done.recoveries += 1;
+            done.nested_recoveries += u64::from(depth > 1);
+        } else {
+            done.opens_without_record += 1;
+        }
         if !verdict.violations.is_empty() {
             return Ok(self.search.found(places(&crashes), verdict));
         }
@@ -254,9 +274,9 @@ impl Explorer<'_> {
 
 /// Whether `hash` was met after no smaller number of crashes, `depth` included: what is below it is
 /// tried to the same depth then.
-fn is_new(met: &mut BTreeSet<u64>, hash: u64, depth: usize) -> bool {
+fn is_new(met: &mut Hashes, hash: u64, depth: usize) -> bool {
     let key = |depth: usize| hash ^ (depth as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    !(1..depth).any(|less| met.contains(&key(less))) && met.insert(key(depth))
+    !(1..depth).any(|less| met.contains(key(less))) && met.insert(key(depth))
 }
 
 fn places(crashes: &[(Place, Steer)]) -> Vec<Place> {

@@ -200,6 +200,9 @@ impl Run {
         if !world.disk.borrow().flaws().is_empty() {
             world.note_damaged(&world.disk.borrow());
         }
+        if number as usize <= self.steered {
+            self.verdict.left_entries = world.judge.borrow().image().holds_entries();
+        }
         let is_broken = u64::from(world.broken.get() != Excuse::None);
         let found = world.found_damaged.get() + damaged.len() as u64 + is_broken;
         world.found_damaged.set(found);

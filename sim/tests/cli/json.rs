@@ -130,7 +130,8 @@ fn an_exhaustion_ends_in_time_and_says_so() {
     let last = &events(&ran.ended(0))[0];
     assert_eq!((&last["event"], &last["ended_early"]), (&"exhaust_finished".into(), &true.into()));
     assert_eq!((&last["are_all_classes"], &last["counterexamples"]), (&false.into(), &0.into()));
-    assert!(last["recoveries"].as_u64() > Some(0), "{last}");
+    // How much of it is a recovery depends on how far it came.
+    assert!(last["opens_without_record"].as_u64() > Some(0), "{last}");
     // A search that has the time for all of it is the same with a budget.
     let few = ["exhaust", "tiny_two_syncs", "--seeds", "1", "--images", "4"];
     let words = |flags: &[&str]| {
@@ -139,4 +140,66 @@ fn an_exhaustion_ends_in_time_and_says_so() {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(words(&[]), words(&["--time-budget", "1h"]));
+}
+
+#[test]
+fn an_exhaustion_tells_what_it_tried_in_words_and_in_json() {
+    let folder = Folder::new("tried");
+    let few = |scenario, seeds| ["exhaust", scenario, "--seeds", seeds, "--images", "2"];
+    let json = |scenario, seeds| -> Value {
+        let ran = folder.sim(&[&few(scenario, seeds)[..], &["--format", "json"]].concat());
+        events(&ran.ended(0)).pop().expect("an event")
+    };
+    let count = |event: &Value, field: &str| {
+        event[field].as_u64().unwrap_or_else(|| panic!("{field}: {event}"))
+    };
+    let [one, other, both] = ["0..1", "1..2", "0..2"].map(|seeds| json("tiny_two_syncs", seeds));
+    for field in ["images", "seen_before", "recoveries", "opens_without_record"] {
+        assert!(0 < count(&both, field), "{field}: {both}");
+        assert_eq!(count(&one, field) + count(&other, field), count(&both, field), "{field}");
+    }
+    // Before a database is there, both seeds leave the same: that is not unique twice.
+    let unique = [&one, &other, &both].map(|event| count(event, "unique_images"));
+    assert!(
+        unique[2] < unique[0] + unique[1] && unique[0].max(unique[1]) < unique[2],
+        "{unique:?}"
+    );
+    let ran = folder.sim(&few("tiny_two_syncs", "0..2")).ended(0);
+    let fields = |fields: [&str; 3]| fields.map(|field| count(&both, field));
+    let [images, unique, seen] = fields(["images", "unique_images", "seen_before"]);
+    let [recoveries, empty, nested] =
+        fields(["recoveries", "opens_without_record", "nested_recoveries"]);
+    assert_eq!((recoveries + empty + seen, nested), (images, 0));
+    for line in [
+        format!(
+            "{images} images generated, {unique} of them unique; {seen} were as one judged before"
+        ),
+        format!("{recoveries} recoveries judged; {empty} opens of an image without a record"),
+    ] {
+        assert!(ran.out.lines().any(|said| said == line), "{line} is not in\n{}", ran.out);
+    }
+    assert!(!ran.out.contains("faults delivered"), "{}", ran.out);
+    // The rate is that of the recoveries alone.
+    let timed = ran.out.lines().find(|line| line.ends_with(" recoveries/s")).expect("a rate");
+    let words: Vec<f64> = timed.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [_, images_a_second, recoveries_a_second] = words[..] else { panic!("{timed}") };
+    let ratio = images_a_second / recoveries_a_second * recoveries as f64 / images as f64;
+    assert!((0.9..1.1).contains(&ratio), "{timed} for {recoveries} of {images}");
+
+    let faults = &json("tiny_failed_sync", "0..2")["faults"];
+    let faults = faults.as_object().expect("by kind");
+    assert_eq!(faults.len(), FaultKind::ALL.len());
+    let sum = |phases: &Value| -> u64 {
+        let phases = phases.as_object().expect("by phase").values();
+        phases.map(|count| count.as_u64().expect("a number")).sum()
+    };
+    let delivered: Vec<String> = FaultKind::ALL
+        .iter()
+        .map(|kind| (kind.name(), sum(&faults[kind.name()])))
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    assert!(!delivered.is_empty(), "no sync has failed");
+    let ran = folder.sim(&few("tiny_failed_sync", "0..2")).ended(0);
+    assert_eq!(ran.line("faults delivered: "), delivered.join(", "));
 }

@@ -30,8 +30,10 @@ struct Cell {
     digest: String,
     /// The commit that was tried.
     commit: String,
-    /// Up to the counterexample, if there is one.
-    recoveries: u64,
+    /// Deaths and images tried, up to the counterexample, if there is one. It was written down
+    /// under another name before images without a record were counted apart.
+    #[serde(alias = "recoveries")]
+    tried: u64,
     found: Option<Found>,
 }
 
@@ -61,7 +63,7 @@ impl Cell {
             scenario: scenario.name.clone(),
             digest: scenario.digest.clone(),
             commit: env!("FAULTLINE_COMMIT").to_owned(),
-            recoveries: 0,
+            tried: 0,
             found: None,
         };
         let mut is_finished = false;
@@ -78,7 +80,8 @@ impl Cell {
                 }
                 "exhaust_finished" => {
                     is_finished = true;
-                    cell.recoveries = event["recoveries"].as_u64()?;
+                    let count = |name: &str| event[name].as_u64();
+                    cell.tried = count("recoveries")? + count("opens_without_record")?;
                 }
                 _ => {}
             }
@@ -177,7 +180,7 @@ mod tests {
     use super::*;
 
     const EVENTS: &str = r#"{"event":"counterexample","seed":3,"checkers":["reads","contents"]}
-{"event":"exhaust_finished","recoveries":1234,"counterexamples":1}"#;
+{"event":"exhaust_finished","recoveries":1234,"opens_without_record":5,"counterexamples":1}"#;
 
     fn mutant(name: &str) -> Mutant {
         let text = "what: w\nsource: s\npromise: 2\nchecker: reads\nscenario: disk_full\nruns: 20\n\
@@ -191,7 +194,7 @@ mod tests {
         let cell = Cell::read("m", &tiny[0], EVENTS).expect("whole");
         let checkers = vec!["contents".to_owned(), "reads".to_owned()];
         assert_eq!(cell.found, Some(Found { seed: 3, checkers }));
-        assert_eq!((cell.recoveries, &cell.digest), (1234, &tiny[0].digest));
+        assert_eq!((cell.tried, &cell.digest), (1239, &tiny[0].digest));
         let last = EVENTS.lines().last().expect("a line");
         assert_eq!(Cell::read("m", &tiny[0], last).expect("whole").found, None);
         let first = EVENTS.lines().next().expect("a line");

@@ -99,7 +99,7 @@ mod tests {
             scenario: scenario.to_owned(),
             digest: "0123abcd".to_owned(),
             commit: "c0ffee".to_owned(),
-            recoveries: 70,
+            tried: 70,
             found: Some(Found { seed: 3, checkers }).filter(|found| !found.checkers.is_empty()),
         }
     }
