@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use faultline_sim::checker::Image;
-use faultline_sim::disk::{Disk, Pick};
+use faultline_sim::disk::{self, Disk, Pick};
 use faultline_sim::exhaust::{Bounds, Exhausted};
 use faultline_sim::fault::FaultKind;
 use faultline_sim::rng::{Purpose, Stream};
@@ -25,10 +25,10 @@ impl Pick for Done<'_> {
     }
 }
 
-/// All that a crash may leave, with the disk that it is.
-fn left(instant: &Instant) -> Vec<(Left, Disk)> {
+/// All that a crash may leave, `most` deaths and images at most, with the disk that it is.
+fn left(instant: &Instant, most: usize) -> Vec<(Left, Disk)> {
     let mut all = Vec::new();
-    for death in instant.deaths(FEW.images).0 {
+    for death in instant.deaths(most).0 {
         let Left::Written(bytes) = &death else { panic!("no death: {death:?}") };
         let mut disk = instant.disk.clone();
         disk.process_death(&mut Done(bytes.iter()));
@@ -37,7 +37,7 @@ fn left(instant: &Instant) -> Vec<(Left, Disk)> {
     if instant.stage != Stage::Left {
         let mut stream = Stream::new(instant.fingerprint, Purpose::Disk);
         let space = instant.disk.crash_space();
-        let images = space.images(FEW.images, &mut stream).0;
+        let images = space.images(most, &mut stream).0;
         all.extend(images.into_iter().map(|fates| {
             let disk = space.disk(&fates);
             (Left::Image(fates), disk)
@@ -51,52 +51,105 @@ fn holds_a_record(disk: &Disk) -> bool {
     found.log_entries.len() + found.table_entries.len() > 0
 }
 
-/// What a search of this schedule has to count, and how many images are unique.
-fn counted_again(runner: &mut Runner, scenario: &Scenario, seed: u64) -> (Exhausted, u64) {
-    let run = |runner: &mut Runner, steers: Vec<Steer>| -> Verdict {
-        runner.run(scenario, seed, Mode { steer: Some(steers), ..Mode::default() })
-    };
-    let mut done = Exhausted { schedules: 1, classes: 1, ..Exhausted::default() };
-    done.faults.add(&run(runner, Vec::new()).faults);
-    let (mut instants, mut judged, mut unique) =
-        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for point in 1.. {
-        let instant = run(runner, vec![Steer::look(point)]).instant.expect("a point or the end");
-        done.points += 1;
-        if instants.insert(instant.fingerprint) {
-            done.instants += 1;
-            for (left, disk) in left(&instant) {
-                unique.insert(disk.image());
-                let is_death = matches!(left, Left::Written(_));
-                let key = (disk.image(), instant.obligations, disk.broken_promises().is_empty());
-                if !is_death && !judged.insert(key) {
-                    done.seen_before += 1;
-                    continue;
-                }
-                let verdict = run(runner, vec![Steer { point, left }]);
-                done.faults.add(&verdict.faults);
-                if holds_a_record(&disk) {
-                    done.recoveries += 1;
-                } else {
-                    done.opens_without_record += 1;
+/// Counts what a search has to count.
+struct Recount<'a> {
+    runner: &'a mut Runner,
+    scenario: &'a Scenario,
+    seed: u64,
+    bounds: Bounds,
+    done: Exhausted,
+    unique: BTreeSet<disk::Image>,
+    /// Each with the crashes up to there.
+    instants: BTreeSet<(usize, u64)>,
+    judged: BTreeSet<(usize, (disk::Image, u64, bool))>,
+}
+
+/// Whether `key` is new, behind as many crashes as `depth` or fewer.
+fn is_new<K: Clone + Ord>(met: &mut BTreeSet<(usize, K)>, depth: usize, key: K) -> bool {
+    !(1..depth).any(|less| met.contains(&(less, key.clone()))) && met.insert((depth, key))
+}
+
+impl Recount<'_> {
+    fn run(&mut self, steers: Vec<Steer>) -> Verdict {
+        let mode = Mode { steer: Some(steers), ..Mode::default() };
+        self.runner.run(self.scenario, self.seed, mode)
+    }
+
+    /// Crashes the process behind these crashes, when the run has had so many points, at each of
+    /// its own.
+    fn count(&mut self, before: &[Steer], reached: u64) {
+        let depth = before.len() + 1;
+        let behind = |steer: Steer| before.iter().cloned().chain([steer]).collect::<Vec<_>>();
+        for point in reached + 1.. {
+            let verdict = self.run(behind(Steer::look(point)));
+            let instant = verdict.instant.expect("a point or the end");
+            if depth > 1 && (instant.point + 1 < point || instant.stage != Stage::Recovery) {
+                return;
+            }
+            self.done.points += u64::from(depth == 1);
+            if is_new(&mut self.instants, depth, instant.fingerprint) {
+                self.done.instants += u64::from(depth == 1);
+                self.done.nested_instants += u64::from(depth > 1);
+                for (left, disk) in left(&instant, self.bounds.images) {
+                    self.unique.insert(disk.image());
+                    let key =
+                        (disk.image(), instant.obligations, disk.broken_promises().is_empty());
+                    let is_death = matches!(left, Left::Written(_));
+                    if !is_death && !is_new(&mut self.judged, depth, key) {
+                        self.done.seen_before += 1;
+                        continue;
+                    }
+                    let crashes = behind(Steer { point, left });
+                    let verdict = self.run(crashes.clone());
+                    self.done.faults.add(&verdict.faults);
+                    if holds_a_record(&disk) {
+                        self.done.recoveries += 1;
+                        self.done.nested_recoveries += u64::from(depth > 1);
+                    } else {
+                        self.done.opens_without_record += 1;
+                    }
+                    if depth < self.bounds.crashes {
+                        self.count(&crashes, instant.point);
+                    }
                 }
             }
-        }
-        if matches!(instant.stage, Stage::Closed | Stage::Left) {
-            break;
+            if matches!(instant.stage, Stage::Closed | Stage::Left) {
+                return;
+            }
         }
     }
-    (done, unique.len() as u64)
+}
+
+/// What a search of this schedule has to count, and how many images are unique.
+fn counted_again(
+    runner: &mut Runner,
+    scenario: &Scenario,
+    seed: u64,
+    bounds: Bounds,
+) -> (Exhausted, u64) {
+    let done = Exhausted { schedules: 1, classes: 1, ..Exhausted::default() };
+    let (unique, instants, judged) = Default::default();
+    let mut again = Recount { runner, scenario, seed, bounds, done, unique, instants, judged };
+    let verdict = again.run(Vec::new());
+    again.done.faults.add(&verdict.faults);
+    again.count(&[], 0);
+    (again.done, again.unique.len() as u64)
 }
 
 #[test]
 fn a_search_counts_what_it_did() {
+    let nested = Bounds { images: 1, crashes: 2, ..FEW };
     // In the second of them appends fail.
-    for (name, seed) in [("tiny_two_syncs", 3), ("tiny_append_fails", 5), ("tiny_log_switch", 3)] {
+    for (name, seed, bounds) in [
+        ("tiny_two_syncs", 3, FEW),
+        ("tiny_append_fails", 5, FEW),
+        ("tiny_log_switch", 3, FEW),
+        ("tiny_two_syncs", 0, nested),
+    ] {
         let scenario = tiny(name);
         on_fresh_thread(move |runner| {
-            let (again, unique) = counted_again(runner, &scenario, seed);
-            let (done, images, found) = searched(runner, &scenario, seed, FEW, 1);
+            let (again, unique) = counted_again(runner, &scenario, seed, bounds);
+            let (done, images, found) = searched(runner, &scenario, seed, bounds, 1);
             assert!(found.is_empty(), "{name}: {found:?}");
             // How many instants are sampled does not follow from what is left of them.
             let done = Exhausted { sampled: 0, ..done };
@@ -105,6 +158,7 @@ fn a_search_counts_what_it_did() {
             assert!(0 < done.recoveries && 0 < done.opens_without_record, "{name}: {done:?}");
             assert!(0 < unique && unique < done.tried(), "{name}: {unique}, {done:?}");
             assert!(done.tried() < done.images(), "{name}: {done:?}");
+            assert_eq!(0 < done.nested_recoveries, 1 < bounds.crashes, "{name}: {done:?}");
         });
     }
 }
@@ -114,19 +168,14 @@ fn opens_are_crashed_on_request() {
     let scenario = tiny("tiny_two_syncs");
     on_fresh_thread(move |runner| {
         let bounds = Bounds { images: 2, ..FEW };
-        let (single, first_images, _) = searched(runner, &scenario, 0, bounds, 1);
+        let (single, ..) = searched(runner, &scenario, 0, bounds, 1);
         let bounds = Bounds { crashes: 2, ..bounds };
-        let (double, images, found) = searched(runner, &scenario, 0, bounds, 1);
+        let (double, _, found) = searched(runner, &scenario, 0, bounds, 1);
         assert!(found.is_empty(), "{found:?}");
         assert_eq!((single.points, single.instants), (double.points, double.instants));
         assert_eq!(double.recoveries - double.nested_recoveries, single.recoveries);
         assert!(double.nested_instants > 10 * single.instants, "{double:?}");
         assert!(double.nested_recoveries > 10 * single.recoveries, "{double:?}");
-        // An image is the same however many crashes were before it.
-        let mut both = images.clone();
-        both.extend(first_images);
-        assert_eq!(both.len(), images.len(), "those of the first crashes are among them");
-        assert!(images.len() < double.tried() && double.tried() < double.images(), "{double:?}");
     });
 }
 
