@@ -151,10 +151,11 @@ impl<R: Threads, T: Send> CommitQueue<R, T> {
         Turn { queue: self, resource, size, count, is_sync, followers: 0, ended: false }
     }
 
-    /// Stops the queue: every waiting and later write fails with `error`. The first error stays.
-    pub(super) fn stop(&self, error: Error) {
+    /// Stops the queue: every waiting and later write fails with `error`. The first error stays,
+    /// and is returned.
+    pub(super) fn stop(&self, error: Error) -> Error {
         let mut line = self.line.lock();
-        line.stopped.get_or_insert(error);
+        line.stopped.get_or_insert(error).clone()
     }
 
     /// What stopped the queue, if it is stopped.

@@ -124,6 +124,8 @@ impl<E: Env> Inner<E> {
             state.background_error = None;
             self.stop_compaction.store(0);
             state.set_view(fresh, None);
+            // At once: a failure from here on must find a queue that it can stop.
+            turn.restart();
         };
         if let Err(failure) = self.log_and_apply(Committer::Resume, |_| edit, install) {
             // The edit may be durable: its files must stay.
@@ -135,7 +137,6 @@ impl<E: Env> Inner<E> {
         turn.log_number = log_number;
         turn.log_is_dirty = false;
         turn.mem = mem;
-        turn.restart();
         Ok(())
     }
 

@@ -154,14 +154,16 @@ impl<E: Env> Inner<E> {
     pub(super) fn set_background_error(&self, error: &Error, is_resumable: bool) {
         tracing::warn!(target: "faultline", %error, is_resumable, "background error");
         // The queue first: once anybody can be told of the error, no later write may succeed.
-        self.queue.stop(error.clone().into_background());
+        let stopped = self.queue.stop(error.clone().into_background());
+        // Of two threads that fail at once, the first to stop the queue may come here second.
+        let first = if let Error::Background(first) = &stopped { first } else { error };
         let mut state = self.state.lock();
         // Later failures of a sort that cannot be repaired must not hide behind a milder first.
         let is_resumable = is_resumable && !matches!(error.root(), Error::Corruption(_));
-        let first = state
+        let kept = state
             .background_error
-            .get_or_insert_with(|| BackgroundError { error: error.clone(), is_resumable });
-        first.is_resumable &= is_resumable;
+            .get_or_insert_with(|| BackgroundError { error: first.clone(), is_resumable });
+        kept.is_resumable &= is_resumable;
         self.stop_compaction.store(1);
         drop(state);
         self.done.notify_all();

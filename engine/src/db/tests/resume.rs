@@ -58,6 +58,28 @@ fn resume_waits_for_a_compaction() {
     });
 }
 
+/// Two threads may fail at once, and the one that stops the queue first need not be the first to
+/// say why.
+#[test]
+fn all_are_told_of_the_failure_that_came_first() {
+    let test = TestDb::new();
+    test.put("a", "1");
+    let inner = &test.db().handle.inner;
+    let kept = || inner.state.lock().background_error.clone().map(|stopped| stopped.error);
+    let [first, second] = ["first", "second"].map(Error::invalid);
+    inner.queue.stop(first.clone().into_background());
+    inner.set_background_error(&second, true);
+    inner.set_background_error(&first, true);
+    let told = first.clone().into_background();
+    assert_eq!(test.db().put(b"b", b"2"), Err(told.clone()));
+    assert_eq!(test.db().flush(), Err(told));
+    assert_eq!(kept(), Some(first));
+    test.db().resume().unwrap();
+    // What was undone stops nobody.
+    inner.set_background_error(&second, true);
+    assert_eq!(test.db().flush(), Err(second.into_background()));
+}
+
 /// The queue is stopped a moment before it is known why, and whether that can be repaired.
 #[test]
 fn resume_waits_for_the_reason() {
