@@ -7,6 +7,7 @@ use std::fmt;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::told::Told;
 use crate::workload::Plan;
 
 /// What is known of a batch.
@@ -140,8 +141,8 @@ pub struct Opened {
 pub struct Outcome {
     /// What was called.
     pub call: Call,
-    /// The error, in words, or `None` for Ok.
-    pub error: Option<String>,
+    /// The error, or `None` for Ok.
+    pub error: Option<Told>,
     /// Scheduling point of the call.
     pub invoked: u64,
     /// Scheduling point of the answer.

@@ -8,6 +8,7 @@ use crate::history::{History, Status};
 use crate::model::{self, Settlement};
 use crate::probe::{Probe, ProbeSet};
 use crate::scenario::CrashKind;
+use crate::told::Failure;
 use crate::workload::Plan;
 
 /// What an open showed, against what had been promised before it.
@@ -32,6 +33,8 @@ pub struct Seen<'a> {
     pub left_over: &'a [String],
     /// What it met of damage to the medium.
     pub met: &'a Met,
+    /// The calls to its environment that came back with an error, in order.
+    pub failures: &'a [Failure],
     /// Scheduling point of the end.
     pub point: u64,
 }
@@ -176,6 +179,7 @@ impl Judge {
                 left_over: seen.left_over,
                 damaged: &self.damaged,
                 met: seen.met,
+                failures: seen.failures,
                 excuse: self.excuse,
                 faults: seen.faults_so_far - self.faults_before,
                 point: seen.point,

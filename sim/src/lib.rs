@@ -50,6 +50,7 @@ pub mod steer;
 pub mod sweep;
 pub mod syncs;
 pub mod token;
+pub mod told;
 pub mod trace;
 mod verdict;
 pub mod workload;

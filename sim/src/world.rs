@@ -28,6 +28,7 @@ use crate::rng::{Purpose, Stream};
 use crate::scenario::CrashKind;
 use crate::situation::LastCall;
 use crate::syncs::SyncWatch;
+use crate::told::{Failure, Form};
 use crate::trace::{Lane, Tag};
 use crate::workload::{FaultHook, Plan, PlannedCrash, Workload};
 
@@ -66,6 +67,8 @@ pub struct World {
     pub syncs: Option<RefCell<SyncWatch>>,
     /// By thread that is in `resume`: the batches that had failed when it called.
     pub failed_before_resume: RefCell<BTreeMap<ThreadId, Vec<u32>>>,
+    /// The calls of this process to its environment that came back with an error, in order.
+    pub failures: RefCell<Vec<Failure>>,
     /// Set while the database is opened, read and dropped for reading alone.
     pub is_previewing: Cell<bool>,
     /// Set while the harness itself looks at the database: nothing fails then.
@@ -138,6 +141,7 @@ impl World {
             failed_logs: RefCell::default(),
             syncs: None,
             failed_before_resume: RefCell::default(),
+            failures: RefCell::default(),
             is_previewing: Cell::new(false),
             is_looking: Cell::new(false),
             found_hooked: Cell::new(0),
@@ -179,6 +183,7 @@ impl World {
         self.is_looking.set(false);
         self.is_previewing.set(false);
         self.failed_before_resume.borrow_mut().clear();
+        self.failures.borrow_mut().clear();
         *self.met.borrow_mut() = Met::default();
         self.cached.borrow_mut().clear();
     }
@@ -263,6 +268,14 @@ impl World {
             + self.found_hooked.get()
             + self.found_damaged.get()
             + self.found_flawed.get()
+    }
+
+    /// Notes what the running thread is told by its environment.
+    pub fn note_failure(&self, kernel: &Kernel, error: &faultline::Error) {
+        let thread = kernel.current();
+        let (point, role) = (kernel.points(), kernel.thread_kind(thread));
+        let failure = Failure { point, thread, role, form: Form::of(error) };
+        self.failures.borrow_mut().push(failure);
     }
 
     /// Notes a file that is created over another: its number has been given before.

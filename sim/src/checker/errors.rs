@@ -1,12 +1,14 @@
-//! Promise 5: after a fatal error nothing is acknowledged until `resume` or a reopen.
+//! Promise 5: after a fatal error nothing is acknowledged until `resume` or a reopen, and what an
+//! error says is so.
 //!
 //! An error is fatal when a client was told so, and also when the disk failed a call to a log and
 //! nobody was told.
 
-use super::{AfterEnd, Checker, Ending, Violation};
+use super::{AfterEnd, Checker, Ending, Violation, kinds};
 use crate::history::{Call, Outcome};
+use faultline::FileOp;
 
-/// Looks at the order of errors and acknowledgements.
+/// Looks at errors: their order among acknowledgements, and what they say.
 #[derive(Clone, Debug)]
 pub struct Errors;
 
@@ -16,61 +18,69 @@ impl Checker for Errors {
     }
 
     fn after_end(&mut self, end: &AfterEnd<'_>) -> Result<(), Violation> {
-        let outcomes = &end.history.outcomes;
-        if end.faults == 0 {
-            let is_judged = |outcome: &&Outcome| outcome.call != Call::Open;
-            let failed = outcomes.iter().filter(is_judged).find_map(|outcome| {
-                outcome.error.as_ref().map(|error| (outcome.returned, error.as_str()))
-            });
-            if let Some((point, error)) = failed {
-                return unprovoked(point, error);
-            }
-            if matches!(end.ending, Ending::Returned { closed: false, .. })
-                && outcomes.iter().any(|o| o.call == Call::Open && o.error.is_none())
-            {
-                return unprovoked(end.point, "the database was not closed with Ok");
-            }
+        match (order(end), kinds::judge(end)) {
+            (Err(order), Err(kind)) => Err(if kind.point < order.point { kind } else { order }),
+            (order, kind) => order.and(kind),
         }
-        let told = outcomes.iter().filter(|outcome| is_fatal(outcome)).map(|outcome| Fatal {
-            since: outcome.invoked,
-            known: outcome.returned,
-            what: outcome.error.as_deref().unwrap_or_default(),
-        });
-        let met = end.history.log_failures.iter().map(|failure| Fatal {
-            since: failure.point,
-            known: failure.point,
-            what: &failure.what,
-        });
-        let fatals: Vec<_> = told.chain(met).collect();
-        let Some(first) = fatals.iter().map(|fatal| fatal.known).min() else { return Ok(()) };
-        for outcome in outcomes {
-            let Call::Write { batch } = outcome.call else { continue };
-            if outcome.error.is_some() || outcome.invoked <= first {
-                continue;
-            }
-            // The errors that this write came after, less those that a `resume` may have undone.
-            let standing = fatals.iter().find(|fatal| {
-                fatal.known < outcome.invoked
-                    && !outcomes.iter().any(|resume| {
-                        resume.call == Call::Resume
-                            && resume.error.is_none()
-                            && resume.returned > fatal.since
-                            && resume.invoked < outcome.returned
-                    })
-            });
-            if let Some(fatal) = standing {
-                let who = end.plan.batches[batch as usize].writer;
-                return Err(Violation {
-                    checker: self.name(),
-                    promise: "after a fatal error nothing is acknowledged until resume",
-                    expected: format!("an error for writer {who}, as after `{}`", fatal.what),
-                    got: "Ok".to_owned(),
-                    point: outcome.returned,
-                });
-            }
-        }
-        Ok(())
     }
+}
+
+/// Nothing fails unprovoked, and nothing is acknowledged after a fatal error.
+fn order(end: &AfterEnd<'_>) -> Result<(), Violation> {
+    let outcomes = &end.history.outcomes;
+    if end.faults == 0 {
+        let is_judged = |outcome: &&Outcome| outcome.call != Call::Open;
+        let failed = outcomes.iter().filter(is_judged).find_map(|outcome| {
+            outcome.error.as_ref().map(|error| (outcome.returned, error.words.as_str()))
+        });
+        if let Some((point, error)) = failed {
+            return unprovoked(point, error);
+        }
+        if matches!(end.ending, Ending::Returned { closed: false, .. })
+            && outcomes.iter().any(|o| o.call == Call::Open && o.error.is_none())
+        {
+            return unprovoked(end.point, "the database was not closed with Ok");
+        }
+    }
+    let told = outcomes.iter().filter(|outcome| is_fatal(outcome)).map(|outcome| Fatal {
+        since: outcome.invoked,
+        known: outcome.returned,
+        what: outcome.error.as_ref().map_or("", |error| &error.words),
+    });
+    let met = end.history.log_failures.iter().map(|failure| Fatal {
+        since: failure.point,
+        known: failure.point,
+        what: &failure.what,
+    });
+    let fatals: Vec<_> = told.chain(met).collect();
+    let Some(first) = fatals.iter().map(|fatal| fatal.known).min() else { return Ok(()) };
+    for outcome in outcomes {
+        let Call::Write { batch } = outcome.call else { continue };
+        if outcome.error.is_some() || outcome.invoked <= first {
+            continue;
+        }
+        // The errors that this write came after, less those that a `resume` may have undone.
+        let standing = fatals.iter().find(|fatal| {
+            fatal.known < outcome.invoked
+                && !outcomes.iter().any(|resume| {
+                    resume.call == Call::Resume
+                        && resume.error.is_none()
+                        && resume.returned > fatal.since
+                        && resume.invoked < outcome.returned
+                })
+        });
+        if let Some(fatal) = standing {
+            let who = end.plan.batches[batch as usize].writer;
+            return Err(Violation {
+                checker: "errors",
+                promise: "after a fatal error nothing is acknowledged until resume",
+                expected: format!("an error for writer {who}, as after `{}`", fatal.what),
+                got: "Ok".to_owned(),
+                point: outcome.returned,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Something after which writes must be refused.
@@ -96,5 +106,9 @@ fn unprovoked(point: u64, error: &str) -> Result<(), Violation> {
 /// written to. A log that could not even be created leaves nothing behind and may be tried again.
 fn is_fatal(outcome: &Outcome) -> bool {
     let is_write = matches!(outcome.call, Call::Write { .. } | Call::Sync);
-    is_write && outcome.error.as_ref().is_some_and(|error| !error.starts_with("create "))
+    is_write
+        && outcome
+            .error
+            .as_ref()
+            .is_some_and(|error| error.is_background || error.form.op != Some(FileOp::Create))
 }

@@ -11,6 +11,7 @@ mod contents;
 mod durability;
 mod errors;
 mod image;
+mod kinds;
 mod liveness;
 mod met;
 mod reads;
@@ -39,6 +40,7 @@ use crate::kernel::End;
 use crate::model::{Commit, Settlement};
 use crate::report::counted;
 use crate::scenario::CrashKind;
+use crate::told::Failure;
 use crate::workload::Plan;
 
 /// A promise that was broken.
@@ -131,6 +133,8 @@ pub struct AfterEnd<'a> {
     pub damaged: &'a [String],
     /// What it met of damage to the medium.
     pub met: &'a Met,
+    /// The calls of the engine to its environment that came back with an error, in order.
+    pub failures: &'a [Failure],
     /// What excused a loss that its open showed.
     pub excuse: Excuse,
     /// Faults delivered to this incarnation.

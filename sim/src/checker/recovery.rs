@@ -2,7 +2,8 @@
 
 use super::{AfterEnd, Checker, Excuse, Violation};
 use crate::fault::FileRole;
-use crate::history::Call;
+use crate::history::{Call, Outcome};
+use crate::told::Told;
 
 /// Looks at opens that fail.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ impl Checker for Recovery {
         // Nothing else stood in the way of an open.
         let is_damage_alone = !end.damaged.is_empty() && end.faults == end.damaged.len() as u64;
         let nameless = end.history.outcomes.iter().filter(|o| o.call == Call::Open).find(|open| {
-            let names = |error: &String| end.damaged.iter().any(|name| error.contains(name));
+            let names = |error: &Told| end.damaged.iter().any(|name| error.words.contains(name));
             is_damage_alone && open.error.as_ref().is_some_and(|error| !names(error))
         });
         if let Some(outcome) = nameless {
@@ -37,7 +38,7 @@ impl Checker for Recovery {
                 checker: self.name(),
                 promise: "an open that refuses damage names the file",
                 expected: format!("an error about {}", end.damaged.join(", ")),
-                got: outcome.error.clone().unwrap_or_default(),
+                got: words(outcome),
                 point: outcome.returned,
             });
         }
@@ -50,8 +51,11 @@ impl Checker for Recovery {
             end.met.files.iter().any(|name| error.contains(name))
                 || error.contains("corrupt at") && end.met.files.iter().any(leads_on)
         };
-        let errors =
-            end.history.outcomes.iter().filter_map(|o| Some((o.error.as_ref()?, o.returned)));
+        let errors = end
+            .history
+            .outcomes
+            .iter()
+            .filter_map(|o| Some((&o.error.as_ref()?.words, o.returned)));
         let errors = errors.chain(unreadable.map(|error| (error, opened.point)));
         if let Some((error, point)) =
             errors.into_iter().find(|(error, _)| is_met_alone && !names(error))
@@ -73,9 +77,13 @@ impl Checker for Recovery {
                 checker: self.name(),
                 promise: "an open that meets no fault recovers every image a crash can leave",
                 expected: "Ok".to_owned(),
-                got: outcome.error.clone().unwrap_or_default(),
+                got: words(outcome),
                 point: outcome.returned,
             }),
         }
     }
+}
+
+fn words(outcome: &Outcome) -> String {
+    outcome.error.as_ref().map(|error| error.words.clone()).unwrap_or_default()
 }

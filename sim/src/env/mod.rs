@@ -38,19 +38,26 @@ pub struct SimEnv {
 /// The error that the engine sees, made on its side of the arena.
 fn error(errno: Errno, path: &Path, op: FileOp) -> Error {
     let path: Arc<Path> = Arc::from(path);
-    let kind = match errno {
-        Errno::NotFound => return Error::NotFound { path, op },
-        Errno::TooManyOpen => return Error::TooManyOpen { path, op },
-        Errno::NoSpace => return Error::NoSpace { path, op },
-        Errno::Exists => std::io::ErrorKind::AlreadyExists,
-        Errno::NotEmpty => std::io::ErrorKind::DirectoryNotEmpty,
-        Errno::NotADirectory => std::io::ErrorKind::NotADirectory,
-        Errno::IsADirectory => std::io::ErrorKind::IsADirectory,
-        Errno::Invalid => std::io::ErrorKind::InvalidInput,
-        Errno::Io => std::io::ErrorKind::Other,
-        Errno::ReadOnly => std::io::ErrorKind::ReadOnlyFilesystem,
-    };
-    Error::Io { kind, path, op }
+    let io = |kind, path| Error::Io { kind, path, op };
+    noted(match errno {
+        Errno::NotFound => Error::NotFound { path, op },
+        Errno::TooManyOpen => Error::TooManyOpen { path, op },
+        Errno::NoSpace => Error::NoSpace { path, op },
+        Errno::Exists => io(std::io::ErrorKind::AlreadyExists, path),
+        Errno::NotEmpty => io(std::io::ErrorKind::DirectoryNotEmpty, path),
+        Errno::NotADirectory => io(std::io::ErrorKind::NotADirectory, path),
+        Errno::IsADirectory => io(std::io::ErrorKind::IsADirectory, path),
+        Errno::Invalid => io(std::io::ErrorKind::InvalidInput, path),
+        Errno::Io => io(std::io::ErrorKind::Other, path),
+        Errno::ReadOnly => io(std::io::ErrorKind::ReadOnlyFilesystem, path),
+    })
+}
+
+/// Notes what the engine is about to be told.
+fn noted(error: Error) -> Error {
+    let _outside = Outside::enter();
+    with_world(|world| with_kernel(|kernel| world.note_failure(kernel, &error)));
+    error
 }
 
 impl Env for SimEnv {
@@ -197,7 +204,7 @@ fn lock(
     let taken = call(FileOp::Lock, &target, |_, _| Ok(()), |world, (), _| take(world, target.name));
     match taken {
         Ok(true) => Ok(Box::new(SimLock::new(path))),
-        Ok(false) => Err(Error::Locked { path: Arc::from(path), holder: None }),
+        Ok(false) => Err(noted(Error::Locked { path: Arc::from(path), holder: None })),
         Err(errno) => Err(error(errno, path, FileOp::Lock)),
     }
 }

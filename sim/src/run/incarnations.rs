@@ -114,11 +114,12 @@ impl Run {
         let closed = matches!(ending, Ending::Returned { closed: true, .. });
         let is_returned = matches!(ending, Ending::Returned { .. });
         let is_stuck = matches!(ending, Ending::Stuck(_));
-        let met = world.met.take();
+        let (met, failures) = (world.met.take(), world.failures.take());
         let seen = Seen {
             faults_so_far: world.provocations(),
             left_over: &self.left_over,
             met: &met,
+            failures: &failures,
             point: self.kernel.points(),
         };
         world.judge.borrow_mut().after_end(&world.plan, &world.history.borrow(), ending, &seen);

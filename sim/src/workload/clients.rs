@@ -19,6 +19,7 @@ use crate::probe::Probe;
 use crate::process::DATABASE;
 use crate::report::counted;
 use crate::scenario::CrashKind;
+use crate::told::Told;
 use crate::trace::{Lane, Tag};
 use crate::world::{World, with_world};
 
@@ -48,16 +49,17 @@ pub(crate) fn noted<T>(call: Call, make: impl FnOnce() -> Result<T>) -> Result<T
     let result = make();
     let returned = is_told();
     note(|world| {
-        let error = result.as_ref().err().map(ToString::to_string);
-        with_kernel(|kernel| {
+        let error = with_kernel(|kernel| {
+            let error = result.as_ref().err().map(|error| Told::of(error, kernel.current()));
             let word = u64::from(error.is_some());
             kernel.with_trace(|trace| trace.note(Tag::Ack, word));
             if !is_write {
                 kernel.tell(Lane::Client, || match &error {
                     None => format!("{call} -> ok"),
-                    Some(error) => format!("{call} -> {error}"),
+                    Some(error) => format!("{call} -> {}", error.words),
                 });
             }
+            error
         });
         match (call, &error) {
             (Call::Open, Some(_)) => world.hit(Probe::OpenFailed),

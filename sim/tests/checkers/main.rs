@@ -7,6 +7,7 @@
 
 mod at_end;
 mod at_open;
+mod kinds;
 mod story;
 
 use std::rc::Rc;

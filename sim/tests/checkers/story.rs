@@ -1,12 +1,16 @@
 //! What clients were told and what an open showed, put together step by step.
 
+use std::io::ErrorKind;
+
+use faultline::FileOp;
 use faultline_sim::checker::{
     AfterEnd, AfterOpen, Checker, Ending, Excuse, Image, Met, Recoverable, Violation,
 };
 use faultline_sim::history::{Call, Entry, History, Outcome, Read, Status, ValueDigest};
-use faultline_sim::kernel::End;
+use faultline_sim::kernel::{End, ThreadId};
 use faultline_sim::model::{commits, settle};
 use faultline_sim::scenario::CrashKind;
+use faultline_sim::told::{Failure, Form, Kind, Told};
 use faultline_sim::workload::{After, Plan, PlannedBatch, PlannedOp, key_bytes, value_bytes};
 
 pub(crate) const KILLED: Ending = Ending::Crashed(CrashKind::Kill);
@@ -38,6 +42,7 @@ pub(crate) struct Story {
     pub(crate) left_over: Vec<String>,
     pub(crate) damaged: Vec<String>,
     pub(crate) met: Met,
+    pub(crate) failures: Vec<Failure>,
 }
 
 fn plan() -> Plan {
@@ -78,6 +83,7 @@ impl Story {
             left_over: Vec::new(),
             damaged: Vec::new(),
             met: Met::default(),
+            failures: Vec::new(),
         }
     }
 
@@ -116,16 +122,44 @@ impl Story {
         self
     }
 
-    /// A call was answered.
+    /// A call was answered; if with an error, the disk gave it one.
     pub(crate) fn called(
-        mut self,
+        self,
         call: Call,
         error: Option<&str>,
         invoked: u64,
         returned: u64,
     ) -> Story {
-        let error = error.map(str::to_owned);
+        let Some(words) = error else { return self.answered(call, None, invoked, returned) };
+        // Each by a thread of its own: none has met what befell another.
+        let thread = 100 + self.failures.len() as u32;
+        let op = if words.starts_with("create ") { FileOp::Create } else { FileOp::Sync };
+        let form = form(Kind::Io(ErrorKind::Other), op, "000003.log");
+        let told = Told { words: words.to_owned(), ..told(&form, thread) };
+        self.failed(form, thread, "writer", invoked).answered(call, Some(told), invoked, returned)
+    }
+
+    /// A call was answered.
+    pub(crate) fn answered(
+        mut self,
+        call: Call,
+        error: Option<Told>,
+        invoked: u64,
+        returned: u64,
+    ) -> Story {
         self.history.outcomes.push(Outcome { call, error, invoked, returned });
+        self
+    }
+
+    /// The engine was given this error, on a thread of this name and number.
+    pub(crate) fn failed(
+        mut self,
+        form: Form,
+        thread: u32,
+        role: &'static str,
+        point: u64,
+    ) -> Story {
+        self.failures.push(Failure { point, thread: ThreadId(thread), role, form });
         self
     }
 
@@ -230,11 +264,23 @@ impl Story {
             left_over: &self.left_over,
             damaged: &self.damaged,
             met: &self.met,
+            failures: &self.failures,
             excuse: self.excuse,
             faults: self.faults,
             point: 90,
         })
     }
+}
+
+/// What an error about a file of the database says.
+pub(crate) fn form(kind: Kind, op: FileOp, file: &str) -> Form {
+    Form { kind, op: Some(op), file: Some(format!("/db/{file}")) }
+}
+
+/// The error, as a thread is told it that has met it.
+pub(crate) fn told(form: &Form, thread: u32) -> Told {
+    let (words, form) = (form.to_string(), form.clone());
+    Told { words, form, is_background: false, thread: ThreadId(thread) }
 }
 
 fn value(op: u32, len: u32) -> Vec<u8> {
