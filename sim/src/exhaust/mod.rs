@@ -1,8 +1,8 @@
 //! Exhausting schedules: a crash at every point of them, and of each all that may be left.
 //!
-//! Scenario and seed give one schedule, or all that a [`Walk`] finds, each from the state at which
-//! it parts from those before it. The points fall into instants: two points with the same
-//! disk, the same operations pending and the same answers given are one. At each instant the
+//! Scenario and seed give one schedule, or all that a [`crate::policy::Walk`] finds, each from the
+//! state at which it parts from those before it. The points fall into instants: two points with the
+//! same disk, the same operations pending and the same answers given are one. At each instant the
 //! process may die, with any bytes of the writes in flight done; or the power may go, and leave any
 //! legal image. Each is opened by the engine, worked on as planned, closed, and judged by all
 //! checkers, unless the same image was judged under the same obligations before.
