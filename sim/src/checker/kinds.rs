@@ -62,8 +62,14 @@ fn told_by_who_met_it(end: &AfterEnd<'_>, outcome: &Outcome, told: &Told) -> Res
         outcome.call,
         Call::Write { .. } | Call::Sync | Call::Flush | Call::Compact | Call::Resume
     );
-    let first = failures_until(end, outcome.returned)
-        .find(|failure| failure.thread == told.thread && outcome.invoked <= failure.point);
+    // Damage is told by bytes that a call was given, and what is only tidied up behind a failure
+    // tells nothing.
+    let is_told_by_bytes = told.form.kind == Kind::Corruption;
+    let is_met = |failure: &&Failure| {
+        let is_tidied_up = matches!(failure.form.op, Some(FileOp::Remove | FileOp::List));
+        failure.thread == told.thread && outcome.invoked <= failure.point && !is_tidied_up
+    };
+    let first = failures_until(end, outcome.returned).find(is_met).filter(|_| !is_told_by_bytes);
     match first {
         Some(first) if is_straight && (told.is_background || told.form != first.form) => {
             let promise = "who meets a failure is told of it as it was";
