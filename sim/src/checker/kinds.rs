@@ -134,7 +134,9 @@ fn failures_until<'a>(end: &AfterEnd<'a>, point: u64) -> impl Iterator<Item = &'
 /// Whether the call can have met this failure, by itself or in the group that it was in.
 fn is_own(failure: &Failure, outcome: &Outcome, told: &Told) -> bool {
     // What a cursor has met it keeps, and noted is when it was asked for that.
-    let is_in_time = outcome.call == Call::Read || outcome.invoked <= failure.point;
+    // A directory whose sync has failed tells of it again until one succeeds.
+    let is_kept = outcome.call == Call::Read || failure.form.op == Some(FileOp::SyncDir);
+    let is_in_time = is_kept || outcome.invoked <= failure.point;
     let is_of_log = is_of(failure.form.file.as_deref(), FileRole::Log);
     is_in_time
         && match outcome.call {
