@@ -92,6 +92,17 @@ pub struct DiskAtDeath {
 }
 
 impl Verdict {
+    /// The verdict, if it means anything.
+    ///
+    /// # Errors
+    /// In words, how the simulator itself failed.
+    pub fn sound(self) -> Result<Verdict, String> {
+        match self.harness_error {
+            Some(words) => Err(words),
+            None => Ok(self),
+        }
+    }
+
     /// A run without a step shows nothing: it must not pass for one that went well.
     pub(crate) fn refuse_emptiness(&mut self) {
         if self.points == 0 && self.harness_error.is_none() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{CorpusCommand, IMAGES_MAX, parse_only};
-use super::exhaust::words;
+use super::exhaust::{command_of, words};
 use super::output::{remark, say};
 use super::select::select_one;
 use super::{Exit, Failed};
@@ -143,7 +143,7 @@ pub(super) fn replay_one(file: &Path) -> Result<Exit, Failed> {
 /// Runs a case, all of it kept.
 fn run(case: &Case, scenario: &Scenario) -> Result<Verdict, Failed> {
     let failed = |words: String| Failed { exit: Exit::Internal, words };
-    let verdict = if let Some(only) = &case.only {
+    if let Some(only) = &case.only {
         let crashes = parse_only(only).map_err(Failed::usage)?.0;
         let schedule = case.schedule.as_deref().map(str::parse).transpose();
         let schedule: Option<Guide> = schedule.map_err(Failed::usage)?;
@@ -152,28 +152,17 @@ fn run(case: &Case, scenario: &Scenario) -> Result<Verdict, Failed> {
         let again = on_fresh_thread(move |runner| course.again(runner, images, &crashes));
         again.map_err(failed)?.ok_or_else(|| {
             Failed::usage(format!("there is no crash {only}: the run has fewer, or leaves less"))
-        })?
+        })
     } else {
         let mode = Mode { keep_events: true, ..Mode::default() };
-        run_on_fresh_thread(scenario, case.seed, mode)
-    };
-    match verdict.harness_error {
-        Some(words) => Err(failed(words)),
-        None => Ok(verdict),
+        run_on_fresh_thread(scenario, case.seed, mode).sound().map_err(failed)
     }
 }
 
 /// The crashes of a case in words, and the command that shows it.
 fn again(case: &Case, only: &str, flags: &str) -> Result<(Vec<String>, String), Failed> {
     let crashes = words(&parse_only(only).map_err(Failed::usage)?.0);
-    let images = case.images.map(|images| format!(" --images {images}")).unwrap_or_default();
-    let schedule = case.schedule.as_ref().map(|schedule| format!(" --schedule {schedule}"));
-    let command = format!(
-        "cargo run --release --bin sim -- exhaust {} --seeds {}..{}{images}{} --only {only}{flags}",
-        case.scenario,
-        case.seed,
-        case.seed.saturating_add(1),
-        schedule.unwrap_or_default(),
-    );
-    Ok((crashes, command))
+    let schedule = case.schedule.as_deref();
+    let images = case.images.unwrap_or(IMAGES_MAX);
+    Ok((crashes, command_of(&case.scenario, case.seed, images, schedule, only) + flags))
 }

@@ -66,11 +66,7 @@ impl Course {
         // A node for each would take a twentieth of the time.
         let host = Host::Bare;
         let mode = Mode { keep_events, guide, steer: Some(steers), host, ..Mode::default() };
-        let verdict = runner.run_caught(&self.scenario, self.seed, mode);
-        match verdict.harness_error {
-            Some(words) => Err(words),
-            None => Ok(verdict),
-        }
+        runner.run_caught(&self.scenario, self.seed, mode).sound()
     }
 
     /// The instant at `point` of the process after these crashes, or at its end, if that is the

@@ -264,8 +264,7 @@ impl Explorer<'_> {
         let last = crashes.len().checked_sub(1);
         let halt = last.and_then(|last| self.halts.get(last).and_then(Option::as_ref));
         if let (Some(halt), Some((_, Steer { left, .. }))) = (halt, crashes.last()) {
-            let verdict = self.runner.go_on(halt, left.clone(), Vec::from_iter(then));
-            return verdict.harness_error.clone().map_or(Ok(verdict), Err);
+            return self.runner.go_on(halt, left.clone(), Vec::from_iter(then)).sound();
         }
         let steers = crashes.iter().map(|(_, steer)| steer.clone()).chain(then).collect();
         self.search.course.run(self.runner, steers, false)

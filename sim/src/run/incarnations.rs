@@ -88,6 +88,8 @@ impl Run {
         }
         self.keep_image();
         let (verdict, disk) = self.finish();
+        // It may have ended otherwise than it was asked to.
+        let halt = halt.filter(|_| verdict.instant.is_some());
         (verdict, disk, halt)
     }
 

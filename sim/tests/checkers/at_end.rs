@@ -178,7 +178,7 @@ fn a_failed_write_is_not_seen_and_one_without_an_answer_may_be() {
 
 const SYNC_FAILED: Option<&str> = Some("sync 000003.log: an error");
 
-fn write(batch: u32) -> Call {
+pub(crate) fn write(batch: u32) -> Call {
     Call::Write { batch }
 }
 
@@ -188,12 +188,12 @@ fn failed_at_20(call: Call, error: Option<&str>) -> Story {
 }
 
 #[track_caller]
-fn goes_on(story: &Story) {
+pub(crate) fn goes_on(story: &Story) {
     passes(&story.judge_end(&mut Errors));
 }
 
 #[track_caller]
-fn goes_wrong(story: &Story, point: u64, words: &str) {
+pub(crate) fn goes_wrong(story: &Story, point: u64, words: &str) {
     fails(story.judge_end(&mut Errors), "errors", point, words);
 }
 

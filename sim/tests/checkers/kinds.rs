@@ -3,11 +3,12 @@
 use std::io::ErrorKind;
 
 use faultline::FileOp;
-use faultline_sim::checker::{Errors, Excuse, Met};
+use faultline_sim::checker::{Excuse, Met};
 use faultline_sim::history::Call;
 use faultline_sim::told::{Form, Kind, Told};
 
-use crate::story::{Story, fails, form, passes, told};
+use crate::at_end::{goes_on, goes_wrong, write};
+use crate::story::{Story, form, told};
 
 const EXPLAINED: &str = "an error is that of a call that failed";
 const MET: &str = "who meets a failure is told of it as it was";
@@ -29,10 +30,6 @@ fn background(form: &Form, thread: u32) -> Told {
     Told { is_background: true, ..told(form, thread) }
 }
 
-fn write(batch: u32) -> Call {
-    Call::Write { batch }
-}
-
 fn faulty() -> Story {
     Story { faults: 1, ..Story::new() }
 }
@@ -40,16 +37,6 @@ fn faulty() -> Story {
 /// At 15 thread 1 runs out of space for the log.
 fn full_at_15() -> Story {
     faulty().failed(no_space(), 1, "writer", 15)
-}
-
-#[track_caller]
-fn goes_on(story: &Story) {
-    passes(&story.judge_end(&mut Errors));
-}
-
-#[track_caller]
-fn goes_wrong(story: &Story, point: u64, words: &str) {
-    fails(story.judge_end(&mut Errors), "errors", point, words);
 }
 
 #[test]
@@ -197,4 +184,34 @@ fn opens_and_reads_are_told_of_any_thread() {
     // A cursor keeps what it has met.
     goes_on(&says(Call::Read, 16));
     goes_wrong(&says(Call::Close, 10), 20, EXPLAINED);
+}
+
+#[test]
+fn a_directory_tells_of_its_failed_sync_again() {
+    let failed = form(Kind::Io(ErrorKind::Other), FileOp::SyncDir, "");
+    let story = faulty().failed(failed.clone(), 4, "compaction", 5);
+    goes_on(&story.clone().answered(Call::Flush, Some(told(&failed, 1)), 10, 20));
+    // Another kind of call does not, and nobody is told before it fails.
+    let log = faulty().failed(sync_failed(), 4, "writer", 5);
+    goes_wrong(&log.answered(Call::Flush, Some(told(&sync_failed(), 1)), 10, 20), 20, EXPLAINED);
+    let later = faulty().failed(failed.clone(), 4, "compaction", 21);
+    goes_wrong(&later.answered(Call::Flush, Some(told(&failed, 1)), 10, 20), 20, EXPLAINED);
+}
+
+#[test]
+fn what_is_tidied_up_behind_a_failure_is_not_told() {
+    let remove = form(Kind::NotFound, FileOp::Remove, "000009.ldb");
+    let create = form(Kind::Io(ErrorKind::Other), FileOp::Create, "000009.ldb");
+    let then_full = |first: &Form| {
+        let story = faulty().failed(first.clone(), 1, "writer", 12);
+        let story = story.failed(no_space(), 1, "writer", 15);
+        story.answered(write(0), Some(told(&no_space(), 1)), 10, 20)
+    };
+    goes_on(&then_full(&remove));
+    goes_wrong(&then_full(&create), 20, MET);
+    // Rot is met in bytes, whatever call fails behind it.
+    let file = Some("/db/000009.ldb".to_owned());
+    let corrupt = Form { kind: Kind::Corruption, op: None, file };
+    let rotten = Story { damaged: vec!["000009.ldb".to_owned()], ..full_at_15() };
+    goes_on(&rotten.answered(Call::Resume, Some(told(&corrupt, 1)), 10, 20));
 }

@@ -21,8 +21,8 @@ use super::{Exit, Failed, necessary, signal};
 use crate::exhaust::{Bounds, Counterexample, Exhausted, Hashes, Search, Step};
 use crate::run::Runner;
 use crate::scenario::Scenario;
-pub(super) use teller::words;
 use teller::{Sum, Teller};
+pub(super) use teller::{command_of, words};
 
 /// How often it is looked whether to go on.
 const TICK: Duration = Duration::from_millis(100);

@@ -75,21 +75,12 @@ impl Teller<'_> {
 
     /// The command that shows a run again.
     fn command(&self, seed: u64, schedule: Option<&Guide>, crashes: &[Place]) -> String {
-        let bound = match self.args.images {
-            IMAGES_MAX => String::new(),
-            images => format!(" --images {images}"),
-        };
         let places: Vec<String> =
             crashes.iter().map(|(point, nth)| format!("{point}:{nth}")).collect();
-        let schedule = schedule.map_or(String::new(), |schedule| format!(" --schedule {schedule}"));
         let only = if places.is_empty() { "none".to_owned() } else { places.join(",") };
-        format!(
-            "cargo run --release --bin sim -- exhaust {} --seeds {seed}..{}{bound}{schedule} \
-             --only {only}{}",
-            self.scenario.name,
-            seed.saturating_add(1),
-            self.flags
-        )
+        let schedule = schedule.map(ToString::to_string);
+        let (name, images) = (&self.scenario.name, self.args.images);
+        command_of(name, seed, images, schedule.as_deref(), &only) + self.flags
     }
 
     pub(super) fn tell(&self, found: &Counterexample) {
@@ -218,6 +209,26 @@ impl Teller<'_> {
             _ => counted(found, "counterexample"),
         });
     }
+}
+
+/// The command that shows one run again, less the flags of its scenario.
+pub(in crate::cli) fn command_of(
+    scenario: &str,
+    seed: u64,
+    images: usize,
+    schedule: Option<&str>,
+    only: &str,
+) -> String {
+    let bound = match images {
+        IMAGES_MAX => String::new(),
+        images => format!(" --images {images}"),
+    };
+    let schedule = schedule.map(|schedule| format!(" --schedule {schedule}")).unwrap_or_default();
+    let end = seed.saturating_add(1);
+    format!(
+        "cargo run --release --bin sim -- exhaust {scenario} --seeds {seed}..{end}{bound}{schedule} \
+         --only {only}"
+    )
 }
 
 fn sentence(crashes: &[Place]) -> String {
