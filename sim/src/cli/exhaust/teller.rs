@@ -226,8 +226,8 @@ pub(in crate::cli) fn command_of(
     let schedule = schedule.map(|schedule| format!(" --schedule {schedule}")).unwrap_or_default();
     let end = seed.saturating_add(1);
     format!(
-        "cargo run --release --bin sim -- exhaust {scenario} --seeds {seed}..{end}{bound}{schedule} \
-         --only {only}"
+        "cargo run --release --bin sim -- exhaust {scenario} --seeds {seed}..{end}{bound}\
+         {schedule} --only {only}"
     )
 }
 
