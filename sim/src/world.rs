@@ -96,6 +96,8 @@ pub struct World {
     pub is_healed: Cell<bool>,
     /// How many of the next syncs the device lies about.
     pub lies_left: Cell<u32>,
+    /// Set once nothing fails any more because a process had gone on for too long.
+    pub is_spared: Cell<bool>,
     /// Whether the file system takes no changes.
     pub is_read_only: Cell<bool>,
     /// Places that this run has been at.
@@ -154,6 +156,7 @@ impl World {
             rotten_logs: RefCell::default(),
             is_healed: Cell::new(false),
             lies_left: Cell::new(0),
+            is_spared: Cell::new(false),
             is_read_only: Cell::new(false),
             probes: Cell::new(ProbeSet::default()),
             found_unable: Cell::new(0),
@@ -196,6 +199,15 @@ impl World {
         self.disk.borrow_mut().heal_all();
         self.lies_left.set(0);
         self.is_read_only.set(false);
+    }
+
+    /// As [`World::heal`], once the kernel is fair: a process is not to blame for what the disk
+    /// keeps it from, or a fault hook.
+    pub fn heal_if_fair(&self, kernel: &Kernel) {
+        if kernel.is_fair() && !self.is_spared.replace(true) {
+            self.heal();
+            self.fault_hook.take();
+        }
     }
 
     /// What excuses a loss that the next open shows.
@@ -392,6 +404,7 @@ impl World {
 pub(crate) fn spurious_wakeup(kernel: &Kernel) -> Option<Duration> {
     let _outside = Outside::enter();
     with_world(|world| {
+        world.heal_if_fair(kernel);
         let mut stream = world.fault_stream.borrow_mut();
         let mut faults = world.faults.borrow_mut();
         let (role, phase) = (FileRole::Other, world.phase.get());

@@ -1,4 +1,4 @@
-//! Progress: no deadlock, no lost wake-up, no panic; no thread and no memory outlives its database.
+//! Progress: no deadlock, no lost wake-up, no livelock, no panic; no thread and no memory outlives its database.
 
 use super::{AfterEnd, Checker, Ending, Violation};
 use crate::kernel::End;
@@ -25,9 +25,13 @@ impl Checker for Liveness {
             Ending::Stuck(End::Deadlock(lines)) => {
                 ("every call returns", format!("nobody can run: {}", lines.join("; ")))
             }
-            Ending::Stuck(End::PointLimit) => {
-                ("every call returns", "the limit of scheduling points was reached".to_owned())
-            }
+            Ending::Stuck(End::Livelock(lines)) => (
+                "every call returns",
+                format!(
+                    "each went on in turn and nothing failed, and still there: {}",
+                    lines.join("; ")
+                ),
+            ),
             Ending::Stuck(End::Panicked(message)) => ("the engine never panics", message.clone()),
             Ending::Stuck(other) => ("every call returns", format!("{other:?}")),
         };

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use corosensei::{Coroutine, Yielder};
 
+use super::fair::Turns;
 use super::stack::PooledStack;
 use super::{End, Limits, POINT_NANOS, Step, StepKind, ThreadId};
 use crate::arena::Outside;
@@ -34,6 +35,8 @@ pub(super) struct Thread {
     pub(super) wait: u64,
     pub(super) timer_set: bool,
     pub(super) timed_out: bool,
+    /// Its last turn; 0 until the kernel is fair.
+    pub(super) turn: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,6 +79,8 @@ pub(super) struct Core {
     pub(super) switches: u64,
     pub(super) stop_at: u64,
     pub(super) limits: Limits,
+    /// Set once the kernel is fair.
+    pub(super) turns: Option<Turns>,
     pub(super) process_start: u64,
     pub(super) timers: BinaryHeap<Reverse<Timer>>,
     pub(super) timers_set: u32,
@@ -148,6 +153,7 @@ impl Core {
                 self.nanos = self.nanos.max(timer.nanos);
                 let nanos = self.nanos;
                 self.note(Tag::Clock, nanos);
+                self.heed_deadline();
                 self.make_runnable(timer.thread);
                 return;
             }
@@ -177,6 +183,7 @@ impl Core {
             let chosen = match self.runnable.as_slice() {
                 [] => return None,
                 [only] if !(self.rules_time && *only == ThreadId::CLOCK) => *only,
+                several if self.turns.is_some() => self.first_in_turn(several.iter().copied()),
                 several => {
                     let chosen = self.policy.next(several, may_go_on, step);
                     debug_assert!(several.contains(&chosen));
@@ -189,6 +196,7 @@ impl Core {
                     chosen
                 }
             };
+            self.note_turn(chosen);
             self.tell_watcher(|watcher| watcher.goes(chosen));
             self.note(Tag::Choice, u64::from(chosen.0) << 32 | (step.kind as u64));
             if chosen == ThreadId::CLOCK {
@@ -279,17 +287,7 @@ impl Core {
         if self.points < self.stop_at {
             return false;
         }
-        self.stop();
-        true
-    }
-
-    #[cold]
-    fn stop(&mut self) {
-        self.end = Some(if self.points >= self.limits.crash_at_point {
-            End::Crashed
-        } else {
-            End::PointLimit
-        });
+        self.stop()
     }
 
     pub(super) fn thread_line(&self, id: ThreadId) -> String {
@@ -327,6 +325,7 @@ impl Thread {
             wait: 0,
             timer_set: false,
             timed_out: false,
+            turn: 0,
         }
     }
 }

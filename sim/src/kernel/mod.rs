@@ -11,10 +11,12 @@
 //! ([`crate::arena`]).
 //!
 //! Architecture invariant: exactly one simulated thread of a kernel runs at a time, on the OS
-//! thread that drives the kernel; every decision comes from the policy.
+//! thread that drives the kernel; every decision comes from the policy, but in a process that has
+//! gone on for too long: see [`Kernel::is_fair`].
 
 mod carried;
 mod core;
+mod fair;
 mod observe;
 mod overflow;
 mod panics;
@@ -23,6 +25,8 @@ mod stack;
 mod sync;
 #[cfg(test)]
 mod tests;
+
+use std::time::Duration;
 
 pub use carried::Carried;
 pub use sched::Kernel;
@@ -119,13 +123,23 @@ step_kinds! {
 pub struct Limits {
     /// The process dies at this scheduling point of the run, whatever goes on.
     pub crash_at_point: u64,
-    /// More points than this in one process are a violation of liveness.
+    /// After so many points in one process the policy is asked no more: see [`Kernel::is_fair`].
     pub points_max: u64,
+    /// So many more, and the process has made no progress; 0 for a process that is never fair.
+    pub fair_points: u64,
+    /// So much virtual time since it is fair, and the process has made no progress either.
+    pub fair_time: Duration,
 }
 
 impl Limits {
-    /// No crash, and a limit that only a livelock reaches.
-    pub const NONE: Limits = Limits { crash_at_point: u64::MAX, points_max: 5_000_000 };
+    /// No crash, and limits that only a livelock reaches: a run of the scenarios takes some
+    /// thousands of points.
+    pub const NONE: Limits = Limits {
+        crash_at_point: u64::MAX,
+        points_max: 1_000_000,
+        fair_points: 1_000_000,
+        fair_time: Duration::from_secs(3600),
+    };
 }
 
 /// How a process ended.
@@ -137,8 +151,9 @@ pub enum End {
     Crashed,
     /// Nobody can run and no timer is set. One line per thread says what it waits for.
     Deadlock(Vec<String>),
-    /// It took more scheduling points than [`Limits::points_max`].
-    PointLimit,
+    /// It did not end although it was scheduled fairly and nothing failed any more: see
+    /// [`Limits`]. One line per thread that is left says what it does.
+    Livelock(Vec<String>),
     /// A simulated thread panicked; the message, with its place.
     Panicked(String),
     /// The harness itself panicked on a simulated thread: a bug of the simulator.

@@ -95,6 +95,13 @@ impl Kernel {
         self.memory.borrow().live_blocks()
     }
 
+    /// Whether each thread of the process goes on in turn, whatever the policy is: it has used up
+    /// [`super::Limits::points_max`]. Nothing may fail from then on, so that what does not end has
+    /// nothing but itself to blame.
+    pub fn is_fair(&self) -> bool {
+        self.core.borrow().turns.is_some()
+    }
+
     /// Calls `f` with the trace. Not from within `f`.
     pub fn with_trace<R>(&self, f: impl FnOnce(&mut Trace) -> R) -> R {
         let mut core = self.core.borrow_mut();

@@ -92,6 +92,7 @@ impl Kernel {
             switches: 0,
             stop_at: u64::MAX,
             limits: Limits::NONE,
+            turns: None,
             process_start: 0,
             timers: BinaryHeap::with_capacity(16),
             timers_set: 0,
@@ -127,6 +128,7 @@ impl Kernel {
         {
             let mut core = self.core.borrow_mut();
             core.limits = limits;
+            core.turns = None;
             core.process_start = core.points;
             core.stop_at =
                 limits.crash_at_point.min(core.process_start.saturating_add(limits.points_max));
@@ -379,6 +381,10 @@ impl Kernel {
         let index = match count {
             0 => return,
             1 => first,
+            _ if core.turns.is_some() => {
+                let waiting = core.blocked_on.iter().enumerate().filter(|(_, on)| **on == key);
+                core.first_in_turn(waiting.map(|(index, _)| ThreadId(index as u32))).index()
+            }
             _ => {
                 let nth = core.policy.pick(count);
                 if let Some(schedule) = &mut core.schedule {

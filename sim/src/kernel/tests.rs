@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use faultline::env::{Atomic, AtomicInt, Clock, Condvar, Mutex, Threads};
 
-use super::{End, Kernel, Limits, SimAtomicU64, SimClock, SimThreads};
-use crate::policy::PolicyName;
+use super::{End, Kernel, Limits, SimAtomicU64, SimClock, SimThreads, Step, ThreadId};
+use crate::policy::{Policy, PolicyName};
 use crate::trace::Trace;
 
 /// Runs `main` on an OS thread of its own, which a panic of a simulated thread uses up.
@@ -24,8 +24,16 @@ fn run(
     main: impl FnOnce() + Send + 'static,
 ) -> (End, u64, usize) {
     let policy = policy.clone();
+    run_under(move || policy.build(seed), limits, main)
+}
+
+fn run_under(
+    policy: impl FnOnce() -> Box<dyn Policy> + Send + 'static,
+    limits: Limits,
+    main: impl FnOnce() + Send + 'static,
+) -> (End, u64, usize) {
     std::thread::spawn(move || {
-        let kernel = Kernel::new(policy.build(seed), Trace::new(false));
+        let kernel = Kernel::new(policy(), Trace::new(false));
         kernel.start_process(limits, main);
         let end = loop {
             if let Some(end) = kernel.run_slice(100) {
@@ -199,8 +207,11 @@ fn a_panic_ends_the_process_at_once() {
 fn a_thread_that_spins_with_yield_starves_nobody() {
     for policy in &PolicyName::EACH {
         for seed in 0..20 {
-            let (end, ..) =
-                run(policy, seed, Limits { points_max: 100_000, ..Limits::NONE }, || {
+            let (end, ..) = run(
+                policy,
+                seed,
+                Limits { points_max: 100_000, fair_points: 0, ..Limits::NONE },
+                || {
                     let word = Arc::new(SimAtomicU64::new(0));
                     let other = Arc::clone(&word);
                     let child =
@@ -209,20 +220,91 @@ fn a_thread_that_spins_with_yield_starves_nobody() {
                         SimThreads::yield_now();
                     }
                     SimThreads::join(child).expect("returns");
-                });
+                },
+            );
             assert_eq!(end, End::Returned(vec![]), "{policy} {seed}");
         }
     }
 }
 
+/// Lets whoever runs go on for as long as it can, and wakes always the same.
+#[derive(Clone)]
+struct Stubborn;
+
+impl Policy for Stubborn {
+    fn next(&mut self, runnable: &[ThreadId], current: Option<ThreadId>, _: Step) -> ThreadId {
+        current.unwrap_or(*runnable.iter().min().expect("somebody"))
+    }
+
+    fn pick(&mut self, _n: u32) -> u32 {
+        0
+    }
+}
+
+fn run_stubbornly(fair_points: u64, main: impl FnOnce() + Send + 'static) -> End {
+    let limits = Limits { points_max: 1000, fair_points, ..Limits::NONE };
+    run_under(|| Box::new(Stubborn), limits, main).0
+}
+
 #[test]
-fn a_spin_without_yield_meets_the_point_limit() {
-    let limits = Limits { points_max: 1000, ..Limits::NONE };
-    let (end, ..) = run(&PolicyName::Random, 1, limits, || {
+fn a_thread_that_is_starved_has_its_turn_in_the_end() {
+    fn starves() {
+        let word = Arc::new(SimAtomicU64::new(0));
+        let other = Arc::clone(&word);
+        let child = SimThreads::spawn("late", move || other.store(1)).expect("a thread");
+        while word.load() == 0 {}
+        SimThreads::join(child).expect("returns");
+    }
+    assert_eq!(run_stubbornly(1000, starves), End::Returned(vec![]));
+    let left = vec!["main#1 goes on".to_owned(), "late#2 goes on".to_owned()];
+    assert_eq!(run_stubbornly(0, starves), End::Livelock(left));
+}
+
+/// Three threads pass a lock round; the one that `pick` never gives it to has the last word.
+#[test]
+fn who_waits_longest_is_woken_first() {
+    fn passes_on() {
+        let shared = Arc::new((Mutex::<SimThreads, ()>::new("lock", ()), SimAtomicU64::new(0)));
+        let threads: Vec<_> = (0..3)
+            .map(|number| {
+                let shared: Arc<(Mutex<SimThreads, ()>, SimAtomicU64)> = Arc::clone(&shared);
+                SimThreads::spawn("waits", move || {
+                    while shared.1.load() == 0 {
+                        let _guard = shared.0.lock();
+                        SimThreads::yield_now();
+                        if number == 2 {
+                            shared.1.store(1);
+                        }
+                    }
+                })
+                .expect("a thread")
+            })
+            .collect();
+        for thread in threads {
+            SimThreads::join(thread).expect("returns");
+        }
+    }
+    assert_eq!(run_stubbornly(1000, passes_on), End::Returned(vec![]));
+    assert!(matches!(run_stubbornly(0, passes_on), End::Livelock(_)));
+}
+
+#[test]
+fn what_goes_on_for_ever_in_a_fair_schedule_is_a_livelock() {
+    let left = || End::Livelock(vec!["main#1 goes on".to_owned()]);
+    let end = run_stubbornly(1000, || {
         let word = SimAtomicU64::new(0);
         while word.load() == 0 {}
     });
-    assert_eq!(end, End::PointLimit);
+    assert_eq!(end, left());
+    // Few points, and days between them.
+    let fair_time = Duration::from_secs(3600);
+    let limits = Limits { points_max: 1000, fair_points: u64::MAX, fair_time, ..Limits::NONE };
+    let (end, ..) = run(&PolicyName::Random, 1, limits, || {
+        loop {
+            SimThreads::sleep(Duration::from_secs(60));
+        }
+    });
+    assert_eq!(end, left());
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub(super) struct Run {
     pub(super) host: Host,
     pub(super) keep: bool,
     pub(super) keep_images: bool,
+    /// After so many points a process is scheduled fairly.
+    pub(super) points_max: u64,
     /// Nobody dies who is not steered to.
     pub(super) is_steered: bool,
     /// The deaths of this process and of those after it.
@@ -210,9 +212,10 @@ impl Run {
         let found = world.found_damaged.get() + damaged.len() as u64 + is_broken;
         world.found_damaged.set(found);
         let steer = self.steers.pop_front();
-        let limits = match &steer {
-            Some(steer) => Limits { crash_at_point: steer.point, ..Limits::NONE },
-            None => Limits::NONE,
+        let limits = Limits {
+            crash_at_point: steer.as_ref().map_or(u64::MAX, |steer| steer.point),
+            points_max: self.points_max,
+            ..Limits::NONE
         };
         self.kernel.start_process(limits, process::main);
         process::enter_phase(&self.kernel, world, Phase::Recovery);

@@ -20,7 +20,7 @@ use crate::disk::{Device, Disk, POSIX_WEAK};
 use crate::engine_events;
 use crate::fault::{FaultKind, FaultPlan};
 use crate::host::Host;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Limits};
 use crate::policy::{
     Classed, Decision, Exhaustive, Guide, Passage, Pilot, Policy, PolicyName, Profile, Replay,
 };
@@ -61,6 +61,8 @@ pub struct Mode {
     pub note_class: bool,
     /// The first processes die so, in this order, and no other dies, whatever is planned.
     pub steer: Option<Vec<Steer>>,
+    /// After so many points a process is scheduled fairly; `None` for the kernel's own limit.
+    pub points_max: Option<u64>,
     /// What drives the kernel. Decides nothing: the trace is the same.
     pub host: Host,
 }
@@ -224,6 +226,7 @@ impl Runner {
             host: mode.host,
             keep: mode.keep_events,
             keep_images: mode.keep_images,
+            points_max: mode.points_max.unwrap_or(Limits::NONE.points_max),
             is_steered,
             steered: steers.len(),
             steers,

@@ -272,7 +272,10 @@ fn every_thread_comes_to_an_end() {
     let deadlock = End::Deadlock(vec!["writer#3 waits: lock state".to_owned()]);
     for (end, words) in [
         (deadlock, "nobody can run: writer#3 waits: lock state"),
-        (End::PointLimit, "the limit of scheduling points was reached"),
+        (
+            End::Livelock(vec!["writer#3 goes on".to_owned()]),
+            "each went on in turn and nothing failed, and still there: writer#3 goes on",
+        ),
         (End::Panicked("index out of bounds".to_owned()), "got index out of bounds"),
         (End::HarnessPanicked("oh".to_owned()), "every call returns"),
     ] {

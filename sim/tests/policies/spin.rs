@@ -9,7 +9,7 @@ use faultline_sim::policy::PolicyName;
 use super::{Log, Program, runs, step_aside};
 
 /// Far more points than any of the programs needs.
-const LIMITS: Limits = Limits { points_max: 200_000, ..Limits::NONE };
+const LIMITS: Limits = Limits { points_max: 200_000, fair_points: 0, ..Limits::NONE };
 
 fn assert_ends(policies: impl Iterator<Item = PolicyName>, program: Program) {
     for policy in policies {

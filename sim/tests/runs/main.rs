@@ -1,26 +1,22 @@
 //! Whole runs: every scenario, on every host, with any number of workers, and the bugs that must be
 //! found.
 
+mod custom;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use faultline::Db;
-use faultline::env::{Condvar, Mutex};
-use faultline_sim::checker::{Liveness, Recovery};
 use faultline_sim::corpus::{Case, Expectation};
-use faultline_sim::env::SimEnv;
 use faultline_sim::fault::FaultKind;
 use faultline_sim::host::Host;
-use faultline_sim::kernel::SimThreads;
 use faultline_sim::report;
 use faultline_sim::run::{Mode, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Scenario, embedded};
 use faultline_sim::sweep::{FailureKind, Seeds, Sweep, Totals};
-use faultline_sim::workload::{After, Custom, Plan, Workload};
+use faultline_sim::workload::{After, Plan};
 
 fn sweep(scenarios: Vec<Scenario>, seeds: Seeds, jobs: usize, twice: f64) -> Totals {
     let sweep = Sweep {
@@ -204,29 +200,6 @@ fn a_file_system_stays_read_only_until_the_machine_starts_again() {
     assert_eq!(refused_after("power_loss"), 0);
 }
 
-/// A program that forgets a cursor, and with it all that the cursor pins.
-struct Forgetful;
-
-impl Workload for Forgetful {
-    fn run(&self, db: &Db<SimEnv>, _incarnation: u32) {
-        if let Ok(cursor) = db.iter() {
-            std::mem::forget(cursor);
-        }
-    }
-}
-
-#[test]
-fn memory_that_is_never_given_back_is_found_out() {
-    let text = "about = \"Nothing but a cursor.\"\n[crash]\ncount = 0\n";
-    let scenario = Scenario::parse("cursor", "cursor.toml", text).expect("a scenario");
-    let found = on_fresh_thread(move |runner| {
-        let custom = Custom { workload: Rc::new(Forgetful), fault_hook: None };
-        runner.run_custom(&scenario, 1, custom, vec![Box::new(Liveness)], Mode::default())
-    });
-    let words = found.violations.first().map(ToString::to_string).unwrap_or_default();
-    assert!(words.contains("holds no memory"), "{words}");
-}
-
 /// A scenario that no file can hold, so that the harness stumbles over it.
 #[test]
 fn a_panic_of_the_harness_is_told_and_ends_no_sweep() {
@@ -242,52 +215,6 @@ fn a_panic_of_the_harness_is_told_and_ends_no_sweep() {
         told.push((failure.scenario, failure.seed));
     }
     assert_eq!(told, [(0, 0), (0, 1), (0, 2)]);
-}
-
-/// A program that waits for what nobody tells.
-struct Waits;
-
-impl Workload for Waits {
-    fn run(&self, _db: &Db<SimEnv>, _incarnation: u32) {
-        let mutex = Mutex::<SimThreads, ()>::new("mutex", ());
-        let told = Condvar::<SimThreads>::new("told");
-        drop(told.wait(mutex.lock()));
-        // The next one has a time of its own, and ends before it.
-        let (_guard, timed_out) = told.wait_timeout(mutex.lock(), Duration::from_secs(1));
-        assert!(!timed_out, "it is the wake-up that ends it");
-    }
-}
-
-#[test]
-fn a_wait_ends_by_itself_only_if_the_scenario_says_so() {
-    let waits = |faults: &str| {
-        let text = format!("about = \"Waits.\"\n[crash]\ncount = 0\n{faults}");
-        let scenario = Scenario::parse("waits", "waits.toml", &text).expect("a scenario");
-        on_fresh_thread(move |runner| {
-            let custom = Custom { workload: Rc::new(Waits), fault_hook: None };
-            runner.run_custom(&scenario, 1, custom, vec![Box::new(Liveness)], Mode::default())
-        })
-    };
-    let woken = waits("[[faults.rate]]\nkind = \"spurious_wakeup\"\nphase = \"run\"\nrate = 1.0");
-    // The incarnation after the first clean close is healthy, and waits in vain.
-    assert!(woken.faults.of(FaultKind::SpuriousWakeup) >= 2, "{:?}", woken.violations);
-    for verdict in [waits(""), woken] {
-        let words = verdict.violations.first().map(ToString::to_string).unwrap_or_default();
-        assert!(words.contains("main#1 waits: wait told"), "{words}");
-    }
-}
-
-/// A process in which nobody goes on keeps the database locked until it is killed.
-#[test]
-fn a_stuck_process_is_killed_if_no_checker_minds() {
-    let text = "about = \"Waits.\"\n[crash]\ncount = 0\n";
-    let scenario = Scenario::parse("waits", "waits.toml", text).expect("a scenario");
-    let verdict = on_fresh_thread(move |runner| {
-        let custom = Custom { workload: Rc::new(Waits), fault_hook: None };
-        runner.run_custom(&scenario, 1, custom, vec![Box::new(Recovery)], Mode::default())
-    });
-    assert!(verdict.violations.is_empty(), "{:?}", verdict.violations);
-    assert!(verdict.situations.len() > 1, "each process is");
 }
 
 #[test]
