@@ -2,9 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use faultline_sim::cli::{self, Cli};
+use clap::{CommandFactory as _, FromArgMatches as _};
+use faultline_sim::cli::{self, Cli, Color};
 
 fn main() -> ExitCode {
-    cli::main(Cli::parse())
+    let words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let color = Color::asked_for(&words, std::env::var("SIM_COLOR").ok().as_deref());
+    color.apply();
+    let matches = Cli::command().color(color.of_parser()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    cli::main(cli)
 }

@@ -40,8 +40,8 @@ impl Checker for Structure {
         if let Some(breach) = end.history.file_breaches.first() {
             return Err(Violation {
                 checker: self.name(),
-                promise: "a file that is needed is neither removed nor written over",
-                expected: "another file, or none".to_owned(),
+                promise: "only who holds the lock changes files, and none that is needed goes",
+                expected: "no such call".to_owned(),
                 got: breach.what.clone(),
                 point: breach.point,
             });

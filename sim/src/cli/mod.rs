@@ -1,6 +1,7 @@
 //! The command `sim`: one file per command, and what they share.
 
 mod args;
+mod color;
 mod corpus;
 mod doctor;
 mod exhaust;
@@ -17,6 +18,7 @@ mod signal;
 mod summary;
 
 pub use args::{Cli, parse_seeds};
+pub use color::Color;
 
 use std::process::ExitCode;
 

@@ -7,13 +7,15 @@ use std::io::{IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use anstyle::AnsiColor;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Progress;
+use super::color::paint;
 
 /// A line of result.
 pub(super) fn say(line: impl AsRef<str>) {
-    let written = writeln!(std::io::stdout(), "{}", line.as_ref());
+    let written = writeln!(anstream::stdout(), "{}", paint(line.as_ref()));
     if written.is_err() {
         // Whoever read it has gone, as `head` does.
         std::process::exit(141);
@@ -27,7 +29,8 @@ pub(super) fn remark(line: impl AsRef<str>) {
 
 /// An error that ends a command.
 pub(super) fn complain(words: &str) {
-    eprintln!("error: {words}");
+    let style = AnsiColor::Red.on_default().bold();
+    anstream::eprintln!("{style}error:{style:#} {words}");
 }
 
 /// One JSON event.

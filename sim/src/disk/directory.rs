@@ -205,6 +205,11 @@ impl Disk {
         Ok(free)
     }
 
+    /// Whether somebody holds a lock that is shared with nobody.
+    pub fn holds_lock(&self) -> bool {
+        self.locks.iter().any(|lock| !lock.is_shared)
+    }
+
     /// Gives up one lock that `owner` has under `path`.
     pub fn unlock(&mut self, path: &str, owner: u32) -> Result<(), Errno> {
         let ino = self.lookup_file(path)?;

@@ -62,9 +62,9 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("names in the simulator are text")
 }
 
-/// The operation as fault plans name it; `None` for one that no fault can strike.
-fn operation(op: FileOp) -> Option<Operation> {
-    Some(match op {
+/// The operation as fault plans name it.
+fn operation(op: FileOp) -> Operation {
+    match op {
         FileOp::Open => Operation::Open,
         FileOp::Create => Operation::Create,
         FileOp::Read => Operation::Read,
@@ -81,8 +81,8 @@ fn operation(op: FileOp) -> Option<Operation> {
         FileOp::Link => Operation::Link,
         FileOp::CreateDir => Operation::CreateDir,
         FileOp::RemoveDir => Operation::RemoveDir,
-        FileOp::Lock => return None,
-    })
+        FileOp::Lock => Operation::Lock,
+    }
 }
 
 /// Whether a call can change what a crash leaves.
@@ -282,7 +282,10 @@ pub(super) fn sync(
 
 impl World {
     fn decide_fault(&self, kernel: &Kernel, op: FileOp, target: &Target<'_>) -> Option<Injected> {
-        let operation = operation(op).filter(|_| !self.is_looking.get())?;
+        if self.is_looking.get() {
+            return None;
+        }
+        let operation = operation(op);
         if self.is_read_only.get() && mutates(op) {
             return Some(Injected::refused());
         }
@@ -361,13 +364,24 @@ impl World {
         })
     }
 
-    /// Notes a change that an open for reading alone asks for.
+    /// Notes a change that nobody may make: by an open for reading alone, or to a file of the
+    /// database by a process that does not hold its lock.
     fn note_change(&self, kernel: &Kernel, op: FileOp, target: &Target<'_>) {
-        if self.is_previewing.get() && mutates(op) {
-            let what = format!("{op} {} while open for reading alone", target.short());
-            let breach = FileBreach { point: kernel.points(), what };
-            self.history.borrow_mut().file_breaches.push(breach);
+        if !mutates(op) {
+            return;
         }
+        let needs_lock =
+            !matches!(target.role, FileRole::Directory | FileRole::Lock | FileRole::Other);
+        let why = if self.is_previewing.get() {
+            "while open for reading alone"
+        } else if needs_lock && !self.disk.borrow().holds_lock() {
+            "without the lock of the database"
+        } else {
+            return;
+        };
+        let what = format!("{op} {} {why}", target.short());
+        let breach = FileBreach { point: kernel.points(), what };
+        self.history.borrow_mut().file_breaches.push(breach);
     }
 
     /// Notes where a call of clients or of background work has brought the run.

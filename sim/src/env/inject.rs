@@ -54,7 +54,7 @@ pub(super) fn inject(fault: Fault, is_planned: bool) -> Injected {
     use FaultKind as Kind;
     let errno = match fault.kind {
         kind if !kind.is_error() => None,
-        Kind::NoSpaceAppend | Kind::NoSpaceCreate => Some(Errno::NoSpace),
+        Kind::NoSpaceAppend | Kind::NoSpaceCreate | Kind::NoSpaceSync => Some(Errno::NoSpace),
         Kind::TooManyOpen => Some(Errno::TooManyOpen),
         Kind::ReadOnly => Some(Errno::ReadOnly),
         _ => Some(Errno::Io),

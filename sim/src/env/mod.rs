@@ -28,6 +28,7 @@ use crate::world::{World, with_world};
 
 use call::{Target, call, simple};
 use files::{SimAppend, SimFile, SimLock};
+use inject::Injected;
 
 /// The simulated outside world. All of its state is in the [`crate::world::World`] of the run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -201,7 +202,11 @@ fn lock(
     take: impl FnOnce(&World, &str) -> std::result::Result<bool, Errno>,
 ) -> Result<Box<dyn FileLock>> {
     let target = Target::of(path);
-    let taken = call(FileOp::Lock, &target, |_, _| Ok(()), |world, (), _| take(world, target.name));
+    let finish = |world: &World, (), fault: Option<Injected>| match fault.and_then(|f| f.errno) {
+        None => take(world, target.name),
+        Some(errno) => Err(errno),
+    };
+    let taken = call(FileOp::Lock, &target, |_, _| Ok(()), finish);
     match taken {
         Ok(true) => Ok(Box::new(SimLock::new(path))),
         Ok(false) => Err(noted(Error::Locked { path: Arc::from(path), holder: None })),

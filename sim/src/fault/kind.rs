@@ -122,6 +122,11 @@ fault_kinds! {
     /// A sector that is read and lies at rest comes from a wrong place: this call is given the
     /// bytes of another sector. Nothing on the medium changes.
     MisdirectedRead misdirected_read [Read],
+    /// As [`FaultKind::SyncError`] and [`FaultKind::SyncDirError`], but what the caller is told is
+    /// that there is no space: a file system that allocates blocks late finds out only now.
+    NoSpaceSync no_space_sync [Sync SyncDir],
+    /// An I/O error on locking; nothing is locked.
+    LockError lock_error [Lock],
 }
 
 impl FaultKind {

@@ -249,6 +249,7 @@ pub(super) const OPERATIONS: [Operation; Operation::COUNT] = [
     Operation::Link,
     Operation::CreateDir,
     Operation::RemoveDir,
+    Operation::Lock,
     Operation::Wait,
 ];
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
-    /// Opens a file for reading, or takes hold of the lock file.
+    /// Opens a file for reading.
     Open,
     /// Creates or empties a file.
     Create,
@@ -38,6 +38,8 @@ pub enum Operation {
     CreateDir,
     /// Removes a directory.
     RemoveDir,
+    /// Takes a lock on a file.
+    Lock,
     /// Waits for a condition variable. No call to the disk: it has no file, and so the role
     /// `other`.
     Wait,

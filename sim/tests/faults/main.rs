@@ -221,6 +221,32 @@ fn a_failed_sync_of_a_directory_says_so_and_the_next_one_does_what_the_profile_s
 }
 
 #[test]
+fn a_sync_without_space_is_a_failed_sync_with_that_name() {
+    let is_full = |result: Result<()>| matches!(result, Err(Error::NoSpace { .. }));
+    let disk = struck(&POSIX_WEAK, ("no_space_sync", 1, 0), move |env| {
+        let mut file = write(env.clone(), "/f");
+        assert!(is_full(file.sync()));
+        file.sync().expect("its pages are clean");
+        env.sync_dir(path("/")).expect("syncs");
+    });
+    assert_eq!(left(&disk), ["........", "12345678"]);
+    let disk = struck(&POSIX_WEAK, ("no_space_sync", 1, 0), move |env| {
+        env.create(path("/f")).map(drop).expect("creates");
+        assert!(is_full(env.sync_dir(path("/"))));
+    });
+    assert_eq!(left(&disk), ["", "(none)"]);
+}
+
+#[test]
+fn a_failed_lock_says_so_and_locks_nothing() {
+    struck(&POSIX_WEAK, ("lock_error", 1, 0), |env| {
+        assert!(is_io(&env.lock(path("/LOCK"))));
+        let _held = env.lock(path("/LOCK")).expect("nobody has it");
+        assert!(matches!(env.lock(path("/LOCK")), Err(Error::Locked { .. })));
+    });
+}
+
+#[test]
 fn a_sync_that_is_not_struck_keeps_what_it_covers() {
     // Another call is struck: these go through all the same.
     let disk = struck(&POSIX_WEAK, ("list_error", 1, 0), |env| {

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use mutants::MutantsArgs;
 
+use super::color::Color;
 use crate::corpus::Expectation;
 use crate::exhaust::Place;
 use crate::policy::{Guide, PolicyName};
@@ -32,6 +33,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// When what is printed has colour
+    #[arg(long, value_enum, default_value_t = Color::Auto, env = "SIM_COLOR", global = true)]
+    pub color: Color,
     /// Flags of `run`, which is what `sim` does without a command.
     #[command(flatten)]
     pub run: RunArgs,
