@@ -8,6 +8,9 @@
 use super::core::{Core, State};
 use super::{End, ThreadId};
 
+/// So many of the threads that are left are named.
+const SHOWN: usize = 8;
+
 /// How the kernel chooses once it is fair.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turns {
@@ -67,14 +70,20 @@ impl Core {
         }
     }
 
-    /// The threads that have not ended, a line each.
+    /// The threads that have not ended, a line each; of many only the first.
     fn who_is_left(&self) -> Vec<String> {
         let ids = (1..self.threads.len() as u32).map(ThreadId);
-        ids.filter_map(|id| match self.threads[id.index()].state {
+        let lines = ids.filter_map(|id| match self.threads[id.index()].state {
             State::Runnable => Some(format!("{} goes on", self.thread_name(id))),
             State::Blocked => Some(self.thread_line(id)),
             State::Done => None,
-        })
-        .collect()
+        });
+        let mut lines: Vec<String> = lines.collect();
+        let others = lines.len().saturating_sub(SHOWN);
+        if others > 0 {
+            lines.truncate(SHOWN);
+            lines.push(format!("and {others} more"));
+        }
+        lines
     }
 }

@@ -136,7 +136,7 @@ impl Limits {
     /// thousands of points.
     pub const NONE: Limits = Limits {
         crash_at_point: u64::MAX,
-        points_max: 1_000_000,
+        points_max: 5_000_000,
         fair_points: 1_000_000,
         fair_time: Duration::from_secs(3600),
     };
