@@ -35,6 +35,9 @@ use crate::workload::{FaultHook, Plan, PlannedCrash, Workload};
 /// A wait that ends by itself does so before this many nanoseconds have passed.
 const SPURIOUS_NANOS_MAX: u64 = 200_000;
 
+/// Queues of the device.
+pub(crate) const DEVICE_QUEUES: usize = 4;
+
 /// What simulated code acts upon. A clone is another world, in which the same has happened.
 #[derive(Clone)]
 pub struct World {
@@ -54,6 +57,8 @@ pub struct World {
     pub judge: RefCell<Judge>,
     /// How long calls take.
     pub latency: RefCell<Stream>,
+    /// Until when each queue of the device stands still. A thread uses one of them.
+    pub stalled_until: [Cell<Duration>; DEVICE_QUEUES],
     /// Which calls fail.
     pub fault_stream: RefCell<Stream>,
     /// What was known before what this process found, as long as a power loss may take that.
@@ -138,6 +143,7 @@ impl World {
             history: RefCell::new(History::new(&plan)),
             latency: RefCell::new(Stream::new(plan.seed, Purpose::Latency)),
             fault_stream: RefCell::new(Stream::new(plan.seed, Purpose::Faults)),
+            stalled_until: Default::default(),
             before: RefCell::default(),
             older_logs: RefCell::default(),
             failed_logs: RefCell::default(),
@@ -197,8 +203,7 @@ impl World {
         self.faults.borrow_mut().heal();
         self.disk.borrow_mut().set_capacity(None);
         self.disk.borrow_mut().heal_all();
-        self.lies_left.set(0);
-        self.is_read_only.set(false);
+        self.begin_device();
     }
 
     /// As [`World::heal`], once the kernel is fair: a process is not to blame for what the disk
@@ -217,8 +222,13 @@ impl World {
 
     /// The power went: device and file system begin anew.
     pub fn note_power_loss(&self) {
+        self.begin_device();
+    }
+
+    fn begin_device(&self) {
         self.lies_left.set(0);
         self.is_read_only.set(false);
+        self.stalled_until.iter().for_each(|until| until.set(Duration::ZERO));
     }
 
     /// After a crash: what the disk broke of its promises about files that the database in `dir`

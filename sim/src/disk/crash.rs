@@ -28,14 +28,13 @@ impl Disk {
     /// afterwards.
     pub fn power_loss(&mut self, pick: &mut dyn Pick) -> CrashReport {
         let first_flight = self.land_all();
-        let mut space = std::mem::take(&mut self.space);
-        let mut fates = std::mem::take(&mut self.fates);
+        let mut space = std::mem::take(&mut self.space.0);
+        let mut fates = std::mem::take(&mut self.fates.0);
         space.build(self, first_flight);
         let strategy = space.choose(self, pick, &mut fates);
         let report = CrashReport::new(&space, &fates, strategy);
         self.become_image(&space, &fates);
-        self.space = space;
-        self.fates = fates;
+        (self.space.0, self.fates.0) = (space, fates);
         report
     }
 

@@ -137,7 +137,9 @@ impl Disk {
                 content.set_durable_sector(sector, &buffer);
             }
         }
-        content.durable.resize(size as usize, 0);
+        if content.durable.len() != size as usize {
+            content.durable.resize(size as usize, 0);
+        }
     }
 }
 

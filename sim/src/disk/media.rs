@@ -197,7 +197,7 @@ impl Disk {
         let is_rotten = |flaw: &&Flaw| flaw.ino == ino && flaw.damage != Damage::Unreadable;
         let mut rot = self.flaws.iter().filter(is_rotten).peekable();
         rot.peek()?;
-        let mut bytes = self.inode(ino).content.volatile.clone();
+        let mut bytes = self.inode(ino).content.volatile.to_vec();
         rot.for_each(|flaw| flaw.distort(0, &mut bytes));
         Some(bytes)
     }

@@ -102,6 +102,7 @@ mod order;
 mod pages;
 mod profile;
 mod report;
+mod shared;
 mod space;
 mod state;
 mod stray;

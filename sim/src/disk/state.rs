@@ -8,6 +8,7 @@ use super::media::Flaw;
 use super::names::{NameId, Names};
 use super::profile::Profile;
 use super::report::Op;
+use super::shared::Scratch;
 use super::space::Space;
 
 /// An inode number. Survives a crash as long as the file does; reused after the file is gone.
@@ -191,7 +192,7 @@ pub(super) enum Destination {
 }
 
 /// A write submitted and not completed. `bytes` keeps its memory when the slot is free.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Flight {
     pub(super) busy: bool,
     pub(super) ino: Ino,
@@ -201,6 +202,14 @@ pub(super) struct Flight {
     /// Space set aside for growth.
     pub(super) reserved: u32,
     pub(super) bytes: Vec<u8>,
+}
+
+impl Clone for Flight {
+    fn clone(&self) -> Self {
+        // Of a slot that is free only the place counts.
+        let bytes = if self.busy { self.bytes.clone() } else { Vec::new() };
+        Flight { bytes, ..*self }
+    }
 }
 
 /// A file that somebody has open.
@@ -259,8 +268,8 @@ pub struct Disk {
     /// What the last crash took of what was promised, or failed syncs before it.
     pub(super) broken: Vec<Op>,
     /// Scratch of the last power loss, kept for its memory.
-    pub(super) space: Space,
-    pub(super) fates: Fates,
+    pub(super) space: Scratch<Space>,
+    pub(super) fates: Scratch<Fates>,
 }
 
 impl Disk {
@@ -288,8 +297,8 @@ impl Disk {
             flaws: Vec::new(),
             flaws_made: 0,
             broken: Vec::new(),
-            space: Space::default(),
-            fates: Fates::default(),
+            space: Scratch::default(),
+            fates: Scratch::default(),
         };
         disk.reset(profile);
         disk

@@ -15,7 +15,7 @@ use crate::probe::Probe;
 use crate::situation::{LastCall, Progress};
 use crate::trace::{Lane, Tag};
 use crate::workload::{Calls, FaultQuery, Moment, Trigger};
-use crate::world::{World, with_world};
+use crate::world::{DEVICE_QUEUES, World, with_world};
 
 /// What a call is about.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +146,7 @@ pub(super) fn call<B, T>(
                 kernel.tell(Lane::Fault, || format!("dies inside {op} {}", target.short()));
                 kernel.crash_within(u64::from(points) + 1);
             }
-            let latency = world.draw_latency(op, target.bytes, fault);
+            let latency = world.draw_latency(kernel, op, target.bytes, fault);
             kernel.block(Step::new(StepKind::Io, object), Some(latency));
             if matches!(moment, Some(Moment::Inside(_))) {
                 // It would complete now; it never does.
@@ -445,8 +445,16 @@ impl World {
         (seen == nth).then_some(moment)
     }
 
-    /// How long a call takes: a typical time, give or take half, and what a fault adds.
-    fn draw_latency(&self, op: FileOp, bytes: u64, fault: Option<Injected>) -> Duration {
+    /// How long a call takes: a typical time, give or take half, and what a fault adds. One that
+    /// stalls holds up its queue: what comes to it meanwhile waits until the stall is over. So
+    /// calls complete in another order than they were made, the more so across queues.
+    fn draw_latency(
+        &self,
+        kernel: &Kernel,
+        op: FileOp,
+        bytes: u64,
+        fault: Option<Injected>,
+    ) -> Duration {
         let typical = match op {
             FileOp::Sync => 80_000,
             FileOp::SyncDir => 60_000,
@@ -457,6 +465,13 @@ impl World {
         };
         let share = u64::from(self.latency.borrow_mut().next_u32() >> 22);
         let drawn = Duration::from_nanos(typical / 2 + typical * share / 1024);
-        drawn + fault.map_or(Duration::ZERO, |fault| fault.delay)
+        let delay = fault.map_or(Duration::ZERO, |fault| fault.delay);
+        let now = Duration::from_nanos(kernel.nanos());
+        let queue = &self.stalled_until[kernel.current().index() % DEVICE_QUEUES];
+        let waits = queue.get().saturating_sub(now);
+        if fault.is_some_and(|fault| fault.kind == FaultKind::LongStall) {
+            queue.set(now + waits + delay);
+        }
+        waits + drawn + delay
     }
 }

@@ -95,7 +95,8 @@ fault_kinds! {
     ExistsError exists_error [Exists],
     /// The call takes much longer than usual.
     LatencySpike latency_spike [Open Create Read Append Sync Close Rename Remove List SyncDir],
-    /// The call takes longer than anyone expects of a healthy machine.
+    /// The call takes longer than anyone expects of a healthy machine, and those behind it in its
+    /// queue of the device wait for it.
     LongStall long_stall [Open Create Read Append Sync Close Rename Remove List SyncDir],
     /// A wait for a condition variable ends although nobody has notified it.
     SpuriousWakeup spurious_wakeup [Wait],

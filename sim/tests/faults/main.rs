@@ -279,6 +279,33 @@ fn a_sync_covers_what_was_there_when_it_began() {
 }
 
 #[test]
+fn a_stall_holds_up_its_queue_of_the_device_and_no_other() {
+    struck(&POSIX_WEAK, ("long_stall", 2, 0), |env| {
+        let mut file = env.create(path("/f")).expect("creates");
+        let begun = env.clock().now();
+        // The threads are numbered from 1, which is this one, and there are four queues.
+        let others: Vec<_> = (2..=9)
+            .map(|number| {
+                let env = env.clone();
+                let body = move || {
+                    <SimEnv as Env>::Threads::sleep(Duration::from_millis(1));
+                    env.exists(path("/f")).expect("says");
+                    env.clock().now()
+                };
+                (number, <SimEnv as Env>::Threads::spawn("asks", body).expect("a thread"))
+            })
+            .collect();
+        file.append(BYTES).expect("appends");
+        let stalled = begun + Duration::from_millis(20);
+        assert!(stalled <= env.clock().now(), "it takes that long");
+        for (number, thread) in others {
+            let answered = <SimEnv as Env>::Threads::join(thread).expect("returns");
+            assert_eq!(stalled <= answered, number % 4 == 1, "thread {number}: {answered:?}");
+        }
+    });
+}
+
+#[test]
 fn a_sync_that_lies_says_ok_and_keeps_nothing() {
     let run = |profile, draw, lies| {
         let (disk, delivered) = run(profile, ("sync_lie", 2, draw), |env| {

@@ -167,14 +167,15 @@ impl Content {
         };
         let bytes = &from[..record.len as usize];
         let offset = record.offset as usize;
-        if self.durable.len() == offset {
-            self.durable.extend_from_slice(bytes);
+        let durable = &mut *self.durable;
+        if durable.len() == offset {
+            durable.extend_from_slice(bytes);
             return;
         }
-        if self.durable.len() < record.end() as usize {
-            self.durable.resize(record.end() as usize, 0);
+        if durable.len() < record.end() as usize {
+            durable.resize(record.end() as usize, 0);
         }
-        self.durable[offset..record.end() as usize].copy_from_slice(bytes);
+        durable[offset..record.end() as usize].copy_from_slice(bytes);
     }
 
     /// The long way round: some pages are lost, or some sectors are ahead of the rest.
@@ -200,7 +201,9 @@ impl Content {
                 covered = covered.min(sector * SECTOR);
             }
         }
-        self.durable.truncate(size);
+        if size < self.durable.len() {
+            self.durable.truncate(size);
+        }
         self.prune();
         covered
     }
@@ -240,7 +243,9 @@ impl Content {
             if new_blocks == NewBlocks::LastPageBeforeSize && record.id == upto {
                 self.advance_end(&record);
             }
-            self.durable.resize(size, 0);
+            if self.durable.len() != size {
+                self.durable.resize(size, 0);
+            }
         }
         self.size_upto = self.size_upto.max(upto);
     }

@@ -9,6 +9,7 @@
 //! `pending` when all its sectors and its size are durable; `marks` and `lost` are empty unless a
 //! sync failed or a closure made single sectors durable, which is what keeps the common sync short.
 
+use super::shared::Shared;
 use crate::disk::{PAGE, SECTOR};
 
 mod durability;
@@ -76,8 +77,8 @@ struct LostPage {
 /// The bytes of one file; see the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Content {
-    pub(super) volatile: Vec<u8>,
-    pub(super) durable: Vec<u8>,
+    pub(super) volatile: Shared<Vec<u8>>,
+    pub(super) durable: Shared<Vec<u8>>,
     pub(super) pending: Vec<Record>,
     /// Prefix of the file that an Ok sync covered; survives crashes, unlike `durable` it says
     /// nothing of bytes that reached the medium by luck.
@@ -106,17 +107,19 @@ impl Content {
     /// which the end was taken back has.
     pub(super) fn write(&mut self, id: OpId, offset: u32, bytes: &[u8]) {
         let size_before = self.volatile.len() as u32;
-        self.volatile.resize((offset.max(size_before)) as usize, 0);
         let end = offset + bytes.len() as u32;
         let new_from = self.mapped.next_multiple_of(PAGE).max(offset);
         if size_before <= offset {
-            self.volatile.extend_from_slice(bytes);
+            let volatile = &mut *self.volatile;
+            volatile.resize(offset as usize, 0);
+            volatile.extend_from_slice(bytes);
         } else {
             self.preserve();
+            let volatile = &mut *self.volatile;
             if size_before < end {
-                self.volatile.resize(end as usize, 0);
+                volatile.resize(end as usize, 0);
             }
-            self.volatile[offset as usize..end as usize].copy_from_slice(bytes);
+            volatile[offset as usize..end as usize].copy_from_slice(bytes);
             // What is there now was never synced, whatever was there before.
             self.synced = self.synced.min(offset);
         }
@@ -139,7 +142,7 @@ impl Content {
     /// The bytes that `record` wrote.
     fn bytes(&self, record: &Record) -> &[u8] {
         let (from, start) = match record.saved {
-            IN_PLACE => (&self.volatile, record.offset as usize),
+            IN_PLACE => (&*self.volatile, record.offset as usize),
             saved => (&self.arena, saved as usize),
         };
         &from[start..start + record.len as usize]
@@ -242,17 +245,17 @@ impl Content {
     pub(super) fn set_durable_sector(&mut self, sector: u32, bytes: &[u8; SECTOR as usize]) {
         let start = (sector * SECTOR) as usize;
         let end = start + SECTOR as usize;
-        if self.durable.len() < end {
-            self.durable.resize(end, 0);
+        let durable = &mut *self.durable;
+        if durable.len() < end {
+            durable.resize(end, 0);
         }
-        self.durable[start..end].copy_from_slice(bytes);
+        durable[start..end].copy_from_slice(bytes);
     }
 
     /// Turns the durable bytes into all there is, as after a power loss.
     pub(super) fn settle(&mut self) {
         if !self.pending.is_empty() || self.volatile.len() != self.durable.len() {
-            self.volatile.clear();
-            self.volatile.extend_from_slice(&self.durable);
+            self.volatile = self.durable.clone();
             self.forget_pending();
         }
         let size = self.durable.len() as u32;

@@ -9,8 +9,7 @@ impl Content {
     pub(in crate::disk) fn take_back(&mut self, begin: OpId) -> Vec<Record> {
         self.preserve();
         let pending = std::mem::take(&mut self.pending);
-        self.volatile.clear();
-        self.volatile.extend_from_slice(&self.durable);
+        self.volatile = self.durable.clone();
         let mut dropped = Vec::new();
         for record in pending {
             let size_before = self.volatile.len() as u32;
