@@ -35,7 +35,7 @@ fn first_run(directory: &PathBuf) -> Result<()> {
     batch.put(b"banana", b"green")?;
     batch.put(b"cherry", b"dark red")?;
     batch.delete(b"durian")?;
-    let sequence = db.write(&batch, &WriteOptions { sync: true })?;
+    let sequence = db.write(&batch, &WriteOptions { sync: true, ..WriteOptions::default() })?;
     println!("batch     {} operations from sequence {sequence}, synced", batch.count());
 
     // A key without a value is no error.

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::batch::BatchDefect;
+use crate::db::WriteStall;
 use crate::version::edit::EditDefect;
 
 /// The result of every fallible operation of the engine.
@@ -131,6 +132,12 @@ pub enum Error {
     InvalidArgument(Arc<str>),
     /// An earlier failure stopped all writes. `Db::resume` or a reopen is the way on.
     Background(Arc<Error>),
+    /// The write asked not to wait, and writes are held up. Nothing of it was written, and another
+    /// try may succeed.
+    HeldUp {
+        /// What writes wait for.
+        by: WriteStall,
+    },
     /// The database was opened for reading alone.
     ReadOnly,
     /// The database has been closed.
@@ -281,6 +288,7 @@ impl fmt::Display for Error {
             Error::Background(original) => {
                 write!(f, "writes are stopped by an earlier error: {original}")
             }
+            Error::HeldUp { by } => write!(f, "writes are held up: {by}"),
             Error::ReadOnly => f.write_str("the database was opened for reading alone"),
             Error::Closed => f.write_str("the database is closed"),
         }

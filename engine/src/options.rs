@@ -12,7 +12,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use crate::db::{EntryVisitor, Snapshot};
+use crate::db::{EntryVisitor, Snapshot, WriteStall};
 use crate::error::Result;
 use crate::filename::FileNumber;
 use crate::iterator::InternalIterator;
@@ -51,6 +51,20 @@ pub trait Observer: Send + Sync + fmt::Debug {
     fn replayed(&self, log: FileNumber, entries: &mut dyn InternalIterator) {
         // By default nobody looks.
         let _ = (log, entries);
+    }
+
+    /// Whether [`Observer::write_stalled`] is to be called. It costs a write that is held up a lock
+    /// more.
+    fn wants_stalls(&self) -> bool {
+        false
+    }
+
+    /// Writes are held up from now on, by what `stall` says, or go on if that is
+    /// [`WriteStall::None`]. Whoever is told may be behind: it is [`crate::db::Metrics`] that knows
+    /// how it is now. The write that is held up makes the call, and the ones behind it wait.
+    fn write_stalled(&self, stall: WriteStall) {
+        // By default nobody looks.
+        let _ = stall;
     }
 
     /// At the end of `open`, when all that was recovered is durable and nobody can change it yet.
@@ -239,6 +253,12 @@ pub struct WriteOptions {
     /// Whether the write, and with it everything before it, is durable when the call returns.
     /// Otherwise it survives the death of the process, but not the loss of power. Default: no.
     pub sync: bool,
+    /// Whether the write fails with [`crate::Error::HeldUp`] where it would have to wait for room:
+    /// for a flush, for fewer tables at level 0, or behind a write that does. It waits its turn
+    /// behind others all the same. Default: no.
+    ///
+    /// Source: none in LevelDB; RocksDB's `WriteOptions::no_slowdown`.
+    pub no_wait: bool,
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ impl Workload for Transfers {
             for account in 0..ACCOUNTS {
                 opening.put(&[account], &100u64.to_le_bytes()).expect("a small batch");
             }
-            if db.write(&opening, &WriteOptions { sync: true }).is_err() {
+            if db.write(&opening, &WriteOptions { sync: true, ..WriteOptions::default() }).is_err()
+            {
                 return;
             }
         }
@@ -65,7 +66,10 @@ fn move_money(db: &Db<SimEnv>, first: u8) -> u64 {
             .put(&[first], &(from - moved).to_le_bytes())
             .and_then(|()| batch.put(&[first + 1], &(to + moved).to_le_bytes()));
         puts.expect("a small batch");
-        if db.write(&batch, &WriteOptions { sync: amount % 4 == 0 }).is_err() {
+        if db
+            .write(&batch, &WriteOptions { sync: amount % 4 == 0, ..WriteOptions::default() })
+            .is_err()
+        {
             break;
         }
         done += 1;

@@ -48,6 +48,8 @@ probes! {
     UnsyncedLost "unsynced_lost",
     /// A write returned an error.
     WriteFailed "write_failed",
+    /// A write that asked not to wait was told that it would have to.
+    HeldUp "held_up",
     /// A `resume` returned Ok after a write had failed.
     Resumed "resumed",
     /// An open returned an error.

@@ -23,6 +23,7 @@ pub enum Kind {
     NoThread,
     Corruption,
     InvalidArgument,
+    HeldUp,
     ReadOnly,
     Closed,
     /// One that came into the engine after this list.
@@ -53,6 +54,7 @@ impl Form {
             Error::Corruption(found) => (Kind::Corruption, None, Some(found.file.as_path())),
             Error::NoThread { .. } => (Kind::NoThread, None, None),
             Error::InvalidArgument(_) => (Kind::InvalidArgument, None, None),
+            Error::HeldUp { .. } => (Kind::HeldUp, None, None),
             Error::ReadOnly => (Kind::ReadOnly, None, None),
             Error::Closed => (Kind::Closed, None, None),
             _ => (Kind::Unknown, None, None),

@@ -196,7 +196,8 @@ fn plan(ops: &[PlannedOp], batches: &[PlannedBatch]) -> Plan {
 
 /// A plan for programs that bring their own work.
 fn idle_plan() -> Plan {
-    let nothing = PlannedBatch { writer: 0, ops: 0..0, sync: false, after: After::Nothing };
+    let nothing =
+        PlannedBatch { writer: 0, ops: 0..0, sync: false, no_wait: false, after: After::Nothing };
     plan(&[], &[nothing])
 }
 
@@ -339,7 +340,8 @@ fn one_changed_pick_among_waiters_changes_the_hash() {
 #[test]
 fn one_changed_acknowledgement_changes_the_hash() {
     let ops = [PlannedOp { key: 5, value: Some(20) }];
-    let batch = PlannedBatch { writer: 0, ops: 0..1, sync: true, after: After::Nothing };
+    let batch =
+        PlannedBatch { writer: 0, ops: 0..1, sync: true, no_wait: false, after: After::Nothing };
     let run = |batches: &[PlannedBatch]| {
         process(straight(), plan(&ops, batches), || {
             let options = Options { create_if_missing: true, ..Options::default() };

@@ -83,7 +83,13 @@ fn build(batches: &[Batch], numbers: &[usize]) -> World {
         let first = plan.ops.len() as u32;
         plan.ops.extend(batch.ops.iter().map(|&(key, value)| PlannedOp { key, value }));
         let ops = first..plan.ops.len() as u32;
-        plan.batches.push(PlannedBatch { writer: 0, ops, sync: false, after: After::Nothing });
+        plan.batches.push(PlannedBatch {
+            writer: 0,
+            ops,
+            sync: false,
+            no_wait: false,
+            after: After::Nothing,
+        });
     }
     plan.writers.push(0..batches.len() as u32);
     let mut history = History::new(&plan);

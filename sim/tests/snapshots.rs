@@ -14,7 +14,7 @@ use faultline_sim::run::{Mode, Verdict, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Count, Scenario, embedded};
 
 /// A seed of every scenario; where a scenario crashes at all, this seed does.
-const SEEDS: [(&str, u64); 60] = [
+const SEEDS: [(&str, u64); 61] = [
     ("bit_rot", 10),
     ("block_edges", 1),
     ("compaction_under_writes", 1),
@@ -33,6 +33,7 @@ const SEEDS: [(&str, u64); 60] = [
     ("gathered_tables", 1),
     ("giant_batches", 10),
     ("holes_in_the_log", 1),
+    ("impatient_writers", 1),
     ("io_errors", 6),
     ("iterators_across_compaction", 1),
     ("latent_errors", 10),

@@ -33,7 +33,10 @@ const SLOWDOWN: Duration = Duration::from_millis(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
     /// One more group, if the memtable is not full.
-    ForWrite,
+    ForWrite {
+        /// Whether to fail where there is something to wait for.
+        no_wait: bool,
+    },
     /// A fresh memtable, unless it is empty anyway.
     ForSwitch,
 }
@@ -51,9 +54,27 @@ impl<E: Env> Inner<E> {
     /// Returns once the leader may write, or, for a switch, once the memtable is empty.
     ///
     /// # Errors
-    /// What stopped all writes; that of creating a log, after which the next write tries again.
+    /// What stopped all writes; that of creating a log, after which the next write tries again;
+    /// `HeldUp` instead of a wait.
     pub(super) fn make_room(&self, turn: &mut LeaderTurn<'_, E>, room: Room) -> Result<()> {
-        let mut may_delay = room == Room::ForWrite;
+        let mut told = WriteStall::None;
+        let outcome = self.wait_for_room(turn, room, &mut told);
+        if told != WriteStall::None {
+            self.state.lock().counters.stall_looms(WriteStall::None);
+            self.observe_stall(WriteStall::None);
+        }
+        outcome
+    }
+
+    /// The same. `told` is what those who asked for it have been told that writes wait for.
+    fn wait_for_room(
+        &self,
+        turn: &mut LeaderTurn<'_, E>,
+        room: Room,
+        told: &mut WriteStall,
+    ) -> Result<()> {
+        let no_wait = room == Room::ForWrite { no_wait: true };
+        let mut may_delay = matches!(room, Room::ForWrite { .. });
         // The queue gives no turn to a write while writes are stopped, so the first look at the
         // memtable needs no lock, and a number of tables that is about to change will do. After
         // any wait the state is looked at again.
@@ -63,7 +84,7 @@ impl<E: Env> Inner<E> {
         loop {
             let mem = turn.mem.table();
             let is_switch_due = match room {
-                Room::ForWrite => {
+                Room::ForWrite { .. } => {
                     mem.approximate_memory_usage() > self.options.write_buffer_size as u64
                 }
                 Room::ForSwitch => !mem.is_empty(),
@@ -75,9 +96,16 @@ impl<E: Env> Inner<E> {
             let mut state = self.state.lock();
             match self.next_step(&state, is_switch_due, may_delay)? {
                 Next::Go => return Ok(()),
+                Next::Slow if no_wait => {
+                    return Err(Error::HeldUp { by: WriteStall::Slowdown });
+                }
                 Next::Slow => {
                     state.counters.stall_began(WriteStall::Slowdown);
+                    let is_asked_for = self.is_stall_asked_for(&state);
                     drop(state);
+                    if is_asked_for {
+                        self.tell_of_stall(turn, WriteStall::Slowdown, told);
+                    }
                     tracing::debug!(target: "faultline", "write delayed");
                     let began = self.now();
                     E::Threads::sleep(SLOWDOWN);
@@ -88,6 +116,13 @@ impl<E: Env> Inner<E> {
                 }
                 // Closing must not wait for somebody who waits for room.
                 Next::Wait(_) if state.phase != Phase::Open => return Err(Error::Closed),
+                Next::Wait(by) if no_wait => return Err(Error::HeldUp { by }),
+                // Nobody is told under a lock, and without it the reason may go away.
+                Next::Wait(reason) if *told != reason && self.is_stall_asked_for(&state) => {
+                    state.counters.stall_looms(reason);
+                    drop(state);
+                    self.tell_of_stall(turn, reason, told);
+                }
                 Next::Wait(reason) => {
                     tracing::debug!(target: "faultline", ?reason, "write waits");
                     state.counters.stall_began(reason);
@@ -102,6 +137,29 @@ impl<E: Env> Inner<E> {
                     self.switch(turn, number)?;
                 }
             }
+        }
+    }
+
+    /// Whether anybody wants to know that writes are held up.
+    fn is_stall_asked_for(&self, state: &State<E::Threads>) -> bool {
+        let wants = self.options.observer.as_ref().is_some_and(|observer| observer.wants_stalls());
+        wants || 0 < state.impatient
+    }
+
+    fn tell_of_stall(
+        &self,
+        turn: &mut LeaderTurn<'_, E>,
+        stall: WriteStall,
+        told: &mut WriteStall,
+    ) {
+        *told = stall;
+        turn.hold_up(&Error::HeldUp { by: stall });
+        self.observe_stall(stall);
+    }
+
+    fn observe_stall(&self, stall: WriteStall) {
+        if let Some(observer) = self.options.observer.as_ref().filter(|o| o.wants_stalls()) {
+            observer.write_stalled(stall);
         }
     }
 

@@ -3,6 +3,7 @@
 //! Source: LevelDB `DBImpl::CompactionStats`. Differs: numbers instead of a text; stalls, flushes
 //! and caches are counted.
 
+use core::fmt;
 use core::time::Duration;
 
 use super::state::{Inner, Phase};
@@ -25,6 +26,17 @@ pub enum WriteStall {
     Flush,
     /// A write waits for fewer tables at level 0.
     Level0,
+}
+
+impl fmt::Display for WriteStall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WriteStall::None => "by nothing",
+            WriteStall::Slowdown => "level 0 has many tables",
+            WriteStall::Flush => "the memtable before is still being flushed",
+            WriteStall::Level0 => "level 0 has too many tables",
+        })
+    }
 }
 
 /// How much writes were held up.
@@ -118,6 +130,16 @@ impl Counters {
 
     pub(super) fn table_moved(&mut self) {
         self.moved_tables += 1;
+    }
+
+    /// What holds up a write now.
+    pub(super) fn stalled(&self) -> WriteStall {
+        self.stalls.now
+    }
+
+    /// A write is about to be held up, or is not any more.
+    pub(super) fn stall_looms(&mut self, stall: WriteStall) {
+        self.stalls.now = stall;
     }
 
     /// A write is held up from now on.

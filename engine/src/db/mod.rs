@@ -97,7 +97,7 @@ use crate::value::Value;
 /// let mut batch = WriteBatch::new();
 /// batch.put(b"alice", b"10")?;
 /// batch.put(b"bob", b"20")?;
-/// db.write(&batch, &WriteOptions { sync: true })?;
+/// db.write(&batch, &WriteOptions { sync: true, ..WriteOptions::default() })?;
 /// assert_eq!(db.get(b"alice")?.as_deref(), Some(&b"10"[..]));
 /// for entry in db.iter()? {
 ///     let (key, value) = entry?;
@@ -166,7 +166,7 @@ impl<E: Env> Db<E> {
         value: &[u8],
         options: &WriteOptions,
     ) -> Result<SequenceNumber> {
-        self.handle.inner.write(Write::Put { key, value }, options.sync)
+        self.handle.inner.write(Write::Put { key, value }, options)
     }
 
     /// Removes `key`, which need not be there. Not durable by itself. Returns the sequence number.
@@ -176,7 +176,7 @@ impl<E: Env> Db<E> {
 
     /// Removes `key`, which need not be there.
     pub fn delete_with(&self, key: &[u8], options: &WriteOptions) -> Result<SequenceNumber> {
-        self.handle.inner.write(Write::Delete { key }, options.sync)
+        self.handle.inner.write(Write::Delete { key }, options)
     }
 
     /// Applies all operations of `batch`, or none. Returns the sequence number of the first; the
@@ -186,11 +186,12 @@ impl<E: Env> Db<E> {
     ///
     /// # Errors
     /// `Background` if writes are stopped; the error itself if this write met it, or if it was in
-    /// one group with it. An error of creating a log leaves writes possible. `Closed`.
+    /// one group with it. An error of creating a log leaves writes possible. `HeldUp` instead of a
+    /// wait for room, if the options ask for that. `Closed`.
     ///
     /// Source: LevelDB `DB::Write`.
     pub fn write(&self, batch: &WriteBatch, options: &WriteOptions) -> Result<SequenceNumber> {
-        self.handle.inner.write(Write::Batch(batch), options.sync)
+        self.handle.inner.write(Write::Batch(batch), options)
     }
 
     /// The value of `key` now, if it has one.

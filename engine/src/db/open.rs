@@ -301,6 +301,7 @@ impl<E: Env> Recovery<E> {
             snapshots: BTreeMap::new(),
             pins,
             counters: Counters::default(),
+            impatient: 0,
         };
         Inner {
             directory: Directory::new(self.env.clone(), &self.dir),

@@ -56,6 +56,7 @@ struct Place<R: Threads> {
     progress: Progress,
     kind: Kind,
     is_sync: bool,
+    is_impatient: bool,
     // A copy of the caller's batch: the leader may not look into the caller's stack.
     batch: WriteBatch,
 }
@@ -77,6 +78,8 @@ struct Line<R: Threads, T> {
     // Those behind the leader, in the order in which they came.
     waiting: VecDeque<usize>,
     stopped: Option<Error>,
+    // What the impatient get instead of a place, while a turn is held up.
+    held_up: Option<Error>,
     // Whether the leader's thread died in its turn: what it left half done cannot be repaired.
     is_abandoned: bool,
 }
@@ -104,6 +107,7 @@ impl<R: Threads, T: Send> CommitQueue<R, T> {
             free: Vec::new(),
             waiting: VecDeque::new(),
             stopped,
+            held_up: None,
             is_abandoned: false,
         };
         CommitQueue { line: Mutex::new("commit queue", line) }
@@ -117,6 +121,9 @@ impl<R: Threads, T: Send> CommitQueue<R, T> {
         let mut line = self.line.lock();
         if let Some(error) = line.refusal(request.leads_when_stopped()) {
             return Entered::Done(Err(error));
+        }
+        if let Some(error) = line.held_up.as_ref().filter(|_| request.is_impatient()) {
+            return Entered::Done(Err(error.clone()));
         }
         if !line.has_leader {
             line.has_leader = true;
@@ -181,6 +188,7 @@ impl<R: Threads, T> Line<R, T> {
                 progress: Progress::Waiting,
                 kind: Kind::Sync,
                 is_sync: false,
+                is_impatient: false,
                 batch: WriteBatch::new(),
             });
             self.places.len() - 1
@@ -188,6 +196,7 @@ impl<R: Threads, T> Line<R, T> {
         let waiting = &mut self.places[place];
         waiting.progress = Progress::Waiting;
         waiting.is_sync = request.is_sync();
+        waiting.is_impatient = request.is_impatient();
         waiting.kind = match request {
             Request::Write { write, .. } => {
                 waiting.batch.clear();
@@ -216,9 +225,14 @@ impl<R: Threads, T> Line<R, T> {
     /// Takes the first in line out of it with this outcome.
     fn settle_front(&mut self, progress: Progress) -> Option<Arc<Condvar<R>>> {
         let place = self.waiting.pop_front()?;
+        Some(self.settle(place, progress))
+    }
+
+    /// Gives a place that is not in line any more its outcome.
+    fn settle(&mut self, place: usize, progress: Progress) -> Arc<Condvar<R>> {
         let place = &mut self.places[place];
         place.progress = progress;
-        Some(Arc::clone(&place.condvar))
+        Arc::clone(&place.condvar)
     }
 
     fn front(&self) -> Option<&Place<R>> {
@@ -301,6 +315,25 @@ impl<R: Threads, T: Send> Turn<'_, R, T> {
         outcome
     }
 
+    /// Until this turn ends nobody impatient stands in line: those who do get `error` at once, and
+    /// so do those who come.
+    pub(super) fn hold_up(&mut self, error: &Error) {
+        debug_assert_eq!(self.followers, 0, "who rides along is not refused");
+        let mut wake = Wake::new();
+        let mut line = self.queue.line.lock();
+        line.held_up = Some(error.clone());
+        let waiting = mem::take(&mut line.waiting);
+        for place in waiting {
+            if line.places[place].is_impatient {
+                wake.push(Some(line.settle(place, Progress::Done(Err(error.clone())))));
+            } else {
+                line.waiting.push_back(place);
+            }
+        }
+        drop(line);
+        wake.notify();
+    }
+
     /// Lets the queue go on again. Takes effect when the turn ends.
     pub(super) fn restart(&mut self) {
         self.queue.line.lock().stopped = None;
@@ -334,6 +367,7 @@ impl<R: Threads, T: Send> Turn<'_, R, T> {
             wake.push(line.settle_front(progress));
         }
         line.resource = self.resource.take();
+        line.held_up = None;
         line.promote(&mut wake);
         drop(line);
         wake.notify();

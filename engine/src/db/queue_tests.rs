@@ -24,7 +24,7 @@ fn batch(operations: u32, value_size: usize) -> WriteBatch {
 }
 
 fn lead<'q>(queue: &'q Queue, write: Write<'_>, sync: bool) -> Turn<'q, R, Vec<u64>> {
-    match queue.enter(Request::Write { write, sync }) {
+    match queue.enter(Request::Write { write, sync, no_wait: false }) {
         Entered::Leader(turn) => turn,
         Entered::Done(outcome) => panic!("not the leader: {outcome:?}"),
     }
@@ -33,10 +33,15 @@ fn lead<'q>(queue: &'q Queue, write: Write<'_>, sync: bool) -> Turn<'q, R, Vec<u
 #[derive(Clone, Debug)]
 enum Job {
     Write { batch: WriteBatch, sync: bool },
+    Impatient,
     Sync,
     Switch,
     Resume,
 }
+
+/// A write that does not wait for room.
+const IMPATIENT: Request<'_> =
+    Request::Write { write: Write::Delete { key: b"k" }, sync: false, no_wait: true };
 
 /// What came of a caller: its outcome, and whether it was as a leader.
 type Fate = (Result<SequenceNumber>, bool);
@@ -50,8 +55,9 @@ fn line_up(queue: &Arc<Queue>, job: Job) -> <R as Threads>::JoinHandle<Fate> {
         R::spawn("follower", move || {
             let request = match &job {
                 Job::Write { batch, sync } => {
-                    Request::Write { write: Write::Batch(batch), sync: *sync }
+                    Request::Write { write: Write::Batch(batch), sync: *sync, no_wait: false }
                 }
+                Job::Impatient => IMPATIENT,
                 Job::Sync => Request::Sync,
                 Job::Switch => Request::Switch,
                 Job::Resume => Request::Resume,
@@ -96,6 +102,26 @@ fn riders(size: usize, sync: bool, jobs: &[Job]) -> usize {
 
 fn write(size: usize, sync: bool) -> Job {
     Job::Write { batch: batch(1, size), sync }
+}
+
+#[test]
+fn nobody_impatient_stands_in_line_while_a_turn_is_held_up() {
+    let queue = queue();
+    let mut turn = lead(&queue, Write::Delete { key: b"k" }, false);
+    let jobs = [write(10, false), Job::Impatient, write(20, false), Job::Impatient, Job::Sync];
+    let handles = jobs.map(|job| line_up(&queue, job)).into();
+    let error = Error::HeldUp { by: crate::db::WriteStall::Flush };
+    turn.hold_up(&error);
+    assert_eq!(queue.line.lock().waiting.len(), 3, "they are refused");
+    let late = queue.enter(IMPATIENT);
+    assert!(matches!(late, Entered::Done(Err(refusal)) if refusal == error), "and who comes is");
+    let mut group = batch(1, 1);
+    assert_eq!(turn.gather(&mut group), 2, "a sync does not ride with those who do not ask for it");
+    assert_eq!((group.count(), turn.finish(Ok(7))), (3, Ok(7)));
+    let outcomes: Vec<_> = fates(handles).into_iter().map(|(outcome, _)| outcome).collect();
+    assert_eq!(outcomes, [Ok(8), Err(error.clone()), Ok(9), Err(error), Ok(1000)]);
+    let Entered::Leader(turn) = queue.enter(IMPATIENT) else { panic!("nothing holds it up") };
+    turn.finish(Ok(1)).unwrap();
 }
 
 #[test]
@@ -279,7 +305,7 @@ fn under_loom_everyone_gets_a_place_of_its_own() {
         type Queue = CommitQueue<Loom, SequenceNumber>;
         fn write(queue: &Queue) -> SequenceNumber {
             let write = Write::Put { key: b"k", value: b"v" };
-            match queue.enter(Request::Write { write, sync: false }) {
+            match queue.enter(Request::Write { write, sync: false, no_wait: false }) {
                 Entered::Done(outcome) => outcome.unwrap(),
                 Entered::Leader(mut turn) => {
                     let mut group = WriteBatch::new();

@@ -67,8 +67,9 @@ impl Write<'_> {
 /// What a caller lines up for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Request<'a> {
-    /// To write; `sync` asks for it to be durable when the call returns.
-    Write { write: Write<'a>, sync: bool },
+    /// To write; `sync` asks for it to be durable when the call returns, `no_wait` for an error
+    /// where it would wait for room.
+    Write { write: Write<'a>, sync: bool, no_wait: bool },
     /// To have everything acknowledged before made durable.
     Sync,
     /// To have the memtable switched. Leads alone.
@@ -87,6 +88,11 @@ impl Request<'_> {
             Request::Sync => true,
             Request::Switch | Request::Resume | Request::Close => false,
         }
+    }
+
+    /// Whether the caller does not stand in line while writes are held up.
+    pub(super) fn is_impatient(self) -> bool {
+        matches!(self, Request::Write { no_wait: true, .. })
     }
 
     /// Whether the caller may lead although writes are stopped.

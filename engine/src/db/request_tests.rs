@@ -42,7 +42,7 @@ fn what_does_not_fit_a_batch_is_refused() {
 
 #[test]
 fn who_syncs_and_who_leads_although_writes_are_stopped() {
-    let write = |sync| Request::Write { write: Write::Delete { key: KEY }, sync };
+    let write = |sync| Request::Write { write: Write::Delete { key: KEY }, sync, no_wait: false };
     let requests = [
         (write(false), false, false),
         (write(true), true, false),

@@ -99,6 +99,8 @@ pub(super) struct State<R: Threads> {
     /// Versions that are being read.
     pub(super) pins: Pins,
     pub(super) counters: Counters,
+    /// Writes under way that asked not to wait.
+    pub(super) impatient: usize,
 }
 
 /// What all handles of one database share.

@@ -13,6 +13,7 @@
 //! does; a batch is valid before it lines up.
 
 use super::make_room::Room;
+use super::metrics::WriteStall;
 use super::queue::{Entered, Turn};
 use super::request::{Request, Write};
 use super::state::{Inner, WriteHalf};
@@ -20,6 +21,7 @@ use crate::batch::WriteBatch;
 use crate::env::{Access, Env, Point, Threads};
 use crate::error::{Error, Result};
 use crate::key::{MAX_SEQUENCE, SequenceNumber};
+use crate::options::WriteOptions;
 
 /// The turn of a leader of database `E`.
 pub(super) type LeaderTurn<'q, E> =
@@ -30,10 +32,28 @@ const GROUP_MEMORY_MAX: usize = 2 << 20;
 
 impl<E: Env> Inner<E> {
     /// Writes; returns the first sequence number of the write.
-    pub(super) fn write(&self, write: Write<'_>, sync: bool) -> Result<SequenceNumber> {
+    pub(super) fn write(&self, write: Write<'_>, options: &WriteOptions) -> Result<SequenceNumber> {
         write.check()?;
-        match self.queue.enter(Request::Write { write, sync }) {
-            Entered::Leader(turn) => self.lead(turn, write, sync),
+        if !options.no_wait {
+            return self.line_up(write, options);
+        }
+        // A leader that is held up from here on sees that somebody does not want to wait for it;
+        // one that is already says so here.
+        let mut state = self.state.lock();
+        match state.counters.stalled() {
+            WriteStall::None => state.impatient += 1,
+            by => return Err(Error::HeldUp { by }),
+        }
+        drop(state);
+        let outcome = self.line_up(write, options);
+        self.state.lock().impatient -= 1;
+        outcome
+    }
+
+    fn line_up(&self, write: Write<'_>, options: &WriteOptions) -> Result<SequenceNumber> {
+        let WriteOptions { sync, no_wait } = *options;
+        match self.queue.enter(Request::Write { write, sync, no_wait }) {
+            Entered::Leader(turn) => self.lead(turn, write, options),
             Entered::Done(outcome) => outcome,
         }
     }
@@ -42,9 +62,10 @@ impl<E: Env> Inner<E> {
         &self,
         mut turn: LeaderTurn<'_, E>,
         write: Write<'_>,
-        sync: bool,
+        options: &WriteOptions,
     ) -> Result<SequenceNumber> {
-        if let Err(error) = self.make_room(&mut turn, Room::ForWrite) {
+        let WriteOptions { sync, no_wait } = *options;
+        if let Err(error) = self.make_room(&mut turn, Room::ForWrite { no_wait }) {
             return turn.finish(Err(error));
         }
         let mut group = turn.group.take().unwrap_or_default();

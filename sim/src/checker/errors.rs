@@ -6,6 +6,7 @@
 
 use super::{AfterEnd, Checker, Ending, Violation, kinds};
 use crate::history::{Call, Outcome};
+use crate::told::Kind;
 use faultline::FileOp;
 
 /// Looks at errors: their order among acknowledgements, and what they say.
@@ -29,7 +30,10 @@ impl Checker for Errors {
 fn order(end: &AfterEnd<'_>) -> Result<(), Violation> {
     let outcomes = &end.history.outcomes;
     if end.faults == 0 {
-        let is_judged = |outcome: &&Outcome| outcome.call != Call::Open;
+        let is_judged = |outcome: &&Outcome| {
+            let is_held_up = is_held_up(outcome) && kinds::is_own_wish(end, outcome);
+            outcome.call != Call::Open && !is_held_up
+        };
         let failed = outcomes.iter().filter(is_judged).find_map(|outcome| {
             outcome.error.as_ref().map(|error| (outcome.returned, error.words.as_str()))
         });
@@ -92,6 +96,11 @@ struct Fatal<'a> {
     what: &'a str,
 }
 
+/// Whether it was told that it would have to wait.
+fn is_held_up(outcome: &Outcome) -> bool {
+    outcome.error.as_ref().is_some_and(|error| error.form.kind == Kind::HeldUp)
+}
+
 fn unprovoked(point: u64, error: &str) -> Result<(), Violation> {
     Err(Violation {
         checker: "errors",
@@ -107,6 +116,7 @@ fn unprovoked(point: u64, error: &str) -> Result<(), Violation> {
 fn is_fatal(outcome: &Outcome) -> bool {
     let is_write = matches!(outcome.call, Call::Write { .. } | Call::Sync);
     is_write
+        && !is_held_up(outcome)
         && outcome
             .error
             .as_ref()

@@ -34,6 +34,7 @@ fn explained(end: &AfterEnd<'_>, outcome: &Outcome, told: &Told) -> Result<(), V
         }
         // By a workload of somebody's own.
         Kind::Closed => outcome.call == Call::Close,
+        Kind::HeldUp => is_own_wish(end, outcome),
         // Nobody asks for what cannot be, writes to what is read alone, or is out of threads.
         Kind::InvalidArgument | Kind::ReadOnly | Kind::NoThread | Kind::Unknown => false,
         Kind::NotFound
@@ -108,6 +109,12 @@ fn names_the_first(
         }
     }
     Ok(())
+}
+
+/// Whether it is a write that asked not to wait: it may be told that it would have to.
+pub(super) fn is_own_wish(end: &AfterEnd<'_>, outcome: &Outcome) -> bool {
+    let Call::Write { batch } = outcome.call else { return false };
+    end.plan.batches.get(batch as usize).is_some_and(|batch| batch.no_wait)
 }
 
 /// The failures of which a call can have been told so.

@@ -30,6 +30,7 @@ scenarios!(
     "gathered_tables",
     "giant_batches",
     "holes_in_the_log",
+    "impatient_writers",
     "io_errors",
     "iterators_across_compaction",
     "latent_errors",

@@ -93,6 +93,8 @@ pub struct Workload {
     pub ops: Count,
     /// Share of batches written with `sync`.
     pub sync: f64,
+    /// Share of batches written with `no_wait`.
+    pub no_wait: f64,
     /// Share of operations that delete.
     pub deletes: f64,
     /// Share of batches with no operation.
@@ -130,6 +132,7 @@ impl Default for Workload {
             batches: Count::Between([20, 30]),
             ops: Count::Between([1, 3]),
             sync: 0.3,
+            no_wait: 0.0,
             deletes: 0.15,
             empty: 0.01,
             value: Count::Between([0, 100]),
@@ -399,6 +402,7 @@ impl Spec {
         for (field, share) in [
             ("swarm", self.swarm),
             ("workload.sync", w.sync),
+            ("workload.no_wait", w.no_wait),
             ("workload.deletes", w.deletes),
             ("workload.empty", w.empty),
             ("workload.large", w.large),

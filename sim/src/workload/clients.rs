@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use faultline::env::Threads as _;
-use faultline::{Db, DbIterator, ReadOptions, Result, WriteBatch, WriteOptions};
+use faultline::{Db, DbIterator, Error, ReadOptions, Result, WriteBatch, WriteOptions};
 
 use super::{After, Plan, PlannedCrash, Trigger, key_bytes, value_bytes};
 use crate::arena::Outside;
@@ -19,7 +19,7 @@ use crate::probe::Probe;
 use crate::process::DATABASE;
 use crate::report::counted;
 use crate::scenario::CrashKind;
-use crate::told::Told;
+use crate::told::{Kind, Told};
 use crate::trace::{Lane, Tag};
 use crate::world::{World, with_world};
 
@@ -63,6 +63,9 @@ pub(crate) fn noted<T>(call: Call, make: impl FnOnce() -> Result<T>) -> Result<T
         });
         match (call, &error) {
             (Call::Open, Some(_)) => world.hit(Probe::OpenFailed),
+            (Call::Write { .. }, Some(told)) if told.form.kind == Kind::HeldUp => {
+                world.hit(Probe::HeldUp);
+            }
             (Call::Write { .. }, Some(_)) => world.hit(Probe::WriteFailed),
             (Call::Resume, None) => world.hit(Probe::Resumed),
             _ => {}
@@ -79,15 +82,20 @@ pub fn writer(db: &Db<SimEnv>, writer: u32) {
     let mut errors = 0;
     while let Some(number) = begin_batch(writer) {
         fill(&mut batch, number, &mut buffers);
-        let sync = with_world(|world| world.plan.batches[number as usize].sync);
-        let options = WriteOptions { sync };
+        let options = with_world(|world| {
+            let batch = &world.plan.batches[number as usize];
+            WriteOptions { sync: batch.sync, no_wait: batch.no_wait }
+        });
         let result = noted(Call::Write { batch: number }, || db.write(&batch, &options));
-        end_batch(number, sync, result.as_ref().ok().copied(), &result);
+        end_batch(number, options.sync, result.as_ref().ok().copied(), &result);
         let after = with_world(|world| world.plan.batches[number as usize].after);
         match after {
             After::Close => return,
             After::Crash(kind) => with_world(|world| die(world, kind)),
             _ => {}
+        }
+        if matches!(result, Err(Error::HeldUp { .. })) {
+            continue;
         }
         if result.is_err() {
             errors += 1;
@@ -179,8 +187,9 @@ fn begin_batch(writer: u32) -> Option<u32> {
 fn name(plan: &Plan, number: u32) -> String {
     let batch = &plan.batches[number as usize];
     let sync = if batch.sync { " sync" } else { "" };
+    let no_wait = if batch.no_wait { " no_wait" } else { "" };
     let first = plan.writers[batch.writer as usize].start;
-    format!("write{sync} batch {} ({})", number - first, counted(batch.ops.len(), "op"))
+    format!("write{sync}{no_wait} batch {} ({})", number - first, counted(batch.ops.len(), "op"))
 }
 
 fn fill(batch: &mut WriteBatch, number: u32, (key, value): &mut (Vec<u8>, Vec<u8>)) {
@@ -221,7 +230,8 @@ fn end_batch<T>(number: u32, sync: bool, sequence: Option<u64>, result: &Result<
             });
         });
         let Some(sequence) = sequence else {
-            state.status = Status::Failed;
+            let is_refused = matches!(result, Err(Error::HeldUp { .. }));
+            state.status = if is_refused { Status::Absent } else { Status::Failed };
             return;
         };
         state.status = Status::Acknowledged { sequence };

@@ -100,7 +100,8 @@ impl Plan {
                     Then::Kill => After::Crash(CrashKind::Kill),
                     Then::PowerLoss => After::Crash(CrashKind::PowerLoss),
                 };
-                self.batches.push(PlannedBatch { writer, ops: op..op + 1, sync: step.sync, after });
+                let (sync, no_wait) = (step.sync, false);
+                self.batches.push(PlannedBatch { writer, ops: op..op + 1, sync, no_wait, after });
             }
             self.writers.push(first..self.batches.len() as u32);
         }
@@ -134,7 +135,9 @@ impl Plan {
             After::Nothing
         };
         let sync = stream.chance(workload.sync);
-        self.batches.push(PlannedBatch { writer, ops: first..self.ops.len() as u32, sync, after });
+        let no_wait = workload.no_wait > 0.0 && stream.chance(workload.no_wait);
+        let ops = first..self.ops.len() as u32;
+        self.batches.push(PlannedBatch { writer, ops, sync, no_wait, after });
     }
 
     fn draw_crashes(&mut self, spec: &Spec, stream: &mut Stream) {

@@ -85,6 +85,8 @@ pub struct PlannedBatch {
     pub ops: Range<u32>,
     /// Whether it is written with `sync`.
     pub sync: bool,
+    /// Whether it is written with `no_wait`.
+    pub no_wait: bool,
     /// What its writer does afterwards.
     pub after: After,
 }

@@ -53,7 +53,7 @@ fn plan() -> Plan {
         ops.extend(planned.iter().map(|&(key, value)| PlannedOp { key, value }));
         let ops = first..ops.len() as u32;
         let (writer, after) = (u32::from(number > 2), After::Nothing);
-        batches.push(PlannedBatch { writer, ops, sync: number == 0, after });
+        batches.push(PlannedBatch { writer, ops, sync: number == 0, no_wait: false, after });
     }
     Plan {
         resume: true,

@@ -77,7 +77,7 @@ impl Workload for Insists {
     fn run(&self, db: &Db<SimEnv>, _incarnation: u32) {
         let mut batch = WriteBatch::new();
         batch.put(b"key", b"value").expect("it is small");
-        while db.write(&batch, &WriteOptions { sync: true }).is_err() {
+        while db.write(&batch, &WriteOptions { sync: true, ..WriteOptions::default() }).is_err() {
             // It fails too, as long as every sync does.
             db.resume().ok();
         }

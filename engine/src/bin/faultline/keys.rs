@@ -10,7 +10,7 @@ use crate::open::{open, open_or_create, open_to_read};
 use crate::output::{Output, remark};
 
 /// One command, one write: it is durable when the command ends.
-const DURABLE: WriteOptions = WriteOptions { sync: true };
+const DURABLE: WriteOptions = WriteOptions { sync: true, no_wait: false };
 
 /// Prints a value as it is, or in hexadecimal.
 pub(crate) fn get(args: &GetArgs) -> Result {

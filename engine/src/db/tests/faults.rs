@@ -242,7 +242,7 @@ impl Run {
     fn put(&mut self, db: &FaultyDb, number: usize) -> bool {
         let key = format!("key{number:03}").into_bytes();
         let value = vec![b'v'; 500 + number];
-        let options = WriteOptions { sync: number.is_multiple_of(7) };
+        let options = WriteOptions { sync: number.is_multiple_of(7), ..WriteOptions::default() };
         let result = db.put_with(&key, &value, &options);
         match result {
             Ok(_) => self.acked.insert(key, value),

@@ -21,6 +21,7 @@ mod limits;
 mod lost;
 mod manifest;
 mod metrics;
+mod no_wait;
 mod randomized;
 mod ranges;
 mod read_only;
@@ -41,7 +42,7 @@ use crate::value::Value;
 
 pub(super) type R = <PosixEnv as Env>::Threads;
 
-pub(super) const SYNC: WriteOptions = WriteOptions { sync: true };
+pub(super) const SYNC: WriteOptions = WriteOptions { sync: true, no_wait: false };
 
 /// A database in a directory of its own, which is removed at the end.
 pub(super) struct TestDb {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::faulty_env::{Fault, FaultyEnv};
-use super::{TestDb, file_names, options, read_file, write_file};
+use super::{SYNC, TestDb, file_names, options, read_file, write_file};
 use crate::batch::WriteBatch;
 use crate::db::{Db, destroy};
 use crate::env::Env;
 use crate::env::posix::PosixEnv;
 use crate::error::{Error, FileOp};
 use crate::filename::{log_file_name, table_file_name};
-use crate::options::{Options, RecoveryPolicy, WriteOptions};
+use crate::options::{Options, RecoveryPolicy};
 use crate::verify::verify;
 
 /// Every file with its bytes.
@@ -56,7 +56,7 @@ fn a_reader_sees_everything_and_changes_nothing() {
     let refused = Err(Error::ReadOnly);
     assert_eq!(db.put(b"a", b""), refused);
     assert_eq!(db.delete(b"a"), refused);
-    assert_eq!(db.write(&WriteBatch::new(), &WriteOptions { sync: true }), refused);
+    assert_eq!(db.write(&WriteBatch::new(), &SYNC), refused);
     for call in [Db::flush, Db::sync, Db::resume] {
         assert_eq!(call(&db), Err(Error::ReadOnly));
     }
