@@ -36,6 +36,7 @@ pub mod model;
 pub mod mutant;
 pub mod naive;
 pub mod necessary;
+mod old_logs;
 pub mod policy;
 pub mod probe;
 mod process;

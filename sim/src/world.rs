@@ -18,10 +18,9 @@ use crate::checker::{Checker, Excuse, Image, Met};
 use crate::disk::{Disk, Ino, Op, Pick};
 use crate::fault::{FaultPlan, FileRole, Operation, Phase};
 use crate::found::Before;
-use crate::history::{Entry, FileBreach, History};
+use crate::history::{FileBreach, History};
 use crate::judge::Judge;
 use crate::kernel::{Kernel, ThreadId};
-use crate::model;
 use crate::naive;
 use crate::probe::{Probe, ProbeSet};
 use crate::rng::{Purpose, Stream};
@@ -65,6 +64,9 @@ pub struct World {
     pub before: RefCell<Option<Before>>,
     /// All logs but the newest, with their bytes, before the last power loss.
     pub older_logs: RefCell<Vec<(String, Vec<u8>)>>,
+    /// Logs of which pages could not be written back, with their bytes before: such pages may leave
+    /// the cache.
+    pub lost_logs: RefCell<BTreeMap<String, Vec<u8>>>,
     /// Logs of which an append or a sync failed, until an open has replayed them: what their last
     /// record holds may be in no memtable.
     pub failed_logs: RefCell<BTreeSet<String>>,
@@ -146,6 +148,7 @@ impl World {
             stalled_until: Default::default(),
             before: RefCell::default(),
             older_logs: RefCell::default(),
+            lost_logs: RefCell::default(),
             failed_logs: RefCell::default(),
             syncs: None,
             failed_before_resume: RefCell::default(),
@@ -342,63 +345,6 @@ impl World {
     /// Notes that an open has replayed a log: all of it is in a memtable now.
     pub fn note_replayed(&self, name: &str) {
         self.failed_logs.borrow_mut().remove(name);
-    }
-
-    /// Keeps the older logs of directory `dir` as the process saw them: the power goes. The newest
-    /// is always needed.
-    pub fn keep_older_logs(&self, dir: &str) {
-        let disk = self.disk.borrow();
-        let folder = disk.folder(dir);
-        let mut names = folder.names();
-        names.retain(|name| FileRole::of_file(name) == FileRole::Log);
-        names.pop();
-        let mut logs = self.older_logs.borrow_mut();
-        logs.clear();
-        logs.extend(
-            names
-                .into_iter()
-                .filter_map(|name| Some((format!("{dir}/{name}"), folder.bytes(name)?.to_vec()))),
-        );
-    }
-
-    /// Notes what a log holds that is not needed any more. A compaction may drop an entry of it
-    /// from here on; then nothing else tells where a batch without an answer stands. What a power
-    /// loss left of the log tells nothing more.
-    pub fn note_old_log(&self, name: &str) {
-        let disk = self.disk.borrow();
-        let (older, rotten) = (self.older_logs.borrow(), self.rotten_logs.borrow());
-        let older = older.iter().find(|(older, _)| older == name).map(|(_, bytes)| bytes);
-        let bytes = match rotten.get(name).or(older) {
-            Some(bytes) => bytes,
-            None => disk.bytes(name).unwrap_or_default(),
-        };
-        let mut history = self.history.borrow_mut();
-        let placed = model::commits(&self.plan, &history);
-        let has_place = |sequence| {
-            let next = placed.partition_point(|commit| commit.end() <= sequence);
-            placed.get(next).is_some_and(|commit| commit.sequence <= sequence)
-        };
-        let records = naive::decode_log(bytes);
-        // The last record of a log that failed may have come into no memtable, so into no table.
-        let is_failed = self.failed_logs.borrow().contains(name);
-        let failed = records.last().filter(|_| is_failed).map_or(u64::MAX, |last| last.sequence);
-        let mut entries = Vec::new();
-        for batch in &records {
-            for (operation, sequence) in batch.operations().zip(batch.sequence..) {
-                let is_placed = has_place(sequence);
-                if is_placed || sequence < failed {
-                    history.flushed_sequence = history.flushed_sequence.max(sequence);
-                }
-                if !is_placed {
-                    entries.push(Entry::new(operation.key, sequence, operation.value));
-                }
-            }
-        }
-        for commit in model::settle_log(&self.plan, &history, &entries) {
-            if commit.sequence < failed {
-                history.batches[commit.batch as usize].written_at = Some(commit.sequence);
-            }
-        }
     }
 
     /// Calls `f` with this world as the one that simulated code finds.

@@ -255,6 +255,7 @@ pub(super) fn sync(
             } else if failed == Some(Errno::ReadOnly) || world.plan.swallow_syncs {
                 SyncOutcome::Refused
             } else if failed.is_some() {
+                world.keep_lost_log(disk, target.name);
                 SyncOutcome::Failed
             } else if world.is_lie(fault) {
                 if let Some(fault) = fault.filter(|fault| fault.kind == FaultKind::SyncLie)
@@ -330,7 +331,7 @@ impl World {
         let Some(fault) = fault else { return };
         let disk = &mut *self.disk.borrow_mut();
         match fault.kind {
-            FaultKind::WriteBackError if disk.fail_write_back(target.name).is_ok() => {
+            FaultKind::WriteBackError if self.fail_write_back(disk, target.name) => {
                 kernel.tell(Lane::Fault, || format!("write-back fails: {}", target.short()));
             }
             FaultKind::Eviction if disk.evict() => {

@@ -188,10 +188,7 @@ impl Run {
         let faults = world.provocations();
         world.hit_all(image.probes);
         world.keep_before();
-        for log in &image.old_logs {
-            world.note_old_log(&format!("{}/{log}", process::DATABASE));
-        }
-        world.older_logs.borrow_mut().clear();
+        world.begin_logs(&image.old_logs);
         // Memtables become tables in their order, so all up to there was in one. The log that a
         // `resume` has made superfluous may be gone before anybody has read it.
         let in_tables = image.recoverable.iter().flat_map(|found| &found.table_entries);

@@ -6,6 +6,7 @@
 
 #![cfg(test)]
 
+mod logs;
 mod nothing;
 mod strays;
 

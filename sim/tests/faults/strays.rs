@@ -19,13 +19,13 @@ fn enter(phase: Phase) {
 }
 
 /// A new file that holds `bytes`, all of it synced.
-fn synced(env: SimEnv, name: &str, bytes: &[u8]) {
+pub(super) fn synced(env: SimEnv, name: &str, bytes: &[u8]) {
     let mut file = env.create(path(name)).expect("creates");
     file.append(bytes).expect("appends");
     assert_eq!(file.sync(), Ok(()));
 }
 
-fn first(env: SimEnv, name: &str, len: usize) -> Vec<u8> {
+pub(super) fn first(env: SimEnv, name: &str, len: usize) -> Vec<u8> {
     let mut bytes = vec![b'?'; len];
     let reader = env.open_random_access(path(name)).expect("opens");
     let count = reader.read_at(0, &mut bytes).expect("reads");

@@ -1,0 +1,138 @@
+//! What logs hold that are not needed any more: it has come into tables.
+//!
+//! A compaction may drop an entry of it from there on, and then the log alone tells where a batch
+//! without an answer stands, and how far the tables reach. What counts is what its memtable was
+//! made of, whatever befalls the bytes of the log afterwards.
+
+use std::borrow::Cow;
+
+use crate::disk::Disk;
+use crate::fault::FileRole;
+use crate::history::Entry;
+use crate::model;
+use crate::naive;
+use crate::process::DATABASE;
+use crate::world::World;
+
+impl World {
+    /// A process begins: logs that are not needed any more, `old_logs` by their names, are noted,
+    /// as they were before any loss. Of all others it is given what is left.
+    pub(crate) fn begin_logs(&self, old_logs: &[String]) {
+        for log in old_logs {
+            self.note_old_log(&format!("{DATABASE}/{log}"));
+        }
+        self.older_logs.borrow_mut().clear();
+        let disk = self.disk.borrow();
+        self.lost_logs.borrow_mut().retain(|path, bytes| {
+            let is_old = old_logs.iter().any(|log| path.ends_with(log));
+            is_old || disk.bytes(path).map(|left| *bytes = left.to_vec()).is_ok()
+        });
+    }
+
+    /// Keeps the older logs of directory `dir` as the process saw them: the power goes. The newest
+    /// is always needed.
+    pub fn keep_older_logs(&self, dir: &str) {
+        let disk = self.disk.borrow();
+        let mut names = disk.folder(dir).names();
+        names.retain(|name| FileRole::of_file(name) == FileRole::Log);
+        names.pop();
+        let path = |name| format!("{dir}/{name}");
+        let kept = names.into_iter().map(path).map(|path| {
+            let bytes = self.seen_log(&disk, &path).into_owned();
+            (path, bytes)
+        });
+        *self.older_logs.borrow_mut() = kept.collect();
+    }
+
+    /// Keeps the bytes of a file, if it is a log: pages of it are about to be lost, and may leave
+    /// the cache at once or later.
+    pub(crate) fn keep_lost_log(&self, disk: &Disk, name: &str) {
+        if FileRole::of_file(name) == FileRole::Log {
+            let bytes = self.seen_log(disk, name).into_owned();
+            self.lost_logs.borrow_mut().insert(name.to_owned(), bytes);
+        }
+    }
+
+    /// Has write-back of a file fail; false if it has lost its name.
+    pub(crate) fn fail_write_back(&self, disk: &mut Disk, name: &str) -> bool {
+        self.keep_lost_log(disk, name);
+        disk.fail_write_back(name).is_ok()
+    }
+
+    /// The bytes of a log as those who wrote it have seen them. Pages that were lost were written
+    /// before that was noticed; what was appended later lies behind them.
+    fn seen_log<'a>(&self, disk: &'a Disk, name: &str) -> Cow<'a, [u8]> {
+        let left = disk.bytes(name).unwrap_or_default();
+        match self.lost_logs.borrow().get(name) {
+            None => Cow::Borrowed(left),
+            Some(kept) => Cow::Owned([kept, left.get(kept.len()..).unwrap_or_default()].concat()),
+        }
+    }
+
+    /// Notes what a log holds that is not needed any more. A compaction may drop an entry of it
+    /// from here on; then nothing else tells where a batch without an answer stands. What a power
+    /// loss or an eviction left of the log tells nothing more.
+    pub fn note_old_log(&self, name: &str) {
+        let disk = self.disk.borrow();
+        let (older, rotten) = (self.older_logs.borrow(), self.rotten_logs.borrow());
+        let older = older.iter().find(|(older, _)| older == name).map(|(_, bytes)| bytes);
+        let bytes = match rotten.get(name).or(older) {
+            Some(bytes) => Cow::Borrowed(&bytes[..]),
+            None => self.seen_log(&disk, name),
+        };
+        let mut history = self.history.borrow_mut();
+        let placed = model::commits(&self.plan, &history);
+        let has_place = |sequence| {
+            let next = placed.partition_point(|commit| commit.end() <= sequence);
+            placed.get(next).is_some_and(|commit| commit.sequence <= sequence)
+        };
+        let records = naive::decode_log(&bytes);
+        // The last record of a log that failed may have come into no memtable, so into no table.
+        let is_failed = self.failed_logs.borrow().contains(name);
+        let failed = records.last().filter(|_| is_failed).map_or(u64::MAX, |last| last.sequence);
+        let mut entries = Vec::new();
+        for batch in &records {
+            for (operation, sequence) in batch.operations().zip(batch.sequence..) {
+                let is_placed = has_place(sequence);
+                if is_placed || sequence < failed {
+                    history.flushed_sequence = history.flushed_sequence.max(sequence);
+                }
+                if !is_placed {
+                    entries.push(Entry::new(operation.key, sequence, operation.value));
+                }
+            }
+        }
+        for commit in model::settle_log(&self.plan, &history, &entries) {
+            if commit.sequence < failed {
+                history.batches[commit.batch as usize].written_at = Some(commit.sequence);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::POSIX_WEAK;
+    use crate::fault::FaultPlan;
+    use crate::workload::Plan;
+
+    #[test]
+    fn a_process_that_replays_a_log_is_given_what_is_left_of_it() {
+        let faults = FaultPlan::new(&toml::from_str("").expect("no faults"));
+        let world = World::new(Plan::idle(), faults, Vec::new(), Disk::new(&POSIX_WEAK));
+        let path = |log: &str| format!("{DATABASE}/{log}");
+        let logs = ["000003.log", "000004.log", "000005.log"];
+        world.disk.borrow_mut().create_dir(DATABASE).expect("a directory");
+        for log in &logs[..2] {
+            world.disk.borrow_mut().create(&path(log)).expect("a file");
+        }
+        for log in logs {
+            world.lost_logs.borrow_mut().insert(path(log), b"all".to_vec());
+        }
+        world.begin_logs(&[logs[0].to_owned()]);
+        let left: Vec<(String, Vec<u8>)> = world.lost_logs.into_inner().into_iter().collect();
+        let expected = [(path(logs[0]), b"all".to_vec()), (path(logs[1]), Vec::new())];
+        assert_eq!(left, expected, "the first is in tables, the second is read, the third is gone");
+    }
+}
