@@ -15,7 +15,7 @@ impl World {
     /// From here on this process may be given what `disk` has damaged of the files that an open
     /// reads from start to end.
     pub(crate) fn note_damaged(&self, disk: &Disk) {
-        let (image, excuse) = Image::read_damaged(disk, DATABASE);
+        let (image, excuse) = Image::read_damaged(disk, DATABASE, &self.unseen_flaws.borrow());
         if excuse != Excuse::None {
             self.keep_rotten_logs(disk);
         }
@@ -28,7 +28,7 @@ impl World {
         for name in disk.folder(DATABASE).names() {
             let path = format!("{DATABASE}/{name}");
             if FileRole::of_file(name) == FileRole::Log
-                && let Ok(Some(bytes)) = disk.rotten_bytes(&path)
+                && let Ok(Some(bytes)) = disk.rotten_bytes(&path, &self.unseen_flaws.borrow())
             {
                 rotten.insert(path, bytes);
             }

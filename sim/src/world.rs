@@ -99,6 +99,8 @@ pub struct World {
     pub cached: RefCell<Vec<(Ino, u64)>>,
     /// Logs of which an open was given other bytes than were written, with those bytes.
     pub rotten_logs: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// Damaged sectors of files that this open had read to there before: by file and number.
+    pub unseen_flaws: RefCell<Vec<(Ino, u32)>>,
     /// Set when damage that had made a call fail was healed, until an open has returned.
     pub is_healed: Cell<bool>,
     /// How many of the next syncs the device lies about.
@@ -163,6 +165,7 @@ impl World {
             met: RefCell::default(),
             cached: RefCell::default(),
             rotten_logs: RefCell::default(),
+            unseen_flaws: RefCell::default(),
             is_healed: Cell::new(false),
             lies_left: Cell::new(0),
             is_spared: Cell::new(false),
@@ -198,6 +201,7 @@ impl World {
         self.failures.borrow_mut().clear();
         *self.met.borrow_mut() = Met::default();
         self.cached.borrow_mut().clear();
+        self.unseen_flaws.borrow_mut().clear();
     }
 
     /// From here on nothing fails: no fault strikes, a full disk has room again, a file system that

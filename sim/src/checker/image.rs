@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Excuse;
 use super::structure::defect_of;
 use crate::commit_order::in_commit_order;
-use crate::disk::Disk;
+use crate::disk::{Disk, Ino};
 use crate::fault::FileRole;
 use crate::history::Entry;
 use crate::naive::{self, Stop};
@@ -55,12 +55,12 @@ impl Image {
     }
 
     /// Reads directory `dir` of `disk` as one that opens it does who is given the damaged sectors
-    /// of CURRENT, the MANIFEST and the logs; and what that excuses.
+    /// of CURRENT, the MANIFEST and the logs, but for those `unseen`; and what that excuses.
     ///
     /// Tables are read as they were written: their checksums tell, so whoever shows an entry of one
     /// shows what was written. A table of which they would not tell is not damaged so, see
     /// [`naive::table_tells`].
-    pub(crate) fn read_damaged(disk: &Disk, dir: &str) -> (Self, Excuse) {
+    pub(crate) fn read_damaged(disk: &Disk, dir: &str, unseen: &[(Ino, u32)]) -> (Self, Excuse) {
         let pristine = Image::read(disk, dir);
         let folder = disk.folder(dir);
         let names = folder.names();
@@ -70,7 +70,7 @@ impl Image {
         };
         let mut rotten = BTreeMap::new();
         for &name in names.iter().filter(is_read_once) {
-            if let Ok(Some(bytes)) = disk.rotten_bytes(&format!("{dir}/{name}")) {
+            if let Ok(Some(bytes)) = disk.rotten_bytes(&format!("{dir}/{name}"), unseen) {
                 rotten.insert(name, bytes);
             }
         }

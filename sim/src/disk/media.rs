@@ -182,19 +182,27 @@ impl Disk {
         self.flaws.iter().any(|flaw| flaw.ino == ino && flaw.shows_in(range))
     }
 
-    /// The bytes of a file as its damaged sectors show them, if any is damaged so. Those of a
-    /// sector that cannot be read are as they were written.
+    /// The bytes of a file as its damaged sectors show them, but for those `unseen`, if any other
+    /// is damaged so. Those of a sector that cannot be read are as they were written.
     ///
     /// # Errors
     ///
     /// If `path` is no file.
-    pub fn rotten_bytes(&self, path: &str) -> Result<Option<Vec<u8>>, Errno> {
-        Ok(self.shown(self.lookup_file(path)?))
+    pub fn rotten_bytes(
+        &self,
+        path: &str,
+        unseen: &[(Ino, u32)],
+    ) -> Result<Option<Vec<u8>>, Errno> {
+        Ok(self.shown(self.lookup_file(path)?, unseen))
     }
 
     /// The same of a file whose inode the caller knows.
-    pub(crate) fn shown(&self, ino: Ino) -> Option<Vec<u8>> {
-        let is_rotten = |flaw: &&Flaw| flaw.ino == ino && flaw.damage != Damage::Unreadable;
+    pub(crate) fn shown(&self, ino: Ino, unseen: &[(Ino, u32)]) -> Option<Vec<u8>> {
+        let is_rotten = |flaw: &&Flaw| {
+            flaw.ino == ino
+                && flaw.damage != Damage::Unreadable
+                && !unseen.contains(&(ino, flaw.sector))
+        };
         let mut rot = self.flaws.iter().filter(is_rotten).peekable();
         rot.peek()?;
         let mut bytes = self.inode(ino).content.volatile.to_vec();

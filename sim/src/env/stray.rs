@@ -60,17 +60,34 @@ impl World {
             let hit = elsewhere(disk, *missed, fault.draw, &|spot| self.may_be_hit(disk, spot))?;
             disk.misdirect(*missed, held, hit)
         });
-        with_kernel(|kernel| self.keep(kernel, disk, id, injected));
+        if with_kernel(|kernel| self.keep(kernel, disk, id, injected)) {
+            self.note_unseen(disk, id);
+        }
+    }
+
+    /// Notes the flaws of number `id` that lie below what an open has read: who is given the bytes
+    /// of such a file is given them as they were.
+    fn note_unseen(&self, disk: &Disk, id: Option<u32>) {
+        for flaw in disk.flaws().iter().filter(|flaw| Some(flaw.id) == id) {
+            let spot = Spot { ino: flaw.ino, sector: flaw.sector };
+            if self.is_read(disk, spot) {
+                self.unseen_flaws.borrow_mut().push((spot.ino, spot.sector));
+            }
+        }
     }
 
     /// Whether a write may go there: not to what an open that is under way has yet to read, since
     /// it is judged by what was there when it began.
     fn may_be_hit(&self, disk: &Disk, spot: Spot) -> bool {
+        let role = FileRole::of_file(disk.written(spot.ino).1);
+        !self.is_read_once(role) || (self.plan.previews == 0.0 && self.is_read(disk, spot))
+    }
+
+    /// Whether an open that is under way reads the file once, and has read to there.
+    fn is_read(&self, disk: &Disk, spot: Spot) -> bool {
         let (written, name) = disk.written(spot.ino);
-        let role = FileRole::of_file(name);
         let end = u64::from((spot.sector + 1) * SECTOR).min(written.len() as u64);
-        let is_read = self.plan.previews == 0.0 && end <= self.cached_upto(spot.ino, role);
-        !self.is_read_once(role) || is_read
+        end <= self.cached_upto(spot.ino, FileRole::of_file(name))
     }
 
     /// Keeps the flaws of number `id`, if there are any and readers of tables can tell; otherwise
@@ -107,7 +124,7 @@ fn elsewhere(disk: &Disk, spot: Spot, draw: u32, may_be: &dyn Fn(Spot) -> bool) 
 fn is_told(disk: &Disk, id: u32) -> bool {
     disk.flaws().iter().filter(|flaw| flaw.id == id).all(|flaw| {
         let (written, name) = disk.written(flaw.ino);
-        let shown = disk.shown(flaw.ino);
+        let shown = disk.shown(flaw.ino, &[]);
         let Some(shown) = shown else { return true };
         match FileRole::of_file(name) {
             FileRole::Table => naive::table_tells(written, &shown),

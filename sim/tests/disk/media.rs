@@ -92,11 +92,11 @@ fn a_flaw_lies_over_the_bytes_and_changes_none() {
     disk.spoil(fd, 2);
     assert_eq!(disk.bytes("/a"), Ok(&[b'A'; 1600][..]));
     assert_eq!((disk.image(), disk.image_hash()), (image, hash));
-    let rotten = disk.rotten_bytes("/a").expect("a file").expect("some of it has rotted");
+    let rotten = disk.rotten_bytes("/a", &[]).expect("a file").expect("some of it has rotted");
     let bits = flipped(&rotten, &[b'A'; 1600]);
     assert!(0 < bits[0] && bits[1..] == [0, 0, 0], "nobody reads the other one: {bits:?}");
     assert!(disk.heal(1) && !disk.heal(1));
-    assert_eq!(disk.rotten_bytes("/a"), Ok(None));
+    assert_eq!(disk.rotten_bytes("/a", &[]), Ok(None));
     assert_eq!(read(&disk, fd, 0, 1024), Ok(vec![b'A'; 1024]), "the first is healed");
     assert_eq!(read(&disk, fd, 0, 1025), Err(Errno::Io), "the second is not");
     disk.heal_all();

@@ -58,8 +58,8 @@ fn a_missed_place_shows_what_it_held_and_the_place_that_was_hit_the_bytes_of_the
     for _ in 0..2 {
         assert_eq!((whole(&mut disk, "/a"), whole(&mut disk, "/b")), (missed.clone(), hit.clone()));
     }
-    assert_eq!(disk.rotten_bytes("/a"), Ok(Some(missed)));
-    assert_eq!(disk.rotten_bytes("/b"), Ok(Some(hit)));
+    assert_eq!(disk.rotten_bytes("/a", &[]), Ok(Some(missed)));
+    assert_eq!(disk.rotten_bytes("/b", &[]), Ok(Some(hit)));
     let written = bytes(&[(b'A', 600), (b'C', 1000)]);
     assert_eq!(disk.bytes("/a"), Ok(&written[..]), "the flaws change no bytes");
     assert_eq!(disk.bytes("/b"), Ok(&[b'B'; 1200][..]));
