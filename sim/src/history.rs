@@ -29,7 +29,8 @@ pub enum Status {
         /// First sequence.
         sequence: u64,
     },
-    /// May never be seen again: an open or a `resume` decided so, or a crash lost it legally.
+    /// May never be seen again: an open or a `resume` decided so, or a crash lost it legally. But
+    /// where damage of the medium leads to a version before, it may.
     Absent,
 }
 

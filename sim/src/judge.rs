@@ -1,10 +1,11 @@
 //! The judge of a run: asks the checkers when an open has shown something and when an incarnation
 //! has ended, and keeps the earliest violation.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::checker::{AfterEnd, AfterOpen, Checker, Ending, Excuse, Image, Met, Violation};
-use crate::history::{History, Status};
+use crate::history::{Entry, History, Status};
 use crate::model::{self, Settlement};
 use crate::probe::{Probe, ProbeSet};
 use crate::scenario::CrashKind;
@@ -53,6 +54,9 @@ pub struct Judge {
     damage: Excuse,
     /// The image without that damage.
     pristine: Option<Image>,
+    /// The sequences that damage has led an open to, and that the disk does not hold without it,
+    /// until an open has shown what there is.
+    strayed_to: BTreeSet<u64>,
     before: Option<Ending>,
     /// What this incarnation's open showed; with that it has decided what is there.
     shown: Option<Shown>,
@@ -76,6 +80,7 @@ impl Judge {
             excuse: Excuse::None,
             damage: Excuse::None,
             pristine: None,
+            strayed_to: BTreeSet::new(),
             before: None,
             shown: None,
             faults_before: 0,
@@ -95,7 +100,9 @@ impl Judge {
         self.damaged = damaged;
         self.excuse = excuse;
         (self.damage, self.pristine) = (Excuse::None, None);
-        self.shown = None;
+        if self.shown.take().is_some() {
+            self.strayed_to.clear();
+        }
         self.faults_before = faults_so_far;
     }
 
@@ -103,9 +110,35 @@ impl Judge {
     /// there for what is missing of it.
     pub fn note_damage(&mut self, image: Image, excuse: Excuse) {
         let before = std::mem::replace(&mut self.image, image);
-        self.pristine.get_or_insert(before);
+        let pristine = self.pristine.get_or_insert(before);
+        let led_to = self.image.sequences();
+        self.strayed_to.extend(led_to.difference(&pristine.sequences()));
         self.damage = self.damage.max(excuse);
         self.excuse = self.excuse.max(excuse);
+    }
+
+    /// Forgets that some batches were never to be seen again: a MANIFEST or a CURRENT that shows
+    /// the bytes of an older one leads to an older version, and no checksum tells. A log that this
+    /// version needs may still hold what an open had left out, or a `resume` had made absent. So
+    /// that may be shown once more, whole and at its place, if the independent decoder finds it
+    /// where this open was led.
+    fn find_again(&self, plan: &Plan, history: &mut History) {
+        let Some(found) = self.image.recoverable.as_ref().filter(|_| !self.strayed_to.is_empty())
+        else {
+            return;
+        };
+        let placed = model::commits(plan, history);
+        let is_sought = |entry: &&Entry| {
+            let next = placed.partition_point(|commit| commit.end() <= entry.sequence);
+            let has_place = placed.get(next).is_some_and(|it| it.sequence <= entry.sequence);
+            !has_place && self.strayed_to.contains(&entry.sequence)
+        };
+        let entries = found.table_entries.iter().chain(&found.log_entries);
+        let entries: Vec<Entry> = entries.filter(is_sought).cloned().collect();
+        for commit in model::settle_again(plan, history, &entries) {
+            let state = &mut history.batches[commit.batch as usize];
+            (state.status, state.written_at) = (Status::Failed, Some(commit.sequence));
+        }
     }
 
     /// What this incarnation has been given.
@@ -133,6 +166,7 @@ impl Judge {
         history: &mut History,
         probes: &mut ProbeSet,
     ) -> bool {
+        self.find_again(plan, history);
         let settlement = if self.excuse == Excuse::Anywhere {
             let settlement = model::settle_losses(plan, history, &history.opened);
             history.flushed_sequence = history.flushed_sequence.min(settlement.last);
@@ -229,4 +263,77 @@ fn decide(history: &mut History, settlement: &Settlement) {
     }
     history.acknowledged_sequence = settlement.last;
     history.synced_sequence = settlement.last;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checker::{Contents, Recoverable};
+    use crate::history::Opened;
+    use crate::workload::{After, PlannedBatch, PlannedOp, key_bytes};
+
+    /// One delete, which may never be seen again.
+    fn absent() -> (Plan, History, Entry) {
+        let mut plan = Plan { keys: 1, ..Plan::idle() };
+        plan.writers.push(0..1);
+        plan.ops.push(PlannedOp { key: 0, value: None });
+        plan.batches.push(PlannedBatch { writer: 0, ops: 0..1, sync: true, after: After::Nothing });
+        let mut history = History::new(&plan);
+        history.batches[0].status = Status::Absent;
+        let mut key = Vec::new();
+        key_bytes(0, &mut key);
+        (plan, history, Entry::new(&key, 5, None))
+    }
+
+    fn image(log_entries: &[Entry]) -> Image {
+        let log_entries = log_entries.to_vec();
+        let recoverable = Some(Recoverable { log_entries, ..Recoverable::default() });
+        Image { recoverable, ..Image::default() }
+    }
+
+    /// Whether an open may show these entries, out of a log.
+    fn may_show(judge: &mut Judge, plan: &Plan, history: &mut History, shown: &[Entry]) -> bool {
+        let replayed = shown.iter().map(|entry| (3, entry.clone())).collect();
+        history.opened = Opened { replayed, entries: shown.to_vec(), ..Opened::default() };
+        let is_kept = judge.after_open(plan, history, &mut ProbeSet::default());
+        judge.take_violations();
+        is_kept
+    }
+
+    #[test]
+    fn what_was_left_out_may_show_where_damage_leads_to_an_older_version() {
+        let (plan, mut history, entry) = absent();
+        let shown = [entry];
+        let older = image(&shown);
+        let mut judge = Judge::new(vec![Box::new(Contents)]);
+        judge.begin_incarnation(older.clone(), Vec::new(), Excuse::None, 0);
+        assert!(!may_show(&mut judge, &plan, &mut history, &shown), "nothing has led it there");
+        judge.begin_incarnation(image(&[]), Vec::new(), Excuse::None, 0);
+        judge.note_damage(older.clone(), Excuse::Anywhere);
+        assert!(may_show(&mut judge, &plan, &mut history, &shown));
+        assert_eq!(history.batches[0].status, Status::Settled { sequence: 5 });
+        history.batches[0].status = Status::Absent;
+        judge.begin_incarnation(older.clone(), Vec::new(), Excuse::None, 0);
+        assert!(!may_show(&mut judge, &plan, &mut history, &shown), "that open has decided");
+    }
+
+    #[test]
+    fn an_open_that_damage_led_elsewhere_and_that_showed_nothing_leaves_it_to_the_next() {
+        let (plan, mut history, entry) = absent();
+        let shown = [entry];
+        let mut judge = Judge::new(vec![Box::new(Contents)]);
+        judge.begin_incarnation(image(&[]), Vec::new(), Excuse::None, 0);
+        judge.note_damage(image(&shown), Excuse::Anywhere);
+        judge.begin_incarnation(image(&shown), Vec::new(), Excuse::Anywhere, 0);
+        assert!(may_show(&mut judge, &plan, &mut history, &shown), "CURRENT was switched");
+        let (plan, mut history, _) = absent();
+        judge.begin_incarnation(image(&[]), Vec::new(), Excuse::None, 0);
+        judge.note_damage(image(&shown), Excuse::Anywhere);
+        judge.begin_incarnation(image(&[]), Vec::new(), Excuse::None, 0);
+        assert!(!may_show(&mut judge, &plan, &mut history, &shown), "it is nowhere any more");
+        let (plan, mut history, _) = absent();
+        judge.begin_incarnation(image(&shown), Vec::new(), Excuse::None, 0);
+        judge.note_damage(image(&shown), Excuse::End);
+        assert!(!may_show(&mut judge, &plan, &mut history, &shown), "it needed no damage");
+    }
 }

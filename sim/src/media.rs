@@ -3,7 +3,8 @@
 //! An open that is given rotten bytes of a log or MANIFEST may refuse them, or go on without what
 //! is behind them and say so. If it refused, or a call failed, all damage is healed when the
 //! process has ended, and the next open must show everything again, as if there had been none.
-//! Only what an open has made durable of a damaged reading stays lost.
+//! Only what an open has made durable of a damaged reading stays lost; and even that may show once
+//! more, where other damage leads to a version before.
 
 use crate::checker::{Excuse, Image};
 use crate::disk::Disk;

@@ -7,7 +7,9 @@
 #![cfg(test)]
 
 use faultline_sim::history::{BatchState, Entry, History, Opened, Status};
-use faultline_sim::model::{Commit, Settlement, Versions, commits, settle, settle_losses, visible};
+use faultline_sim::model::{
+    Commit, Settlement, Versions, commits, settle, settle_again, settle_losses, visible,
+};
 use faultline_sim::workload::{After, Plan, PlannedBatch, PlannedOp, key_bytes, value_bytes};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -398,4 +400,29 @@ fn a_batch_that_the_disk_took_hides_nothing() {
     // An older version that a newer one hides is there as long as the newer one is.
     assert_eq!(show(&[2, 3, 6], 6), (vec![0, 1, 3], vec![2, 4], 6));
     assert_eq!(show(&[2, 3], 3), (vec![0, 1], vec![2, 3, 4], 3));
+}
+
+#[test]
+fn a_batch_that_was_given_up_is_found_again_where_all_of_it_is() {
+    let of = |key, fate| Batch { ops: vec![(key, Some(9)), (key + 1, None)], fate, gap: 0 };
+    let absent = Fate::Gone(Status::Absent);
+    let batches = [
+        of(0, absent),
+        of(1, Fate::Taken(Status::Failed)),
+        of(2, Fate::Gone(Status::Waiting)),
+        of(3, absent),
+        of(4, absent),
+    ];
+    let World { plan, history, .. } = build(&batches, &[0, 1, 2, 3, 4]);
+    let found = |shown: &[(u32, u64)], left: usize| {
+        let commits = shown.iter().map(|&(batch, sequence)| Commit { sequence, count: 2, batch });
+        let mut all: Vec<Entry> = commits.flat_map(|commit| entries(&plan, &commit)).collect();
+        all.truncate(left);
+        let found = settle_again(&plan, &history, &all);
+        found.iter().map(|commit| (commit.batch, commit.sequence)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&[(0, 5), (3, 7), (4, 20)], 6), [(0, 5), (3, 7), (4, 20)]);
+    assert_eq!(found(&[(0, 5), (3, 7)], 3), [(0, 5)], "of the other there is a part");
+    assert_eq!(found(&[(1, 5), (0, 7)], 4), [(0, 7)], "an open may show the first anyway");
+    assert_eq!(found(&[(2, 5), (0, 7)], 4), [(0, 7)], "nobody has written the first");
 }

@@ -1,6 +1,6 @@
 //! What the disk held when an open began, by the independent decoder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Excuse;
 use super::structure::defect_of;
@@ -99,6 +99,13 @@ impl Image {
             _ => Excuse::Anywhere,
         };
         (image, excuse)
+    }
+
+    /// The sequences of all entries that can be recovered.
+    pub(crate) fn sequences(&self) -> BTreeSet<u64> {
+        let found = self.recoverable.iter();
+        let entries = found.flat_map(|found| found.table_entries.iter().chain(&found.log_entries));
+        entries.map(|entry| entry.sequence).collect()
     }
 
     /// Whether there is anything to recover: an entry in a log that is to be replayed, or in a

@@ -17,7 +17,8 @@
 //! as it would be shown ([`naive::table_tells`], [`naive::log_tells`]); if it finds a block or a
 //! batch that passes for another, nothing is struck. MANIFEST and CURRENT need no such rule:
 //! whatever they show leads to a version, and that decides what an open may and has to show
-//! ([`crate::checker::Image::read_damaged`]).
+//! ([`crate::checker::Image::read_damaged`]). It may be an older one, to which a log belongs that
+//! an open has left out.
 
 use super::call::Target;
 use super::inject::Injected;

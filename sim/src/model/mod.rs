@@ -10,7 +10,7 @@ mod settle;
 
 pub use losses::settle_losses;
 pub(crate) use settle::Placed;
-pub use settle::{Settlement, settle, settle_log};
+pub use settle::{Settlement, settle, settle_again, settle_log};
 
 use crate::commit_order::in_sequence;
 use crate::history::{History, Status, ValueDigest};

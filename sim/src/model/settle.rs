@@ -72,13 +72,29 @@ pub(super) fn settle_without(
     }
     placed.sort_unstable_by_key(|placed| (placed.commit.sequence, placed.commit.batch));
     let omissions = Omissions::new(plan, &placed, &opened.entries, history.flushed_sequence);
-    explain(plan, history, &placed, &opened.entries, &omissions)
+    explain(plan, unanswered(plan, history), &placed, &opened.entries, &omissions)
 }
 
 /// The batches without an answer that `entries` of a log hold whole, with their places. `entries`
 /// are those that no batch with a place explains.
 pub fn settle_log(plan: &Plan, history: &History, entries: &[Entry]) -> Vec<Commit> {
-    explain(plan, history, &[], entries, &Omissions::new(plan, &[], entries, 0)).settled
+    whole(plan, unanswered(plan, history), entries)
+}
+
+/// The batches that may never be seen again, and that `entries` hold whole all the same, with
+/// their places. `entries` are as for [`settle_log`].
+pub fn settle_again(plan: &Plan, history: &History, entries: &[Entry]) -> Vec<Commit> {
+    let is_absent = |batch: &u32| history.batches[*batch as usize].status == Status::Absent;
+    let absent = (0..history.batches.len() as u32).filter(is_absent);
+    let candidates = unanswered(plan, history).chain(with_operations(plan, absent));
+    let mut found = whole(plan, candidates, entries);
+    found.retain(|commit| is_absent(&commit.batch));
+    found
+}
+
+/// Those of `batches` that `entries` hold whole, with their places.
+fn whole(plan: &Plan, batches: impl Iterator<Item = u32>, entries: &[Entry]) -> Vec<Commit> {
+    explain(plan, batches, &[], entries, &Omissions::new(plan, &[], entries, 0)).settled
 }
 
 /// A batch whose place is known.
@@ -96,15 +112,20 @@ fn answered(plan: &Plan, history: &History) -> Vec<Placed> {
 
 fn unanswered(plan: &Plan, history: &History) -> impl Iterator<Item = u32> {
     let states = history.batches.iter().enumerate();
-    states
+    let unanswered = states
         .filter(|(_, state)| matches!(state.status, Status::InFlight | Status::Failed))
-        .map(|(batch, _)| batch as u32)
-        .filter(|&batch| !plan.batches[batch as usize].ops.is_empty())
+        .map(|(batch, _)| batch as u32);
+    with_operations(plan, unanswered)
 }
 
+fn with_operations(plan: &Plan, batches: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
+    batches.filter(|&batch| !plan.batches[batch as usize].ops.is_empty())
+}
+
+/// Explains `entries` by batches whose places are known, and by those of `others` without one.
 fn explain(
     plan: &Plan,
-    history: &History,
+    others: impl Iterator<Item = u32>,
     placed: &[Placed],
     entries: &[Entry],
     omissions: &Omissions<'_>,
@@ -116,7 +137,7 @@ fn explain(
         entries: &entries,
         placed,
         omissions,
-        unanswered: unanswered(plan, history).filter(|batch| !is_placed(batch)).collect(),
+        unanswered: others.filter(|batch| !is_placed(batch)).collect(),
         at: 0,
         next_placed: 0,
         defects: 0,
