@@ -277,7 +277,13 @@ mod tests {
         let mut plan = Plan { keys: 1, ..Plan::idle() };
         plan.writers.push(0..1);
         plan.ops.push(PlannedOp { key: 0, value: None });
-        plan.batches.push(PlannedBatch { writer: 0, ops: 0..1, sync: true, after: After::Nothing });
+        plan.batches.push(PlannedBatch {
+            writer: 0,
+            ops: 0..1,
+            sync: true,
+            no_wait: false,
+            after: After::Nothing,
+        });
         let mut history = History::new(&plan);
         history.batches[0].status = Status::Absent;
         let mut key = Vec::new();
