@@ -1,4 +1,5 @@
-//! Progress: no deadlock, no lost wake-up, no livelock, no panic; no thread and no memory outlives its database.
+//! Progress: no deadlock, no lost wake-up, no livelock, no panic; no thread and no memory outlives
+//! its database.
 
 use super::{AfterEnd, Checker, Ending, Violation};
 use crate::kernel::End;

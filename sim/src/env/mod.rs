@@ -11,6 +11,7 @@ mod call;
 mod files;
 mod inject;
 mod medium;
+mod notes;
 mod stray;
 
 use std::ffi::OsString;

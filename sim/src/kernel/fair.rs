@@ -3,7 +3,8 @@
 //! Under a policy that starves a thread, or while every sync fails, a process may rightly go on for
 //! ever. So a process that has used up its points is not judged yet. From there on the kernel asks
 //! no policy: each goes on in turn, who waits longest is woken first, and the world lets nothing
-//! fail. What is still there after [`super::Limits::fair_points`] or [`super::Limits::fair_time`] is a livelock.
+//! fail. What is still there after [`super::Limits::fair_points`] or
+//! [`super::Limits::fair_time`] is a livelock.
 
 use super::core::{Core, State};
 use super::{End, ThreadId};

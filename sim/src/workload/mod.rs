@@ -3,10 +3,12 @@
 mod clients;
 mod custom;
 mod generate;
+mod readers;
 
 pub(crate) use clients::noted;
-pub use clients::{reader, writer};
+pub use clients::writer;
 pub use custom::{Custom, FaultHook, FaultQuery, Workload, outside};
+pub use readers::reader;
 
 use std::ops::Range;
 
