@@ -8,7 +8,9 @@ use faultline_sim::cli::{self, Cli, Color};
 fn main() -> ExitCode {
     let words: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    let color = Color::asked_for(&words, std::env::var("SIM_COLOR").ok().as_deref());
+    #[expect(clippy::disallowed_methods, reason = "colour changes no result")]
+    let variable = std::env::var("SIM_COLOR").ok();
+    let color = Color::asked_for(&words, variable.as_deref());
     color.apply();
     let matches = Cli::command().color(color.of_parser()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());

@@ -166,7 +166,7 @@ impl<E: Env> Db<E> {
         value: &[u8],
         options: &WriteOptions,
     ) -> Result<SequenceNumber> {
-        self.handle.inner.write(Write::Put { key, value }, options)
+        self.handle.inner.write(Write::Put { key, value }, *options)
     }
 
     /// Removes `key`, which need not be there. Not durable by itself. Returns the sequence number.
@@ -176,7 +176,7 @@ impl<E: Env> Db<E> {
 
     /// Removes `key`, which need not be there.
     pub fn delete_with(&self, key: &[u8], options: &WriteOptions) -> Result<SequenceNumber> {
-        self.handle.inner.write(Write::Delete { key }, options)
+        self.handle.inner.write(Write::Delete { key }, *options)
     }
 
     /// Applies all operations of `batch`, or none. Returns the sequence number of the first; the
@@ -191,7 +191,7 @@ impl<E: Env> Db<E> {
     ///
     /// Source: LevelDB `DB::Write`.
     pub fn write(&self, batch: &WriteBatch, options: &WriteOptions) -> Result<SequenceNumber> {
-        self.handle.inner.write(Write::Batch(batch), options)
+        self.handle.inner.write(Write::Batch(batch), *options)
     }
 
     /// The value of `key` now, if it has one.

@@ -32,7 +32,7 @@ const GROUP_MEMORY_MAX: usize = 2 << 20;
 
 impl<E: Env> Inner<E> {
     /// Writes; returns the first sequence number of the write.
-    pub(super) fn write(&self, write: Write<'_>, options: &WriteOptions) -> Result<SequenceNumber> {
+    pub(super) fn write(&self, write: Write<'_>, options: WriteOptions) -> Result<SequenceNumber> {
         write.check()?;
         if !options.no_wait {
             return self.line_up(write, options);
@@ -50,8 +50,8 @@ impl<E: Env> Inner<E> {
         outcome
     }
 
-    fn line_up(&self, write: Write<'_>, options: &WriteOptions) -> Result<SequenceNumber> {
-        let WriteOptions { sync, no_wait } = *options;
+    fn line_up(&self, write: Write<'_>, options: WriteOptions) -> Result<SequenceNumber> {
+        let WriteOptions { sync, no_wait } = options;
         match self.queue.enter(Request::Write { write, sync, no_wait }) {
             Entered::Leader(turn) => self.lead(turn, write, options),
             Entered::Done(outcome) => outcome,
@@ -62,9 +62,9 @@ impl<E: Env> Inner<E> {
         &self,
         mut turn: LeaderTurn<'_, E>,
         write: Write<'_>,
-        options: &WriteOptions,
+        options: WriteOptions,
     ) -> Result<SequenceNumber> {
-        let WriteOptions { sync, no_wait } = *options;
+        let WriteOptions { sync, no_wait } = options;
         if let Err(error) = self.make_room(&mut turn, Room::ForWrite { no_wait }) {
             return turn.finish(Err(error));
         }

@@ -40,6 +40,7 @@ impl<T: Clone> DerefMut for Shared<T> {
 
 impl Shared<Vec<u8>> {
     /// Leaves it without bytes. Nothing is copied for that, and memory of its own is kept.
+    #[expect(clippy::disallowed_methods, reason = "it decides whose memory is kept, and no more")]
     pub(super) fn clear(&mut self) {
         match Arc::get_mut(&mut self.0) {
             Some(bytes) => bytes.clear(),

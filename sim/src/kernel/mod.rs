@@ -138,7 +138,7 @@ impl Limits {
         crash_at_point: u64::MAX,
         points_max: 5_000_000,
         fair_points: 1_000_000,
-        fair_time: Duration::from_secs(3600),
+        fair_time: Duration::from_hours(1),
     };
 }
 

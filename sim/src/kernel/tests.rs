@@ -297,11 +297,11 @@ fn what_goes_on_for_ever_in_a_fair_schedule_is_a_livelock() {
     });
     assert_eq!(end, left());
     // Few points, and days between them.
-    let fair_time = Duration::from_secs(3600);
+    let fair_time = Duration::from_hours(1);
     let limits = Limits { points_max: 1000, fair_points: u64::MAX, fair_time, ..Limits::NONE };
     let (end, ..) = run(&PolicyName::Random, 1, limits, || {
         loop {
-            SimThreads::sleep(Duration::from_secs(60));
+            SimThreads::sleep(Duration::from_mins(1));
         }
     });
     assert_eq!(end, left());

@@ -1,22 +1,22 @@
 //! Writes that do not wait for room, and who is told that others do.
 
 use core::time::Duration;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::compaction::by_hand;
 use super::faulty_env::FaultyEnv;
 use super::held_up::comes;
 use super::{R, TestDb, options};
 use crate::db::{Db, WriteStall};
-use crate::env::Threads;
+use crate::env::{Mutex, Threads};
 use crate::error::{Error, FileOp};
 use crate::options::{Observer, Options, WriteOptions};
 
 const NO_WAIT: WriteOptions = WriteOptions { sync: false, no_wait: true };
 
 /// Notes what it is told.
-#[derive(Debug, Default)]
-struct Stalls(Mutex<Vec<WriteStall>>);
+#[derive(Debug)]
+struct Stalls(Mutex<R, Vec<WriteStall>>);
 
 impl Observer for Stalls {
     fn wants_stalls(&self) -> bool {
@@ -24,13 +24,17 @@ impl Observer for Stalls {
     }
 
     fn write_stalled(&self, stall: WriteStall) {
-        self.0.lock().unwrap().push(stall);
+        self.0.lock().push(stall);
     }
 }
 
 impl Stalls {
+    fn new() -> Arc<Self> {
+        Arc::new(Stalls(Mutex::new("stalls", Vec::new())))
+    }
+
     fn told(&self) -> Vec<WriteStall> {
-        self.0.lock().unwrap().clone()
+        self.0.lock().clone()
     }
 }
 
@@ -97,7 +101,7 @@ fn a_delay_is_a_wait_too() {
 
 #[test]
 fn an_observer_is_told_when_writes_are_held_up_and_when_they_go_on() {
-    let stalls = Arc::new(Stalls::default());
+    let stalls = Stalls::new();
     let (_root, env, db) = without_room(Some(Arc::clone(&stalls) as _));
     assert_eq!(stalls.told(), []);
     let clone = db.clone();
@@ -111,7 +115,7 @@ fn an_observer_is_told_when_writes_are_held_up_and_when_they_go_on() {
     assert_eq!(db.metrics().unwrap().stalls.now, WriteStall::None);
     db.close().unwrap();
 
-    let stalls = Arc::new(Stalls::default());
+    let stalls = Stalls::new();
     let observer = Some(Arc::clone(&stalls) as _);
     let trigger = Some(1);
     let slow = Options { level0_slowdown_writes_trigger: trigger, observer, ..by_hand() };
