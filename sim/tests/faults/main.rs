@@ -225,7 +225,7 @@ fn a_failed_sync_of_a_directory_says_so_and_the_next_one_does_what_the_profile_s
 fn a_sync_without_space_is_a_failed_sync_with_that_name() {
     let is_full = |result: Result<()>| matches!(result, Err(Error::NoSpace { .. }));
     let disk = struck(&POSIX_WEAK, ("no_space_sync", 1, 0), move |env| {
-        let mut file = write(env.clone(), "/f");
+        let mut file = write(env, "/f");
         assert!(is_full(file.sync()));
         file.sync().expect("its pages are clean");
         env.sync_dir(path("/")).expect("syncs");
@@ -287,7 +287,6 @@ fn a_stall_holds_up_its_queue_of_the_device_and_no_other() {
         // The threads are numbered from 1, which is this one, and there are four queues.
         let others: Vec<_> = (2..=9)
             .map(|number| {
-                let env = env.clone();
                 let body = move || {
                     <SimEnv as Env>::Threads::sleep(Duration::from_millis(1));
                     env.exists(path("/f")).expect("says");
