@@ -6,6 +6,7 @@
 
 #![cfg(test)]
 
+mod late;
 mod logs;
 mod nothing;
 mod strays;
@@ -222,32 +223,6 @@ fn a_failed_sync_of_a_directory_says_so_and_the_next_one_does_what_the_profile_s
 }
 
 #[test]
-fn a_sync_without_space_is_a_failed_sync_with_that_name() {
-    let is_full = |result: Result<()>| matches!(result, Err(Error::NoSpace { .. }));
-    let disk = struck(&POSIX_WEAK, ("no_space_sync", 1, 0), move |env| {
-        let mut file = write(env, "/f");
-        assert!(is_full(file.sync()));
-        file.sync().expect("its pages are clean");
-        env.sync_dir(path("/")).expect("syncs");
-    });
-    assert_eq!(left(&disk), ["........", "12345678"]);
-    let disk = struck(&POSIX_WEAK, ("no_space_sync", 1, 0), move |env| {
-        env.create(path("/f")).map(drop).expect("creates");
-        assert!(is_full(env.sync_dir(path("/"))));
-    });
-    assert_eq!(left(&disk), ["", "(none)"]);
-}
-
-#[test]
-fn a_failed_lock_says_so_and_locks_nothing() {
-    struck(&POSIX_WEAK, ("lock_error", 1, 0), |env| {
-        assert!(is_io(&env.lock(path("/LOCK"))));
-        let _held = env.lock(path("/LOCK")).expect("nobody has it");
-        assert!(matches!(env.lock(path("/LOCK")), Err(Error::Locked { .. })));
-    });
-}
-
-#[test]
 fn a_sync_that_is_not_struck_keeps_what_it_covers() {
     // Another call is struck: these go through all the same.
     let disk = struck(&POSIX_WEAK, ("list_error", 1, 0), |env| {
@@ -277,32 +252,6 @@ fn a_sync_covers_what_was_there_when_it_began() {
     });
     assert_eq!(disk.size("/f"), Ok(2));
     assert_eq!(left(&disk), ["12", "12345678"], "the cut came later");
-}
-
-#[test]
-fn a_stall_holds_up_its_queue_of_the_device_and_no_other() {
-    struck(&POSIX_WEAK, ("long_stall", 2, 0), |env| {
-        let mut file = env.create(path("/f")).expect("creates");
-        let begun = env.clock().now();
-        // The threads are numbered from 1, which is this one, and there are four queues.
-        let others: Vec<_> = (2..=9)
-            .map(|number| {
-                let body = move || {
-                    <SimEnv as Env>::Threads::sleep(Duration::from_millis(1));
-                    env.exists(path("/f")).expect("says");
-                    env.clock().now()
-                };
-                (number, <SimEnv as Env>::Threads::spawn("asks", body).expect("a thread"))
-            })
-            .collect();
-        file.append(BYTES).expect("appends");
-        let stalled = begun + Duration::from_millis(20);
-        assert!(stalled <= env.clock().now(), "it takes that long");
-        for (number, thread) in others {
-            let answered = <SimEnv as Env>::Threads::join(thread).expect("returns");
-            assert_eq!(stalled <= answered, number % 4 == 1, "thread {number}: {answered:?}");
-        }
-    });
 }
 
 #[test]
