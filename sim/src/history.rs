@@ -168,6 +168,17 @@ pub struct LogFailure {
     pub point: u64,
     /// The call, as reports name it.
     pub what: String,
+    /// What had come to logs before it.
+    pub done: LogDone,
+}
+
+/// How far the logs have come: the scheduling points at which the engine was last told Ok.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogDone {
+    /// Of an append.
+    pub appended: u64,
+    /// Of a sync.
+    pub synced: u64,
 }
 
 /// Something that the engine did to a file that it must leave alone.
@@ -296,7 +307,10 @@ impl History {
         let reads = reads.iter_mut().flat_map(|r| [&mut r.invoked, &mut r.returned]);
         let outcomes = outcomes.iter_mut().flat_map(|o| [&mut o.invoked, &mut o.returned]);
         let flushes = flushes.iter_mut().map(|flushed| &mut flushed.returned);
-        let failures = self.log_failures.iter_mut().map(|failure| &mut failure.point);
+        let failures = self.log_failures.iter_mut().flat_map(|failure| {
+            let LogDone { appended, synced } = &mut failure.done;
+            [&mut failure.point, appended, synced]
+        });
         let breaches = self.file_breaches.iter_mut().map(|breach| &mut breach.point);
         let clients = batches.chain(reads).chain(outcomes).chain(flushes);
         clients.chain(failures).chain(breaches).chain([&mut self.opened.point])

@@ -18,7 +18,7 @@ use crate::checker::{Checker, Excuse, Image, Met};
 use crate::disk::{Disk, Ino, Op, Pick};
 use crate::fault::{FaultPlan, FileRole, Operation, Phase};
 use crate::found::Before;
-use crate::history::{FileBreach, History};
+use crate::history::{FileBreach, History, LogDone};
 use crate::judge::Judge;
 use crate::kernel::{Kernel, ThreadId};
 use crate::naive;
@@ -70,6 +70,8 @@ pub struct World {
     /// Logs of which an append or a sync failed, until an open has replayed them: what their last
     /// record holds may be in no memtable.
     pub failed_logs: RefCell<BTreeSet<String>>,
+    /// How far the logs have come.
+    pub log_done: Cell<LogDone>,
     /// The syncs, if they are watched.
     pub syncs: Option<RefCell<SyncWatch>>,
     /// By thread that is in `resume`: the batches that had failed when it called.
@@ -152,6 +154,7 @@ impl World {
             older_logs: RefCell::default(),
             lost_logs: RefCell::default(),
             failed_logs: RefCell::default(),
+            log_done: Cell::default(),
             syncs: None,
             failed_before_resume: RefCell::default(),
             failures: RefCell::default(),

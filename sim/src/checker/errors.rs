@@ -5,8 +5,9 @@
 //! nobody was told.
 
 use super::{AfterEnd, Checker, Ending, Violation, kinds};
-use crate::history::{Call, Outcome};
+use crate::history::{Call, LogDone, Outcome};
 use crate::told::Kind;
+use crate::workload::PlannedBatch;
 use faultline::FileOp;
 
 /// Looks at errors: their order among acknowledgements, and what they say.
@@ -50,22 +51,25 @@ fn order(end: &AfterEnd<'_>) -> Result<(), Violation> {
         since: outcome.invoked,
         known: outcome.returned,
         what: outcome.error.as_ref().map_or("", |error| &error.words),
+        done: None,
     });
     let met = end.history.log_failures.iter().map(|failure| Fatal {
         since: failure.point,
         known: failure.point,
         what: &failure.what,
+        done: Some(failure.done),
     });
     let fatals: Vec<_> = told.chain(met).collect();
     let Some(first) = fatals.iter().map(|fatal| fatal.known).min() else { return Ok(()) };
     for outcome in outcomes {
         let Call::Write { batch } = outcome.call else { continue };
-        if outcome.error.is_some() || outcome.invoked <= first {
+        if outcome.error.is_some() || outcome.returned <= first {
             continue;
         }
+        let planned = &end.plan.batches[batch as usize];
         // The errors that this write came after, less those that a `resume` may have undone.
         let standing = fatals.iter().find(|fatal| {
-            fatal.known < outcome.invoked
+            (fatal.known < outcome.invoked || fatal.took(planned, outcome))
                 && !outcomes.iter().any(|resume| {
                     resume.call == Call::Resume
                         && resume.error.is_none()
@@ -74,7 +78,7 @@ fn order(end: &AfterEnd<'_>) -> Result<(), Violation> {
                 })
         });
         if let Some(fatal) = standing {
-            let who = end.plan.batches[batch as usize].writer;
+            let who = planned.writer;
             return Err(Violation {
                 checker: "errors",
                 promise: "after a fatal error nothing is acknowledged until resume",
@@ -94,6 +98,18 @@ struct Fatal<'a> {
     /// Writes that begin after this point must fail.
     known: u64,
     what: &'a str,
+    /// What had come to logs before it, if a call to one failed.
+    done: Option<LogDone>,
+}
+
+impl Fatal<'_> {
+    /// Whether it befell a write that was waiting, and of which nothing can have been in a log: its
+    /// group, or one before it, is what failed.
+    fn took(&self, planned: &PlannedBatch, outcome: &Outcome) -> bool {
+        let Some(done) = self.done.filter(|_| !planned.ops.is_empty()) else { return false };
+        let written = if planned.sync { done.synced } else { done.appended };
+        written < outcome.invoked && outcome.invoked < self.known && self.known < outcome.returned
+    }
 }
 
 /// Whether it was told that it would have to wait.

@@ -5,6 +5,7 @@
 //! - Who made the call is told of it, and as it was; in a group all are told what their leader is.
 //! - Everyone else is told of it as what has stopped writes. That is the first failure, and stays
 //!   it until a `resume`.
+//! - A `resume` is refused only for what it cannot repair.
 
 use super::{AfterEnd, Excuse, Violation};
 use crate::fault::FileRole;
@@ -20,6 +21,7 @@ pub(super) fn judge(end: &AfterEnd<'_>) -> Result<(), Violation> {
         explained(end, outcome, told)?;
         told_by_who_met_it(end, outcome, told)?;
         if told.is_background {
+            refused_for_a_reason(end, outcome, told)?;
             names_the_first(end, &outcomes[..at], (outcome, told))?;
         }
     }
@@ -78,6 +80,28 @@ fn told_by_who_met_it(end: &AfterEnd<'_>, outcome: &Outcome, told: &Told) -> Res
         }
         _ => Ok(()),
     }
+}
+
+/// A `resume` is refused without being tried only over what it cannot repair: damage, and a switch
+/// of CURRENT that may have been done or not. After any other failure, when the disk is well again,
+/// the database must be so too.
+fn refused_for_a_reason(
+    end: &AfterEnd<'_>,
+    outcome: &Outcome,
+    told: &Told,
+) -> Result<(), Violation> {
+    let is_damaged = !end.damaged.is_empty() || 0 < end.met.reads || end.excuse != Excuse::None;
+    // The sync of the directory is a part of the switch.
+    let may_be_switch =
+        |failure: &Failure| matches!(failure.form.op, Some(FileOp::Rename | FileOp::SyncDir));
+    let is_for_a_reason = outcome.call != Call::Resume
+        || is_damaged
+        || failures_until(end, outcome.returned).any(may_be_switch);
+    if is_for_a_reason {
+        return Ok(());
+    }
+    let promise = "a resume helps after all but damage and a switch of CURRENT in doubt";
+    violated(promise, "Ok, or what it has met itself".to_owned(), outcome, told)
 }
 
 /// What has stopped writes is the first failure, whoever is told.

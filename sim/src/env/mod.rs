@@ -10,6 +10,7 @@
 mod call;
 mod files;
 mod inject;
+mod logs;
 mod medium;
 mod notes;
 mod stray;

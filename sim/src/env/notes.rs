@@ -1,10 +1,10 @@
-//! What a call tells of the run: breaches of what files are for, places, failures of a log.
+//! What a call tells of the run: breaches of what files are for, and places.
 
 use faultline::FileOp;
 
 use super::call::{Target, mutates};
 use crate::fault::{FileRole, Phase};
-use crate::history::{FileBreach, LogFailure};
+use crate::history::FileBreach;
 use crate::kernel::Kernel;
 use crate::probe::Probe;
 use crate::world::World;
@@ -49,27 +49,6 @@ impl World {
                 self.is_compacting.set(false);
             }
             _ => {}
-        }
-    }
-
-    /// Notes a failure after which the engine must stop all writes. What `resume` writes and closes
-    /// is its own affair: it fails, or has made up for it.
-    pub(super) fn note_log_failure(&self, kernel: &Kernel, op: FileOp, target: &Target<'_>) {
-        if target.role != FileRole::Log {
-            return;
-        }
-        if matches!(op, FileOp::Append | FileOp::Sync) {
-            self.failed_logs.borrow_mut().insert(target.name.to_owned());
-        }
-        let is_fatal = matches!(op, FileOp::Append | FileOp::Sync | FileOp::Close)
-            && self.phase.get() == Phase::Run
-            && !self.failed_before_resume.borrow().contains_key(&kernel.current());
-        if is_fatal {
-            let what = format!("{op} {}", target.short());
-            self.history
-                .borrow_mut()
-                .log_failures
-                .push(LogFailure { point: kernel.points(), what });
         }
     }
 }

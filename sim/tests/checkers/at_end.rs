@@ -3,7 +3,7 @@
 use faultline_sim::checker::{
     Durability, Ending, Errors, Excuse, Liveness, Met, Reads, Recovery, Sequence,
 };
-use faultline_sim::history::{Call, Flushed, LogFailure, Status};
+use faultline_sim::history::{Call, Flushed, LogDone, LogFailure, Status};
 use faultline_sim::kernel::End;
 
 use crate::story::{CLOSED, GAVE_UP, KILLED, POWERLESS, STUCK, Story, fails, passes};
@@ -301,7 +301,8 @@ fn a_failure_of_the_log_counts_although_nobody_was_told() {
         let mut story = Story::new();
         story.faults = 1;
         let what = "close 000007.log".to_owned();
-        story.history.log_failures.push(LogFailure { point: 20, what });
+        let done = LogDone { appended: 10, synced: 6 };
+        story.history.log_failures.push(LogFailure { point: 20, what, done });
         story
     };
     let fatal = "after a fatal error nothing is acknowledged until resume";
@@ -312,6 +313,16 @@ fn a_failure_of_the_log_counts_although_nobody_was_told() {
     goes_on(&close_failed().called(Call::Resume, None, 22, 30).called(write(1), None, 31, 50));
     let in_vain = close_failed().called(Call::Resume, Some("disk full"), 22, 30);
     goes_wrong(&in_vain.called(write(1), None, 31, 50), 50, fatal);
+    // Who waited when it failed may have been written before: batch 0 is one with sync.
+    for (batch, since) in [(1, 10), (0, 6)] {
+        goes_on(&close_failed().called(write(batch), None, since, 50));
+        let lost = || close_failed().called(write(batch), None, since + 1, 50);
+        goes_wrong(&lost(), 50, fatal);
+        goes_on(&lost().called(Call::Resume, None, 22, 30));
+        goes_on(&close_failed().called(write(batch), None, since + 1, 19));
+    }
+    // One without operations need not be in a log.
+    goes_on(&close_failed().called(write(5), None, 15, 50));
 }
 
 #[test]

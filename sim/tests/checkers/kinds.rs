@@ -215,3 +215,25 @@ fn what_is_tidied_up_behind_a_failure_is_not_told() {
     let rotten = Story { damaged: vec!["000009.ldb".to_owned()], ..full_at_15() };
     goes_on(&rotten.answered(Call::Resume, Some(told(&corrupt, 1)), 10, 20));
 }
+
+#[test]
+fn a_resume_is_refused_only_for_what_it_cannot_repair() {
+    let told_at_once = |story: Story, form: &Form| {
+        story.failed(form.clone(), 3, "compaction", 8).answered(
+            Call::Resume,
+            Some(background(form, 2)),
+            10,
+            20,
+        )
+    };
+    let helps = "a resume helps after all but damage and a switch of CURRENT in doubt";
+    goes_wrong(&told_at_once(faulty(), &table_failed()), 20, helps);
+    for op in [FileOp::Rename, FileOp::SyncDir] {
+        goes_on(&told_at_once(faulty(), &form(Kind::Io(ErrorKind::Other), op, "CURRENT")));
+    }
+    let damaged = Story { met: Met { reads: 1, ..Met::default() }, ..faulty() };
+    goes_on(&told_at_once(damaged, &table_failed()));
+    // Others are told at once what has stopped them.
+    let stopped = faulty().failed(table_failed(), 3, "compaction", 8);
+    goes_on(&stopped.answered(write(1), Some(background(&table_failed(), 2)), 10, 20));
+}
