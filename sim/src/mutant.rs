@@ -7,6 +7,7 @@
 //! checker: durability                 several: durability, errors
 //! scenario: crash_mid_add_record
 //! runs: 2000
+//! set: workload.flushes=0.3           a changed field of the scenario; none, or a line for each
 //!
 //! --- a/engine/src/...
 //! +++ b/engine/src/...
@@ -49,6 +50,8 @@ pub struct Mutant {
     pub scenario: String,
     /// How many runs it gets.
     pub runs: u64,
+    /// Changed fields of the scenario, each `FIELD=VALUE`.
+    pub set: Vec<String>,
 }
 
 impl Mutant {
@@ -68,9 +71,16 @@ impl Mutant {
             checkers: list(&field(text, "checker")?),
             scenario: field(text, "scenario")?,
             runs: field(text, "runs")?.parse().map_err(|_| "`runs` is a number".to_owned())?,
+            set: fields(text, "set").collect(),
             name,
             file: file.to_owned(),
         })
+    }
+
+    /// The flags of `sim run` that say which scenario must catch it.
+    pub(crate) fn scenario_flags(&self) -> Vec<String> {
+        let set = self.set.iter().map(|set| format!("--set={set}"));
+        std::iter::once(format!("--scenario={}", self.scenario)).chain(set).collect()
     }
 }
 
@@ -194,9 +204,14 @@ fn load_all<M>(
 
 /// The value of `key` in the header of a patch.
 fn field(text: &str, key: &str) -> Result<String, String> {
-    let mut header = text.lines().take_while(|line| !line.starts_with("--- "));
-    let value = header.find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
-    value.map(|value| value.trim().to_owned()).ok_or(format!("the header has no `{key}: ...`"))
+    fields(text, key).next().ok_or(format!("the header has no `{key}: ...`"))
+}
+
+/// The values of all lines of the header that begin with `key`.
+fn fields(text: &str, key: &str) -> impl Iterator<Item = String> {
+    let header = text.lines().take_while(|line| !line.starts_with("--- "));
+    let values = header.filter_map(move |line| line.strip_prefix(key)?.strip_prefix(": "));
+    values.map(|value| value.trim().to_owned())
 }
 
 fn list(value: &str) -> Vec<String> {
@@ -213,6 +228,12 @@ mod tests {
                     scenario: disk_full\nruns: 20\n\n--- a/engine/src/lib.rs\nwhat: no header\n";
         let mutant = Mutant::parse("m".into(), Path::new("m.patch"), text).expect("a header");
         assert_eq!((mutant.runs, mutant.checkers.len()), (20, 2));
+        assert_eq!(mutant.scenario_flags(), ["--scenario=disk_full"]);
+        let set = "runs: 20\nset: workload.syncs=1\nset: disk.profiles=[\"xfs\"]\n";
+        let set = text.replace("runs: 20\n", set);
+        let mutant = Mutant::parse("m".into(), Path::new("m.patch"), &set).expect("a header");
+        let flags = "--scenario=disk_full --set=workload.syncs=1 --set=disk.profiles=[\"xfs\"]";
+        assert_eq!(mutant.scenario_flags().join(" "), flags);
         let without = text.replace("runs: 20\n", "");
         assert!(Mutant::parse("m".into(), Path::new("m.patch"), &without).is_err());
     }

@@ -183,10 +183,10 @@ fn sweep(scratch: &Scratch, mutant: &Mutant, sweep: &Sweep) -> Result<Row, Faile
         "run".to_owned(),
         "--keep-going".to_owned(),
         "--progress=none".to_owned(),
-        format!("--scenario={}", mutant.scenario),
         format!("--seeds={seeds}"),
         format!("--jobs={jobs}"),
     ];
+    flags.extend(mutant.scenario_flags());
     flags.extend(sweep.flags.iter().cloned());
     let events = scratch.events(&mutant.name, &flags, "run_finished")?;
     Row::read(mutant, seeds, jobs, &events).ok_or_else(|| Failed {
@@ -209,16 +209,7 @@ fn tell(format: Format, mutant: &Mutant, row: &Row, weaker_by: Option<(&Row, f64
         event(&object);
         return;
     }
-    let by = row.found_by();
-    let verdict = match (row.hits, row.others, weaker_by) {
-        (0, 0, _) => format!("NOT FOUND: {} should", mutant.checkers.join(" or ")),
-        (0, ..) => format!("WRONG CHECKER: {by}; {} should", mutant.checkers.join(" or ")),
-        (_, _, Some((recorded, p))) => {
-            let Row { hits, runs, commit, .. } = recorded;
-            format!("WEAKER: {hits}/{runs} at {commit}, chance {p:.0e}; {by}")
-        }
-        _ => by,
-    };
+    let verdict = verdict(mutant, row, weaker_by);
     let or_dash = |shown: Option<String>| shown.unwrap_or_else(|| "-".to_owned());
     let medians = [
         or_dash(row.median_runs.map(|runs| runs.to_string())),
@@ -228,6 +219,24 @@ fn tell(format: Format, mutant: &Mutant, row: &Row, weaker_by: Option<(&Row, f64
     let hits = format!("{}/{}", row.hits, row.runs);
     let interval = format!("{:.2} to {:.2} %", low * 100.0, high * 100.0);
     say(line(&mutant.name, &hits, &interval, medians.each_ref().map(String::as_str), &verdict));
+}
+
+/// What found it; and in front of that, what is wrong about that.
+fn verdict(mutant: &Mutant, row: &Row, weaker_by: Option<(&Row, f64)>) -> String {
+    let (by, should) = (row.found_by(), mutant.checkers.join(" or "));
+    if row.hits + row.others == 0 {
+        return format!("NOT FOUND: {should} should");
+    }
+    if !row.is_by_the_right_checker() {
+        let failed = row.hits + row.others;
+        return format!("WRONG CHECKER in {} of {failed}: {by}; {should} should", row.others);
+    }
+    match weaker_by {
+        Some((Row { hits, runs, commit, .. }, p)) => {
+            format!("WEAKER: {hits}/{runs} at {commit}, chance {p:.0e}; {by}")
+        }
+        None => by,
+    }
 }
 
 /// A line of the table.
@@ -241,6 +250,33 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn whom_most_runs_name_has_to_be_in_the_header() {
+        let text = "what: w\nsource: s\npromise: 2\nchecker: durability\n\
+                    scenario: disk_full\nruns: 9\n\n--- a/x\n";
+        let mutant = Mutant::parse("m".into(), Path::new("m.patch"), text).expect("a header");
+        let row = |hits: usize, others: usize| {
+            let failed = |checker: &str| {
+                format!("{{\"event\":\"seed_failed\",\"seed\":1,\"checkers\":[\"{checker}\"]}}\n")
+            };
+            let (hits, others) =
+                (failed("durability").repeat(hits), failed("reads").repeat(others));
+            let end = "{\"event\":\"run_finished\",\"runs\":9,\"wall_millis\":1}";
+            Row::read(&mutant, 9, 1, &format!("{hits}{others}{end}")).expect("whole")
+        };
+        let says = |hits, others| verdict(&mutant, &row(hits, others), None);
+        assert_eq!(says(0, 0), "NOT FOUND: durability should");
+        assert_eq!(says(2, 2), "durability 2, reads 2");
+        assert_eq!(says(1, 2), "WRONG CHECKER in 2 of 3: durability 1, reads 2; durability should");
+        assert_eq!(says(0, 1), "WRONG CHECKER in 1 of 1: reads 1; durability should");
+        assert_eq!(
+            [row(0, 0), row(2, 2), row(1, 2)].map(|row| row.is_found()),
+            [false, true, false]
+        );
+        let weaker = verdict(&mutant, &row(1, 0), Some((&row(4, 0), 1e-4)));
+        assert!(weaker.starts_with("WEAKER: 4/9 at "), "{weaker}");
+    }
 
     #[test]
     fn the_record_is_of_mutants_that_are_there_and_were_found() {

@@ -104,7 +104,13 @@ impl Row {
 
     /// Found, and by a checker that should find it.
     pub(super) fn is_found(&self) -> bool {
-        self.hits > 0
+        self.hits > 0 && self.is_by_the_right_checker()
+    }
+
+    /// Not mostly found by checkers that have nothing to do with the promise that it breaks. If it
+    /// is, either they speak of another promise than the one that is broken, or the header does.
+    pub(super) fn is_by_the_right_checker(&self) -> bool {
+        self.others <= self.hits
     }
 
     /// How likely as few hits as these were if the rate were the one on record.

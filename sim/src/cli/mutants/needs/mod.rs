@@ -147,10 +147,10 @@ impl Planted<'_> {
         let mut all = vec![
             "run".to_owned(),
             "--progress=none".to_owned(),
-            format!("--scenario={}", self.mutant.scenario),
             format!("--seeds={}", self.runs),
             format!("--jobs={}", self.jobs),
         ];
+        all.extend(self.mutant.scenario_flags());
         all.extend_from_slice(flags);
         let events = self.scratch.events(&self.mutant.name, &all, "run_finished")?;
         let parsed: Result<Vec<Value>, _> = events.lines().map(serde_json::from_str).collect();
