@@ -69,7 +69,7 @@ impl Page<'_> {
         let commits = commits(self.results().map(|needed| &needed.commit));
         let mut lines = vec![
             "# What is needed for which mutant\n".to_owned(),
-            format!("The output of `sim mutants --needs`, swept at {commits}."),
+            format!("The output of `sim mutants --needs`, swept at\n{commits}."),
             format!(
                 "Each mutant is swept with one checker or one kind of fault switched off. Named \
                  are the\nmutants that are found with all of them, and without this one by \
@@ -148,7 +148,7 @@ mod tests {
         let page = Page { names: &["a", "b", "c", "d"], kept: &kept, reasons: &reasons };
         let text = page.text();
         for line in [
-            "The output of `sim mutants --needs`, swept at c0, c1.",
+            "c0, c1.",
             "| `reads` | `a`, `b` |",
             "| `sync_error` | `a` |",
             "| `errors` | no mutant. So. |",
