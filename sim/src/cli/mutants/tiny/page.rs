@@ -41,9 +41,9 @@ impl Page<'_> {
     /// The whole page.
     pub(super) fn text(&self) -> String {
         let commits = commits(self.kept.all().map(|cell| &cell.commit));
-        let untried = match self.untried() {
-            none if none.is_empty() => String::new(),
-            some => format!("Not all was tried yet of {}.\n\n", counted(some.len(), "mutant")),
+        let untried = match self.untried().len() {
+            0 => String::new(),
+            some => format!("Not all was tried yet of {}.\n\n", counted(some, "mutant")),
         };
         let head = format!(
             "# What the tiny scenarios find\n\n\
@@ -62,7 +62,9 @@ impl Page<'_> {
         lines.push(String::new());
         lines.push(format!("| mutant | {} |", columns.join(" | ")));
         lines.push(format!("|---|{}", "---|".repeat(columns.len())));
-        for name in self.zoo {
+        let is_tried = |name: &&str| self.tiny.iter().any(|tiny| self.cell(name, tiny).is_some());
+        let (tried, untried): (Vec<&str>, Vec<&str>) = self.zoo.iter().copied().partition(is_tried);
+        for name in &tried {
             let row = self.tiny.iter().map(|scenario| words(self.cell(name, scenario)));
             lines.push(format!("| `{name}` | {} |", row.collect::<Vec<_>>().join(" | ")));
         }
@@ -70,8 +72,13 @@ impl Page<'_> {
             let mut cells = self.tiny.iter().filter_map(|scenario| self.cell(name, scenario));
             cells.any(|cell| cell.found.is_some())
         };
-        let found = self.zoo.iter().filter(is_found).count();
-        lines.push(format!("\n{found} of {} are found by one of them or more.\n", self.zoo.len()));
+        let found = tried.iter().filter(is_found).count();
+        lines.push(format!("\n{found} of {} are found by one of them or more.\n", tried.len()));
+        if !untried.is_empty() {
+            lines.push("Not tried on any yet:\n".to_owned());
+            lines.extend(untried.iter().map(|name| format!("- `{name}`")));
+            lines.push(String::new());
+        }
         head + &lines.join("\n")
     }
 }
@@ -112,12 +119,12 @@ mod tests {
         }
         kept.insert(cell("a", "tiny_reader", &["durability"]));
         kept.insert(cell("b", "tiny_reader", &[]));
-        let (zoo, tiny) = (["a", "b", "c"], ["tiny_flush", "tiny_reader"]);
+        let (zoo, tiny) = (["a", "b", "c", "d"], ["tiny_flush", "tiny_reader"]);
         let page = Page { zoo: &zoo, tiny: &tiny, kept: &kept };
         let text = page.text();
         for line in [
             "The output of `sim mutants --exhaust` at c0ffee.",
-            "Not all was tried yet of 1 mutant.",
+            "Not all was tried yet of 2 mutants.",
             "| `tiny_flush` | 3 |",
             "| `tiny_reader` | 1 |",
             "| mutant | flush | reader |",
@@ -125,12 +132,15 @@ mod tests {
             "| `b` | reads, recovery | - |",
             "| `c` | reads, recovery | ? |",
             "3 of 3 are found by one of them or more.",
+            "- `d`",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
         }
-        assert_eq!((page.untried(), page.is_enough()), (vec!["c"], false));
-        for name in ["b", "c"] {
-            kept.insert(cell(name, "tiny_reader", &["errors"]));
+        assert_eq!((page.untried(), page.is_enough()), (vec!["c", "d"], false));
+        for (name, scenario) in
+            [("b", "tiny_reader"), ("c", "tiny_reader"), ("d", "tiny_reader"), ("d", "tiny_flush")]
+        {
+            kept.insert(cell(name, scenario, &["errors"]));
         }
         let page = Page { zoo: &zoo, tiny: &tiny, kept: &kept };
         assert!(page.untried().is_empty() && page.is_enough());
