@@ -41,7 +41,7 @@ fn a_stall_holds_up_its_queue_of_the_device_and_no_other() {
     type T = <SimEnv as Env>::Threads;
     struck(&POSIX_WEAK, ("long_stall", 2, 0), |env| {
         let stalled_until =
-            || with_world(|world| world.stalled_until.each_ref().map(|until| until.get()));
+            || with_world(|world| world.stalled_until.each_ref().map(std::cell::Cell::get));
         let ask = move || {
             while stalled_until() == [Duration::ZERO; 4] {
                 T::yield_now();
