@@ -237,3 +237,19 @@ fn a_resume_is_refused_only_for_what_it_cannot_repair() {
     let stopped = faulty().failed(table_failed(), 3, "compaction", 8);
     goes_on(&stopped.answered(write(1), Some(background(&table_failed(), 2)), 10, 20));
 }
+
+#[test]
+fn only_who_asked_not_to_wait_is_told_that_it_would_have_to() {
+    let held_up = Form { kind: Kind::HeldUp, op: None, file: None };
+    let says = |call, faults, no_wait| {
+        let mut story = Story { faults, ..Story::new() };
+        story.plan.batches[0].no_wait = no_wait;
+        story.answered(call, Some(told(&held_up, 1)), 10, 20)
+    };
+    goes_on(&says(write(0), 0, true));
+    goes_wrong(&says(write(0), 0, false), 20, "without a fault no call fails");
+    goes_wrong(&says(write(0), 1, false), 20, EXPLAINED);
+    goes_wrong(&says(Call::Flush, 1, true), 20, EXPLAINED);
+    // It stops nothing.
+    goes_on(&says(write(0), 1, true).answered(write(1), None, 21, 50));
+}
