@@ -142,7 +142,7 @@ fn a_search_counts_what_it_did() {
     // In the second of them appends fail.
     for (name, seed, bounds) in [
         ("tiny_two_syncs", 3, FEW),
-        ("tiny_append_fails", 5, FEW),
+        ("tiny_append_fails", 1, FEW),
         ("tiny_log_switch", 3, FEW),
         ("tiny_two_syncs", 0, nested),
     ] {
@@ -183,7 +183,7 @@ fn opens_are_crashed_on_request() {
 fn a_schedule_without_faults_delivers_none() {
     on_fresh_thread(|runner| {
         let mut delivered = |name| -> u64 {
-            let faults = searched(runner, &tiny(name), 3, FEW, 1).0.faults;
+            let faults = searched(runner, &tiny(name), 1, FEW, 1).0.faults;
             FaultKind::ALL.iter().map(|kind| faults.of(*kind)).sum()
         };
         assert_eq!(delivered("tiny_two_syncs"), 0);
