@@ -14,10 +14,12 @@
     clippy::disallowed_types,
     clippy::disallowed_methods,
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a benchmark runs on the operating system, reads its clock and prints"
 )]
 
 use std::ops::Range;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use faultline_sim::arena::resident_when_idle;
@@ -91,21 +93,31 @@ fn resident_kib() -> u64 {
     resident_when_idle().expect("Linux tells the size of a process") / 1024
 }
 
-/// The number of seeds that the command line asks for.
-fn seeds_wanted() -> u64 {
+/// The number of seeds that the command line asks for; in words, what is wrong with it.
+fn seeds_wanted() -> Result<u64, String> {
     // `cargo bench` says so.
     let (bench, rest): (Vec<_>, Vec<_>) =
         std::env::args().skip(1).partition(|argument| argument == "--bench");
     let usual = if bench.is_empty() { SEEDS_OF_A_TEST } else { SEEDS };
-    let wanted = rest
-        .first()
-        .map_or(usual, |number| number.parse().expect("a number of seeds, and nothing else"));
-    assert!(wanted >= 10, "a tenth of {wanted} seeds is none");
-    wanted
+    let wanted = match rest.as_slice() {
+        [] => Ok(usual),
+        [number] => number.parse().map_err(|_| format!("`{number}` is no number of seeds")),
+        [_, more, ..] => Err(format!("`{more}` is too much: a number of seeds, and nothing else")),
+    }?;
+    if wanted < 10 {
+        return Err(format!("a tenth of {wanted} seeds is none"));
+    }
+    Ok(wanted)
 }
 
-fn main() {
-    let seeds = seeds_wanted();
+fn main() -> ExitCode {
+    let seeds = match seeds_wanted() {
+        Ok(seeds) => seeds,
+        Err(words) => {
+            eprintln!("error: {words}");
+            return ExitCode::from(2);
+        }
+    };
     let scenarios = embedded().expect("the scenarios of the repository");
     let found = scenarios.into_iter().find(|scenario| scenario.name == SCENARIO);
     let scenario = found.expect("a scenario of this name");
@@ -123,4 +135,5 @@ fn main() {
         println!("  {late:>11} KiB after {seeds} seeds");
         println!("  {:>+11} KiB between them", late.cast_signed() - early.cast_signed());
     });
+    ExitCode::SUCCESS
 }

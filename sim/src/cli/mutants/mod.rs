@@ -24,11 +24,15 @@ use super::output::{event, remark, say};
 use super::run::cores;
 use super::{Exit, Failed};
 use crate::disk::Profile;
+use crate::fault::FaultKind;
 use crate::mutant::{Mutant, TestedSet};
-use row::{Record, Row};
+use row::{Quiet, Record, Row};
 use scratch::Scratch;
 
 const CHECK: [&str; 4] = ["check", "--quiet", "--package", "faultline-engine"];
+
+/// Runs in which nothing fails and nobody dies, at most: which mutants show in these is recorded.
+const QUIET_RUNS_MAX: u64 = 1000;
 
 /// Chance at which some mutant of those on record is called weaker though none is.
 const FALSE_ALARM: f64 = 0.001;
@@ -75,7 +79,14 @@ pub(super) fn mutants(args: &MutantsArgs) -> Result<Exit, Failed> {
     for mutant in &mutants {
         scratch.plant(&mutant.file)?;
         remark(format!("  building {}", mutant.name));
-        let row = scratch.build().and_then(|()| sweep(&scratch, mutant, &Sweep::of(mutant, args)));
+        let row = scratch.build().and_then(|()| {
+            let as_asked = Sweep::of(mutant, args);
+            let mut row = sweep(&scratch, mutant, &as_asked)?;
+            if args.record {
+                row.quiet = Some(sweep_quietly(&scratch, mutant, as_asked)?);
+            }
+            Ok(row)
+        });
         scratch.remove(&mutant.file)?;
         let row = row?;
         // Another experiment is not held against the record.
@@ -170,6 +181,20 @@ impl Sweep {
             flags: policy.chain(set).chain(profile).collect(),
         }
     }
+
+    /// What the simulator with `mutant` planted prints.
+    fn events(&self, scratch: &Scratch, mutant: &Mutant) -> Result<String, Failed> {
+        let mut flags = vec![
+            "run".to_owned(),
+            "--keep-going".to_owned(),
+            "--progress=none".to_owned(),
+            format!("--seeds={}", self.seeds),
+            format!("--jobs={}", self.jobs),
+        ];
+        flags.extend(mutant.scenario_flags());
+        flags.extend(self.flags.iter().cloned());
+        scratch.events(&mutant.name, &flags, "run_finished")
+    }
 }
 
 /// The flag of `sim run` for this profile of the disk alone.
@@ -178,21 +203,24 @@ fn on_profile(profile: &Profile) -> String {
 }
 
 fn sweep(scratch: &Scratch, mutant: &Mutant, sweep: &Sweep) -> Result<Row, Failed> {
-    let (seeds, jobs) = (sweep.seeds, sweep.jobs);
-    let mut flags = vec![
-        "run".to_owned(),
-        "--keep-going".to_owned(),
-        "--progress=none".to_owned(),
-        format!("--seeds={seeds}"),
-        format!("--jobs={jobs}"),
-    ];
-    flags.extend(mutant.scenario_flags());
-    flags.extend(sweep.flags.iter().cloned());
-    let events = scratch.events(&mutant.name, &flags, "run_finished")?;
-    Row::read(mutant, seeds, jobs, &events).ok_or_else(|| Failed {
+    let events = sweep.events(scratch, mutant)?;
+    Row::read(mutant, sweep.seeds, sweep.jobs, &events).ok_or_else(|| no_sweep(mutant))
+}
+
+/// Sweeps some of the same seeds without faults and without crashes.
+fn sweep_quietly(scratch: &Scratch, mutant: &Mutant, sweep: Sweep) -> Result<Quiet, Failed> {
+    let Sweep { seeds, jobs, mut flags } = sweep;
+    let faults: Vec<&str> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
+    flags.extend(["--set=crash.count=0".to_owned(), format!("--set=without.faults={faults:?}")]);
+    let quiet = Sweep { seeds: seeds.min(QUIET_RUNS_MAX), jobs, flags };
+    Quiet::read(&quiet.events(scratch, mutant)?).ok_or_else(|| no_sweep(mutant))
+}
+
+fn no_sweep(mutant: &Mutant) -> Failed {
+    Failed {
         exit: Exit::Internal,
         words: format!("{}: its sweep printed what is no event of a sweep", mutant.name),
-    })
+    }
 }
 
 fn tell(format: Format, mutant: &Mutant, row: &Row, weaker_by: Option<(&Row, f64)>) {

@@ -1,20 +1,21 @@
 //! The table of the record: what the last sweep of each mutant came to, as Markdown.
 
-use super::row::{Record, Row};
+use super::row::{Quiet, Record, Row};
 use crate::mutant::Mutant;
 
 /// The table of `mutants` by `record`, in their order, and a line that sums it up.
 pub(super) fn page(mutants: &[Mutant], record: &Record) -> String {
     let mut lines = vec![
-        "| mutant | hits/runs | 95 % of the rate | runs to the first | core s | found by | commit |"
+        "| mutant | hits/runs | 95 % of the rate | runs to the first | core s | quiet | found by | \
+         commit |"
             .to_owned(),
-        "|---|--:|--:|--:|--:|---|---|".to_owned(),
+        "|---|--:|--:|--:|--:|--:|---|---|".to_owned(),
     ];
     let rows: Vec<Option<&Row>> = mutants.iter().map(|mutant| record.get(&mutant.name)).collect();
     for (mutant, row) in mutants.iter().zip(&rows) {
         lines.push(match row {
             Some(row) => cells(row),
-            None => format!("| {} | not on record |||||| |", mutant.name),
+            None => format!("| {} | not on record ||||||| |", mutant.name),
         });
     }
     let found = rows.iter().flatten().filter(|row| row.is_found()).count();
@@ -26,7 +27,10 @@ pub(super) fn page(mutants: &[Mutant], record: &Record) -> String {
         }
         _ => String::new(),
     };
-    lines.push(format!("\n{found} of {} were found{median}.\n", mutants.len()));
+    lines.push(format!("\n{found} of {} were found{median}.", mutants.len()));
+    let quiet: Vec<Quiet> = rows.iter().flatten().filter_map(|row| row.quiet).collect();
+    let shown = quiet.iter().filter(|quiet| quiet.hits > 0).count();
+    lines.push(format!("{shown} of {} show in quiet runs.\n", quiet.len()));
     lines.join("\n")
 }
 
@@ -35,8 +39,10 @@ fn cells(row: &Row) -> String {
     let runs = row.median_runs.map_or_else(|| "-".to_owned(), |runs| runs.to_string());
     let seconds = row.median_seconds();
     let seconds = seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.2}"));
+    let quiet =
+        row.quiet.map_or_else(|| "-".to_owned(), |Quiet { hits, runs }| format!("{hits}/{runs}"));
     format!(
-        "| {} | {}/{} | {:.2} to {:.2} | {runs} | {seconds} | {} | {} |",
+        "| {} | {}/{} | {:.2} to {:.2} | {runs} | {seconds} | {quiet} | {} | {} |",
         row.name,
         row.hits,
         row.runs,
