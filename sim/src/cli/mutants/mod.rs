@@ -12,6 +12,7 @@ mod check;
 mod matrix;
 mod needs;
 mod page;
+mod quiet;
 mod row;
 mod scratch;
 mod tested;
@@ -24,15 +25,12 @@ use super::output::{event, remark, say};
 use super::run::cores;
 use super::{Exit, Failed};
 use crate::disk::Profile;
-use crate::fault::FaultKind;
 use crate::mutant::{Mutant, TestedSet};
-use row::{Quiet, Record, Row};
+use quiet::Quiet;
+use row::{Record, Row};
 use scratch::Scratch;
 
 const CHECK: [&str; 4] = ["check", "--quiet", "--package", "faultline-engine"];
-
-/// Runs in which nothing fails and nobody dies, at most: which mutants show in these is recorded.
-const QUIET_RUNS_MAX: u64 = 1000;
 
 /// Chance at which some mutant of those on record is called weaker though none is.
 const FALSE_ALARM: f64 = 0.001;
@@ -210,9 +208,8 @@ fn sweep(scratch: &Scratch, mutant: &Mutant, sweep: &Sweep) -> Result<Row, Faile
 /// Sweeps some of the same seeds without faults and without crashes.
 fn sweep_quietly(scratch: &Scratch, mutant: &Mutant, sweep: Sweep) -> Result<Quiet, Failed> {
     let Sweep { seeds, jobs, mut flags } = sweep;
-    let faults: Vec<&str> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
-    flags.extend(["--set=crash.count=0".to_owned(), format!("--set=without.faults={faults:?}")]);
-    let quiet = Sweep { seeds: seeds.min(QUIET_RUNS_MAX), jobs, flags };
+    flags.extend(quiet::settings().map(|set| format!("--set={set}")));
+    let quiet = Sweep { seeds: seeds.min(quiet::RUNS_MAX), jobs, flags };
     Quiet::read(&quiet.events(scratch, mutant)?).ok_or_else(|| no_sweep(mutant))
 }
 

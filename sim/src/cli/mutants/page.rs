@@ -1,6 +1,7 @@
 //! The table of the record: what the last sweep of each mutant came to, as Markdown.
 
-use super::row::{Quiet, Record, Row};
+use super::quiet::Quiet;
+use super::row::{Record, Row};
 use crate::mutant::Mutant;
 
 /// The table of `mutants` by `record`, in their order, and a line that sums it up.

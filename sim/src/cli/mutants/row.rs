@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::kept::{Keep, Kept};
+use super::quiet::Quiet;
 use crate::mutant::Mutant;
 use crate::statistics;
 
@@ -42,36 +43,6 @@ pub(super) struct Row {
     /// What comes of runs in which nothing fails and nobody dies, if that was tried.
     #[serde(default)]
     pub(super) quiet: Option<Quiet>,
-}
-
-/// What a mutant shows in runs without faults and without crashes. One that shows there would have
-/// been found without a simulator.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Quiet {
-    /// Runs in which any checker fired.
-    pub(super) hits: u64,
-    pub(super) runs: u64,
-}
-
-impl Quiet {
-    /// Adds up the events of a sweep; `None` as [`Row::read`].
-    pub(super) fn read(events: &str) -> Option<Quiet> {
-        let mut quiet = Quiet { hits: 0, runs: 0 };
-        let mut is_finished = false;
-        for line in events.lines() {
-            let event: Value = serde_json::from_str(line).ok()?;
-            match event["event"].as_str()? {
-                "seed_failed" => quiet.hits += 1,
-                "run_finished" => {
-                    is_finished = true;
-                    quiet.runs = event["runs"].as_u64()?;
-                }
-                _ => {}
-            }
-        }
-        is_finished.then_some(quiet)
-    }
 }
 
 impl Row {
@@ -249,8 +220,6 @@ mod tests {
         assert_eq!((row.median_runs, row.median_seconds()), (None, None));
         let cut_off: Vec<&str> = EVENTS.lines().take(5).collect();
         assert_eq!(Row::read(&mutant(), 20, 2, &cut_off.join("\n")), None);
-        assert_eq!(Quiet::read(EVENTS), Some(Quiet { hits: 4, runs: 20 }));
-        assert_eq!(Quiet::read(&cut_off.join("\n")), None);
     }
 
     #[test]
@@ -267,7 +236,7 @@ mod tests {
         let file = dir.path().join("record");
         let mut record = Record::load(&file).expect("none yet");
         let row = Row::read(&mutant(), 20, 2, EVENTS).expect("whole");
-        let row = Row { quiet: Quiet::read(EVENTS), ..row };
+        let row = Row { quiet: Some(Quiet { hits: 4, runs: 20 }), ..row };
         record.set(row.clone(), &file).expect("writes");
         assert_eq!(Record::load(&file).expect("reads").get("m"), Some(&row));
     }

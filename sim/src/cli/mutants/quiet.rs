@@ -1,0 +1,82 @@
+//! [`Quiet`]: what a mutant shows in runs in which nothing fails and nobody dies.
+//!
+//! One that shows there would be found without a simulator of disks and crashes.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::fault::FaultKind;
+
+/// So many quiet runs a mutant gets at most.
+pub(super) const RUNS_MAX: u64 = 1000;
+
+/// What a quiet sweep came to.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Quiet {
+    /// Runs in which any checker fired.
+    pub(super) hits: u64,
+    pub(super) runs: u64,
+}
+
+impl Quiet {
+    /// Adds up the events of a sweep; `None` if a line is not as it should be, or the last one is
+    /// missing.
+    pub(super) fn read(events: &str) -> Option<Quiet> {
+        let mut quiet = Quiet { hits: 0, runs: 0 };
+        let mut is_finished = false;
+        for line in events.lines() {
+            let event: Value = serde_json::from_str(line).ok()?;
+            match event["event"].as_str()? {
+                "seed_failed" => quiet.hits += 1,
+                "run_finished" => {
+                    is_finished = true;
+                    quiet.runs = event["runs"].as_u64()?;
+                }
+                _ => {}
+            }
+        }
+        is_finished.then_some(quiet)
+    }
+}
+
+/// The fields that leave nothing of a scenario but its clients, as `--set` takes them.
+pub(super) fn settings() -> impl Iterator<Item = String> {
+    let faults: Vec<&str> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
+    let roomy = format!("disk.capacity={}", u32::MAX);
+    ["crash.count=0", "script=[]", "damage=[]", "disk.swallow_syncs=false"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain([roomy, format!("without.faults={faults:?}")])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::select::select;
+    use super::*;
+    use crate::run::{Mode, on_fresh_thread};
+
+    #[test]
+    fn in_quiet_runs_of_any_scenario_nothing_fails_and_nobody_dies() {
+        let settings: Vec<String> = settings().collect();
+        let scenarios = select(&[], &settings, None).expect("each has these fields").scenarios;
+        on_fresh_thread(move |runner| {
+            for scenario in &scenarios {
+                let verdict = runner.run(scenario, 7, Mode::default());
+                let name = &scenario.name;
+                assert!(verdict.violations.is_empty(), "{name}: {:?}", verdict.violations);
+                let faults: u64 = FaultKind::ALL.iter().map(|&kind| verdict.faults.of(kind)).sum();
+                assert_eq!((verdict.crashes, faults), (0, 0), "{name}");
+            }
+        });
+    }
+
+    #[test]
+    fn hits_are_runs_in_which_any_checker_fired() {
+        let events = "{\"event\":\"run_started\"}\n{\"event\":\"seed_failed\",\"seed\":7}\n\
+                      {\"event\":\"seed_failed\",\"seed\":9,\"hang\":true}\n";
+        assert_eq!(Quiet::read(events), None, "its end is missing");
+        let whole = format!("{events}{{\"event\":\"run_finished\",\"runs\":20}}");
+        assert_eq!(Quiet::read(&whole), Some(Quiet { hits: 2, runs: 20 }));
+    }
+}
