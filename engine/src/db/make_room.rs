@@ -60,7 +60,7 @@ impl<E: Env> Inner<E> {
         let mut told = WriteStall::None;
         let outcome = self.wait_for_room(turn, room, &mut told);
         if told != WriteStall::None {
-            self.state.lock().counters.stall_looms(WriteStall::None);
+            self.state.lock().counters.set_stalled(WriteStall::None);
             self.observe_stall(WriteStall::None);
         }
         outcome
@@ -119,7 +119,7 @@ impl<E: Env> Inner<E> {
                 Next::Wait(by) if no_wait => return Err(Error::HeldUp { by }),
                 // Nobody is told under a lock, and without it the reason may go away.
                 Next::Wait(reason) if *told != reason && self.is_stall_asked_for(&state) => {
-                    state.counters.stall_looms(reason);
+                    state.counters.set_stalled(reason);
                     drop(state);
                     self.tell_of_stall(turn, reason, told);
                 }

@@ -138,7 +138,7 @@ impl Counters {
     }
 
     /// A write is about to be held up, or is not any more.
-    pub(super) fn stall_looms(&mut self, stall: WriteStall) {
+    pub(super) fn set_stalled(&mut self, stall: WriteStall) {
         self.stalls.now = stall;
     }
 

@@ -190,7 +190,8 @@ impl Runner {
         custom: Option<Custom>,
         mode: Mode,
     ) -> Verdict {
-        if mode.steer.is_some() {
+        let is_steered = mode.steer.is_some() || scenario.spec.without.crashes;
+        if is_steered {
             plan.leave_out_crashes();
         }
         let off = scenario.spec.without.faults.iter().chain(&plan.omitted.faults).copied();
@@ -218,7 +219,6 @@ impl Runner {
             world.workload = Some(custom.workload);
             world.fault_hook = RefCell::new(custom.fault_hook);
         }
-        let is_steered = mode.steer.is_some();
         let steers: VecDeque<Steer> = mode.steer.unwrap_or_default().into();
         let run = Box::new(Run {
             name: format!("{}:{}", scenario.token(), world.plan.seed),

@@ -99,7 +99,7 @@ impl Spec {
         omit!(spec, draw,
             workload.sync workload.deletes workload.empty workload.large workload.hot
             workload.flushes workload.compactions workload.syncs workload.readers workload.holds
-            workload.previews workload.resume
+            workload.previews workload.resume workload.no_wait
             engine.reopened_write_buffer_size engine.snappy engine.filter
             disk.capacity
             crash.in_recovery crash.in_close

@@ -13,11 +13,14 @@ pub struct Without {
     pub checkers: Vec<String>,
     /// Kinds of faults that never strike, whatever is planned.
     pub faults: Vec<FaultKind>,
+    /// Crashes, whatever is planned: no process dies, and the power stays when a database has been
+    /// closed.
+    pub crashes: bool,
 }
 
 impl Without {
     pub(super) fn is_empty(&self) -> bool {
-        self.checkers.is_empty() && self.faults.is_empty()
+        self.checkers.is_empty() && self.faults.is_empty() && !self.crashes
     }
 
     /// Whether there are such checkers.
