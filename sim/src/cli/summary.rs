@@ -164,20 +164,19 @@ fn runs_by<N: fmt::Display>(kind: &str, counts: &BTreeMap<N, u64>) {
     }
 }
 
-/// How much the sweep has met of what can happen.
-fn coverage(totals: &Totals) -> String {
-    let chance = |kinds: &Kinds| format!("{:.2} %", kinds.chance_of_another() * 100.0);
-    let (deaths, schedules) = (&totals.situations, &totals.classes);
-    format!(
-        "{} kinds of death in {}, the next is new at {}\n{} classes in {} schedules looked at, the \
-         next is new at {}",
-        deaths.distinct(),
-        deaths.seen(),
-        chance(deaths),
-        schedules.distinct(),
-        schedules.seen(),
-        chance(schedules),
-    )
+/// How much the sweep has met of what can happen: a line for each thing of which it met any.
+fn coverage(totals: &Totals) -> Vec<String> {
+    let line = |kinds: &Kinds, [one, more]: [&str; 2], of_what: &str| {
+        let chance = kinds.chance_of_another() * 100.0;
+        let (distinct, seen) = (kinds.distinct(), kinds.seen());
+        let what = if distinct == 1 { one } else { more };
+        let line =
+            format!("{distinct} {what} in {seen}{of_what}, the next is new at {chance:.2} %");
+        (seen > 0).then_some(line)
+    };
+    let deaths = line(&totals.situations, ["kind of death", "kinds of death"], "");
+    let schedules = line(&totals.classes, ["class", "classes"], " schedules looked at");
+    deaths.into_iter().chain(schedules).collect()
 }
 
 fn kinds_object(kinds: &Kinds) -> Value {
@@ -224,7 +223,9 @@ fn summary(totals: &Totals, missing: &[(String, String)], wanted: Option<u64>) {
     if !hits.is_empty() {
         say(format!("runs by probe: {}", hits.join(", ")));
     }
-    say(coverage(totals));
+    for line in coverage(totals) {
+        say(line);
+    }
     if totals.excused > 0 {
         let runs = counted(totals.excused as usize, "run");
         say(format!("in {runs} the disk took or damaged synced bytes: no open had to show those"));
@@ -250,6 +251,14 @@ mod tests {
 
     use super::*;
     use crate::sweep::Failure;
+
+    #[test]
+    fn of_what_was_never_met_nothing_is_told() {
+        assert_eq!(coverage(&Totals::default()), [""; 0]);
+        let mut totals = Totals::default();
+        totals.situations.add(7);
+        assert_eq!(coverage(&totals), ["1 kind of death in 1, the next is new at 100.00 %"]);
+    }
 
     #[test]
     fn the_worst_decides_the_exit_code() {
