@@ -216,10 +216,10 @@ impl World {
         self.begin_device();
     }
 
-    /// As [`World::heal`], once the kernel is fair: a process is not to blame for what the disk
+    /// As [`World::heal`], once the kernel is calm: a process is not to blame for what the disk
     /// keeps it from, or a fault hook.
-    pub fn heal_if_fair(&self, kernel: &Kernel) {
-        if kernel.is_fair() && !self.is_spared.replace(true) {
+    pub fn heal_if_calm(&self, kernel: &Kernel) {
+        if kernel.is_calm() && !self.is_spared.replace(true) {
             self.heal();
             self.fault_hook.take();
         }
@@ -367,7 +367,7 @@ impl World {
 pub(crate) fn spurious_wakeup(kernel: &Kernel) -> Option<Duration> {
     let _outside = Outside::enter();
     with_world(|world| {
-        world.heal_if_fair(kernel);
+        world.heal_if_calm(kernel);
         let mut stream = world.fault_stream.borrow_mut();
         let mut faults = world.faults.borrow_mut();
         let (role, phase) = (FileRole::Other, world.phase.get());

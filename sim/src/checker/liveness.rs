@@ -26,13 +26,12 @@ impl Checker for Liveness {
             Ending::Stuck(End::Deadlock(lines)) => {
                 ("every call returns", format!("nobody can run: {}", lines.join("; ")))
             }
-            Ending::Stuck(End::Livelock(lines)) => (
-                "every call returns",
-                format!(
-                    "each went on in turn and nothing failed, and still there: {}",
-                    lines.join("; ")
-                ),
-            ),
+            Ending::Stuck(End::Livelock { is_calm, left }) => {
+                let why = if *is_calm { "nothing failed" } else { "no client was told anything" };
+                let left = left.join("; ");
+                let got = format!("each went on in turn and {why}, and still there: {left}");
+                ("every call returns", got)
+            }
             Ending::Stuck(End::Panicked(message)) => ("the engine never panics", message.clone()),
             Ending::Stuck(other) => ("every call returns", format!("{other:?}")),
         };

@@ -115,7 +115,7 @@ pub(super) fn call<B, T>(
     let _outside = Outside::enter();
     with_world(|world| {
         with_kernel(|kernel| {
-            world.heal_if_fair(kernel);
+            world.heal_if_calm(kernel);
             let object = target.object();
             let word = u64::from(object) << 8 | op as u64;
             kernel.with_trace(|trace| trace.note(Tag::Io, word));

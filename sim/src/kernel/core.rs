@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use corosensei::{Coroutine, Yielder};
 
-use super::fair::Turns;
+use super::fair::{Clients, Turns};
 use super::stack::PooledStack;
 use super::{End, Limits, POINT_NANOS, Step, StepKind, ThreadId};
 use crate::arena::Outside;
@@ -81,6 +81,7 @@ pub(super) struct Core {
     pub(super) limits: Limits,
     /// Set once the kernel is fair.
     pub(super) turns: Option<Turns>,
+    pub(super) clients: Clients,
     pub(super) process_start: u64,
     pub(super) timers: BinaryHeap<Reverse<Timer>>,
     pub(super) timers_set: u32,

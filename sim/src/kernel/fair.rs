@@ -1,13 +1,17 @@
 //! The fair end of a process: whether what goes on and on would end if nothing stood in its way.
 //!
-//! Under a policy that starves a thread, or while every sync fails, a process may rightly go on for
-//! ever. So a process that has used up its points is not judged yet. From there on the kernel asks
-//! no policy: each goes on in turn, who waits longest is woken first, and the world lets nothing
-//! fail. What is still there after [`super::Limits::fair_points`] or
-//! [`super::Limits::fair_time`] is a livelock.
+//! Under a policy that starves a thread a process may rightly go on for ever. So a process that has
+//! used up its points is not judged yet. From there on the kernel asks no policy: each goes on in
+//! turn, and who waits longest is woken first. Calls may still fail, and clients have to be told: a
+//! client that waits while none is answered within [`super::Limits::fair_points`] or
+//! [`super::Limits::fair_time`] waits for ever, and this is a livelock.
+//!
+//! Otherwise it may be the disk that lets nobody end, so it is calm from then on: the world lets
+//! nothing fail. What is still there after as many points or as much time again is a livelock.
 
 use super::core::{Core, State};
 use super::{End, ThreadId};
+use crate::policy::ClientWord;
 
 /// So many of the threads that are left are named.
 const SHOWN: usize = 8;
@@ -19,6 +23,31 @@ pub(super) struct Turns {
     turn: u64,
     /// Virtual time after which it has taken too long.
     deadline: u64,
+    /// What clients had asked for and been told when it began.
+    clients: Clients,
+    /// Whether nothing fails any more.
+    pub(super) is_calm: bool,
+}
+
+/// The calls of the clients of a process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Clients {
+    pub(super) asked: u64,
+    pub(super) told: u64,
+}
+
+impl Clients {
+    pub(super) fn note(&mut self, word: ClientWord) {
+        match word {
+            ClientWord::Asks => self.asked += 1,
+            ClientWord::IsTold => self.told += 1,
+        }
+    }
+
+    /// Whether one waits although none was told anything since `before`.
+    fn wait_in_vain(self, before: Clients) -> bool {
+        self.told < self.asked && self.told == before.told
+    }
 }
 
 impl Core {
@@ -29,22 +58,33 @@ impl Core {
             self.end = Some(End::Crashed);
             return true;
         }
-        if self.turns.is_some() || self.limits.fair_points == 0 {
-            self.end = Some(End::Livelock(self.who_is_left()));
-            return true;
-        }
+        let is_calm = match self.turns {
+            _ if self.limits.fair_points == 0 => return self.is_livelock(false),
+            None => false,
+            Some(turns) if turns.is_calm => return self.is_livelock(true),
+            Some(turns) if self.clients.wait_in_vain(turns.clients) => {
+                return self.is_livelock(false);
+            }
+            Some(_) => true,
+        };
         let time = u64::try_from(self.limits.fair_time.as_nanos()).unwrap_or(u64::MAX);
-        self.turns = Some(Turns { turn: 0, deadline: self.nanos.saturating_add(time) });
+        let turn = self.turns.map_or(0, |turns| turns.turn);
+        let deadline = self.nanos.saturating_add(time);
+        self.turns = Some(Turns { turn, deadline, clients: self.clients, is_calm });
         let last = self.points.saturating_add(self.limits.fair_points);
         self.stop_at = self.limits.crash_at_point.min(last);
         self.rules_time = false;
         if self.trace.keeps() {
-            let points = self.limits.points_max;
-            self.keep_schedule(format!(
-                "{points} points and no end: from here on each goes on in turn, and nothing fails"
-            ));
+            let points = self.points - self.process_start;
+            let how = if is_calm { "nothing fails" } else { "each goes on in turn" };
+            self.keep_schedule(format!("{points} points and no end: from here on {how}"));
         }
         false
+    }
+
+    fn is_livelock(&mut self, is_calm: bool) -> bool {
+        self.end = Some(End::Livelock { is_calm, left: self.who_is_left() });
+        true
     }
 
     /// Time has passed: lets a fair process stop at its next point if it has taken too long.

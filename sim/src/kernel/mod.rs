@@ -12,7 +12,7 @@
 //!
 //! Architecture invariant: exactly one simulated thread of a kernel runs at a time, on the OS
 //! thread that drives the kernel; every decision comes from the policy, but in a process that has
-//! gone on for too long: see [`Kernel::is_fair`].
+//! gone on for too long: see [`Limits`].
 
 mod carried;
 mod core;
@@ -123,11 +123,13 @@ step_kinds! {
 pub struct Limits {
     /// The process dies at this scheduling point of the run, whatever goes on.
     pub crash_at_point: u64,
-    /// After so many points in one process the policy is asked no more: see [`Kernel::is_fair`].
+    /// After so many points in one process the policy is asked no more: each goes on in turn.
     pub points_max: u64,
-    /// So many more, and the process has made no progress; 0 for a process that is never fair.
+    /// So many more, and some client must have been told something, if any waits. From then on
+    /// nothing fails ([`Kernel::is_calm`]), and with so many again all must have ended. 0 for a
+    /// process that is never scheduled fairly.
     pub fair_points: u64,
-    /// So much virtual time since it is fair, and the process has made no progress either.
+    /// So much virtual time is as good as [`Limits::fair_points`].
     pub fair_time: Duration,
 }
 
@@ -151,9 +153,13 @@ pub enum End {
     Crashed,
     /// Nobody can run and no timer is set. One line per thread says what it waits for.
     Deadlock(Vec<String>),
-    /// It did not end although it was scheduled fairly and nothing failed any more: see
-    /// [`Limits`]. One line per thread that is left says what it does.
-    Livelock(Vec<String>),
+    /// It went on and on although it was scheduled fairly: see [`Limits`].
+    Livelock {
+        /// Whether nothing failed any more. Otherwise no client was told anything.
+        is_calm: bool,
+        /// One line per thread that is left says what it does.
+        left: Vec<String>,
+    },
     /// A simulated thread panicked; the message, with its place.
     Panicked(String),
     /// The harness itself panicked on a simulated thread: a bug of the simulator.

@@ -65,6 +65,7 @@ impl Kernel {
         let _outside = Outside::enter();
         let mut core = self.core.borrow_mut();
         let current = core.current;
+        core.clients.note(word);
         core.tell_watcher(|watcher| watcher.client(current, word));
         core.points
     }
@@ -95,11 +96,11 @@ impl Kernel {
         self.memory.borrow().live_blocks()
     }
 
-    /// Whether each thread of the process goes on in turn, whatever the policy is: it has used up
-    /// [`super::Limits::points_max`]. Nothing may fail from then on, so that what does not end has
-    /// nothing but itself to blame.
-    pub fn is_fair(&self) -> bool {
-        self.core.borrow().turns.is_some()
+    /// Whether nothing may fail any more: the process has gone on for longer than
+    /// [`super::Limits::points_max`], has been scheduled fairly since, and still goes on. What does
+    /// not end now has nothing but itself to blame.
+    pub fn is_calm(&self) -> bool {
+        self.core.borrow().turns.is_some_and(|turns| turns.is_calm)
     }
 
     /// Calls `f` with the trace. Not from within `f`.

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use faultline::env::{Atomic, AtomicInt, Clock, Condvar, Mutex, Threads};
 
-use super::{End, Kernel, Limits, SimAtomicU64, SimClock, SimThreads, Step, ThreadId};
-use crate::policy::{Policy, PolicyName};
+use super::{End, Kernel, Limits, SimAtomicU64, SimClock, SimThreads, Step, ThreadId, with_kernel};
+use crate::policy::{ClientWord, Policy, PolicyName};
 use crate::trace::Trace;
 
 /// Runs `main` on an OS thread of its own, which a panic of a simulated thread uses up.
@@ -257,7 +257,7 @@ fn a_thread_that_is_starved_has_its_turn_in_the_end() {
     }
     assert_eq!(run_stubbornly(1000, starves), End::Returned(vec![]));
     let left = vec!["main#1 goes on".to_owned(), "late#2 goes on".to_owned()];
-    assert_eq!(run_stubbornly(0, starves), End::Livelock(left));
+    assert_eq!(run_stubbornly(0, starves), End::Livelock { is_calm: false, left });
 }
 
 /// Three threads pass a lock round; the one that `pick` never gives it to has the last word.
@@ -285,12 +285,12 @@ fn who_waits_longest_is_woken_first() {
         }
     }
     assert_eq!(run_stubbornly(1000, passes_on), End::Returned(vec![]));
-    assert!(matches!(run_stubbornly(0, passes_on), End::Livelock(_)));
+    assert!(matches!(run_stubbornly(0, passes_on), End::Livelock { .. }));
 }
 
 #[test]
 fn what_goes_on_for_ever_in_a_fair_schedule_is_a_livelock() {
-    let left = || End::Livelock(vec!["main#1 goes on".to_owned()]);
+    let left = || End::Livelock { is_calm: true, left: vec!["main#1 goes on".to_owned()] };
     let end = run_stubbornly(1000, || {
         let word = SimAtomicU64::new(0);
         while word.load() == 0 {}
@@ -305,6 +305,38 @@ fn what_goes_on_for_ever_in_a_fair_schedule_is_a_livelock() {
         }
     });
     assert_eq!(end, left());
+}
+
+/// Whether it is calm when nobody ends a loop, in which a client asks and is told as often as these
+/// say.
+fn is_calm_in_the_end(asks: u64, is_told: u64, again: bool) -> bool {
+    let end = run_stubbornly(1000, move || {
+        let call = |words: u64, word: ClientWord| {
+            (0..words).for_each(|_| with_kernel(|kernel| _ = kernel.client(word)));
+        };
+        call(asks, ClientWord::Asks);
+        call(is_told, ClientWord::IsTold);
+        loop {
+            SimThreads::yield_now();
+            if again {
+                call(1, ClientWord::Asks);
+                call(1, ClientWord::IsTold);
+            }
+        }
+    });
+    match end {
+        End::Livelock { is_calm, .. } => is_calm,
+        end => panic!("{end:?}"),
+    }
+}
+
+#[test]
+fn a_client_that_waits_while_none_is_told_anything_need_not_wait_for_a_calm_disk() {
+    assert!(!is_calm_in_the_end(2, 1, false));
+    // Nobody waits, or others are told.
+    assert!(is_calm_in_the_end(0, 0, false));
+    assert!(is_calm_in_the_end(2, 2, false));
+    assert!(is_calm_in_the_end(2, 1, true));
 }
 
 #[test]

@@ -273,7 +273,7 @@ fn every_thread_comes_to_an_end() {
     for (end, words) in [
         (deadlock, "nobody can run: writer#3 waits: lock state"),
         (
-            End::Livelock(vec!["writer#3 goes on".to_owned()]),
+            End::Livelock { is_calm: true, left: vec!["writer#3 goes on".to_owned()] },
             "each went on in turn and nothing failed, and still there: writer#3 goes on",
         ),
         (End::Panicked("index out of bounds".to_owned()), "got index out of bounds"),

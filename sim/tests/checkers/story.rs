@@ -17,7 +17,7 @@ pub(crate) const KILLED: Ending = Ending::Crashed(CrashKind::Kill);
 pub(crate) const POWERLESS: Ending = Ending::Crashed(CrashKind::PowerLoss);
 pub(crate) const CLOSED: Ending = Ending::Returned { closed: true, left: Vec::new(), leaked: 0 };
 pub(crate) const GAVE_UP: Ending = Ending::Returned { closed: false, left: Vec::new(), leaked: 0 };
-pub(crate) const STUCK: Ending = Ending::Stuck(End::Livelock(Vec::new()));
+pub(crate) const STUCK: Ending = Ending::Stuck(End::Livelock { is_calm: true, left: Vec::new() });
 
 /// Key and value length of every operation, by batch; the first three batches are writer 0's.
 const BATCHES: [&[(u32, Option<u32>)]; 6] = [
