@@ -3,11 +3,12 @@
 //! Under a policy that starves a thread a process may rightly go on for ever. So a process that has
 //! used up its points is not judged yet. From there on the kernel asks no policy: each goes on in
 //! turn, and who waits longest is woken first. Calls may still fail, and clients have to be told: a
-//! client that waits while none is answered within [`super::Limits::fair_points`] or
+//! client that waits while none is told anything within [`super::Limits::fair_points`] or
 //! [`super::Limits::fair_time`] waits for ever, and this is a livelock.
 //!
-//! Otherwise it may be the disk that lets nobody end, so it is calm from then on: the world lets
-//! nothing fail. What is still there after as many points or as much time again is a livelock.
+//! If nobody waits, or they are told on and on, it may be the disk that lets nobody end. So it is
+//! calm from then on: the world lets nothing fail. What is still there after as many points or as
+//! much time again is a livelock.
 
 use super::core::{Core, State};
 use super::{End, ThreadId};
@@ -16,38 +17,35 @@ use crate::policy::ClientWord;
 /// So many of the threads that are left are named.
 const SHOWN: usize = 8;
 
+/// As long as clients are told something, the disk is not made calm for so many times the limits.
+const PATIENCE: u64 = 4;
+
 /// How the kernel chooses once it is fair.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turns {
     /// Turns so far.
     turn: u64,
+    /// When it began to be fair, or calm.
+    since: Moment,
     /// Virtual time after which it has taken too long.
     deadline: u64,
-    /// What clients had asked for and been told when it began.
-    clients: Clients,
     /// Whether nothing fails any more.
     pub(super) is_calm: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Moment {
+    points: u64,
+    nanos: u64,
 }
 
 /// The calls of the clients of a process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Clients {
-    pub(super) asked: u64,
-    pub(super) told: u64,
-}
-
-impl Clients {
-    pub(super) fn note(&mut self, word: ClientWord) {
-        match word {
-            ClientWord::Asks => self.asked += 1,
-            ClientWord::IsTold => self.told += 1,
-        }
-    }
-
-    /// Whether one waits although none was told anything since `before`.
-    fn wait_in_vain(self, before: Clients) -> bool {
-        self.told < self.asked && self.told == before.told
-    }
+    asked: u64,
+    told: u64,
+    /// When one was last told anything.
+    last: Moment,
 }
 
 impl Core {
@@ -58,28 +56,76 @@ impl Core {
             self.end = Some(End::Crashed);
             return true;
         }
-        let is_calm = match self.turns {
-            _ if self.limits.fair_points == 0 => return self.is_livelock(false),
-            None => false,
-            Some(turns) if turns.is_calm => return self.is_livelock(true),
-            Some(turns) if self.clients.wait_in_vain(turns.clients) => {
-                return self.is_livelock(false);
-            }
-            Some(_) => true,
-        };
-        let time = u64::try_from(self.limits.fair_time.as_nanos()).unwrap_or(u64::MAX);
+        if self.limits.fair_points == 0 {
+            return self.is_livelock(false);
+        }
+        let Some(turns) = self.turns else { return self.go_on(self.now(), false) };
+        if turns.is_calm {
+            return self.is_livelock(true);
+        }
+        if self.clients.told == self.clients.asked {
+            return self.go_on(self.now(), true);
+        }
+        let last = self.clients.last;
+        if self.is_over(last, 1) {
+            return self.is_livelock(false);
+        }
+        if self.is_over(turns.since, PATIENCE) {
+            return self.go_on(self.now(), true);
+        }
+        self.wait_until_over(last);
+        false
+    }
+
+    /// Is fair, or calm, from now on.
+    fn go_on(&mut self, since: Moment, is_calm: bool) -> bool {
         let turn = self.turns.map_or(0, |turns| turns.turn);
-        let deadline = self.nanos.saturating_add(time);
-        self.turns = Some(Turns { turn, deadline, clients: self.clients, is_calm });
-        let last = self.points.saturating_add(self.limits.fair_points);
-        self.stop_at = self.limits.crash_at_point.min(last);
+        self.turns = Some(Turns { turn, since, deadline: u64::MAX, is_calm });
+        self.clients.last = since;
         self.rules_time = false;
+        self.wait_until_over(since);
         if self.trace.keeps() {
             let points = self.points - self.process_start;
             let how = if is_calm { "nothing fails" } else { "each goes on in turn" };
             self.keep_schedule(format!("{points} points and no end: from here on {how}"));
         }
         false
+    }
+
+    fn now(&self) -> Moment {
+        Moment { points: self.points, nanos: self.nanos }
+    }
+
+    fn fair_nanos(&self) -> u64 {
+        u64::try_from(self.limits.fair_time.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether so many times as much as the limits say, in points or in time, has gone by.
+    fn is_over(&self, since: Moment, times: u64) -> bool {
+        let points = self.limits.fair_points.saturating_mul(times);
+        self.points - since.points >= points
+            || self.nanos - since.nanos > self.fair_nanos().saturating_mul(times)
+    }
+
+    /// Stops when as much as the limits say has gone by.
+    fn wait_until_over(&mut self, since: Moment) {
+        let last = since.points.saturating_add(self.limits.fair_points);
+        self.stop_at = self.limits.crash_at_point.min(last);
+        let deadline = since.nanos.saturating_add(self.fair_nanos());
+        if let Some(turns) = &mut self.turns {
+            turns.deadline = deadline;
+        }
+    }
+
+    /// A client asks, or is told.
+    pub(super) fn note_client(&mut self, word: ClientWord) {
+        match word {
+            ClientWord::Asks => self.clients.asked += 1,
+            ClientWord::IsTold => {
+                self.clients.told += 1;
+                self.clients.last = self.now();
+            }
+        }
     }
 
     fn is_livelock(&mut self, is_calm: bool) -> bool {

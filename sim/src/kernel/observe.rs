@@ -65,7 +65,7 @@ impl Kernel {
         let _outside = Outside::enter();
         let mut core = self.core.borrow_mut();
         let current = core.current;
-        core.clients.note(word);
+        core.note_client(word);
         core.tell_watcher(|watcher| watcher.client(current, word));
         core.points
     }
