@@ -36,6 +36,8 @@ pub struct Seen<'a> {
     pub met: &'a Met,
     /// The calls to its environment that came back with an error, in order.
     pub failures: &'a [Failure],
+    /// The points at which a `resume` was called that did not return.
+    pub resuming: &'a [u64],
     /// Scheduling point of the end.
     pub point: u64,
 }
@@ -214,6 +216,7 @@ impl Judge {
                 damaged: &self.damaged,
                 met: seen.met,
                 failures: seen.failures,
+                resuming: seen.resuming,
                 excuse: self.excuse,
                 faults: seen.faults_so_far - self.faults_before,
                 point: seen.point,

@@ -37,6 +37,15 @@ const SPURIOUS_NANOS_MAX: u64 = 200_000;
 /// Queues of the device.
 pub(crate) const DEVICE_QUEUES: usize = 4;
 
+/// A client's call of `resume` that is under way.
+#[derive(Clone, Debug)]
+pub struct Resuming {
+    /// Point of the call.
+    pub invoked: u64,
+    /// The batches that had failed then.
+    pub failed: Vec<u32>,
+}
+
 /// What simulated code acts upon. A clone is another world, in which the same has happened.
 #[derive(Clone)]
 pub struct World {
@@ -74,8 +83,8 @@ pub struct World {
     pub log_done: Cell<LogDone>,
     /// The syncs, if they are watched.
     pub syncs: Option<RefCell<SyncWatch>>,
-    /// By thread that is in `resume`: the batches that had failed when it called.
-    pub failed_before_resume: RefCell<BTreeMap<ThreadId, Vec<u32>>>,
+    /// By thread: the `resume` that it is in.
+    pub resuming: RefCell<BTreeMap<ThreadId, Resuming>>,
     /// The calls of this process to its environment that came back with an error, in order.
     pub failures: RefCell<Vec<Failure>>,
     /// Set while the database is opened, read and dropped for reading alone.
@@ -156,7 +165,7 @@ impl World {
             failed_logs: RefCell::default(),
             log_done: Cell::default(),
             syncs: None,
-            failed_before_resume: RefCell::default(),
+            resuming: RefCell::default(),
             failures: RefCell::default(),
             is_previewing: Cell::new(false),
             is_looking: Cell::new(false),
@@ -200,7 +209,7 @@ impl World {
         self.last_call.set(None);
         self.is_looking.set(false);
         self.is_previewing.set(false);
-        self.failed_before_resume.borrow_mut().clear();
+        self.resuming.borrow_mut().clear();
         self.failures.borrow_mut().clear();
         *self.met.borrow_mut() = Met::default();
         self.cached.borrow_mut().clear();

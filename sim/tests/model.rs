@@ -403,6 +403,33 @@ fn a_batch_that_the_disk_took_hides_nothing() {
 }
 
 #[test]
+fn a_batch_without_an_answer_that_the_disk_took_hides_nothing() {
+    let of = |ops: &[(u32, Option<u32>)], fate| Batch { ops: ops.to_vec(), fate, gap: 0 };
+    // The log of the second has told where it stands: it deletes key 1 and writes key 2.
+    let batches = [
+        of(&[(1, Some(9))], Fate::Acknowledged),
+        of(&[(1, None), (2, Some(9))], Fate::Taken(Status::InFlight)),
+        of(&[(3, Some(9))], Fate::Acknowledged),
+    ];
+    let World { plan, mut history, placed } = build(&batches, &[0, 1, 2]);
+    history.batches[1].written_at = Some(placed[1].sequence);
+    history.flushed_sequence = 4;
+    let show = |sequences: &[u64]| {
+        let entries = placed.iter().flat_map(|commit| entries(&plan, commit));
+        let entries = entries.filter(|entry| sequences.contains(&entry.sequence)).collect();
+        let opened = Opened { entries, last_sequence: 4, ..Opened::default() };
+        let found = settle_losses(&plan, &history, &opened);
+        let numbers =
+            |commits: &[Commit]| -> Vec<u32> { commits.iter().map(|c| c.batch).collect() };
+        (numbers(&found.present), numbers(&found.lost))
+    };
+    // Its delete may have been dropped with what it hides, if it was there.
+    assert_eq!(show(&[3, 4]), (vec![0, 1, 2], vec![]));
+    assert_eq!(show(&[4]), (vec![2], vec![0]));
+    assert_eq!(show(&[1, 4]), (vec![0, 2], vec![]));
+}
+
+#[test]
 fn a_batch_that_was_given_up_is_found_again_where_all_of_it_is() {
     let of = |key, fate| Batch { ops: vec![(key, Some(9)), (key + 1, None)], fate, gap: 0 };
     let absent = Fate::Gone(Status::Absent);

@@ -70,12 +70,9 @@ fn order(end: &AfterEnd<'_>) -> Result<(), Violation> {
         // The errors that this write came after, less those that a `resume` may have undone.
         let standing = fatals.iter().find(|fatal| {
             (fatal.known < outcome.invoked || fatal.took(planned, outcome))
-                && !outcomes.iter().any(|resume| {
-                    resume.call == Call::Resume
-                        && resume.error.is_none()
-                        && resume.returned > fatal.since
-                        && resume.invoked < outcome.returned
-                })
+                && !end
+                    .resumes()
+                    .any(|(invoked, returned)| returned > fatal.since && invoked < outcome.returned)
         });
         if let Some(fatal) = standing {
             let who = planned.writer;

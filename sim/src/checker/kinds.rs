@@ -110,15 +110,12 @@ fn names_the_first(
     before: &[Outcome],
     (outcome, told): (&Outcome, &Told),
 ) -> Result<(), Violation> {
-    let resumes = || {
-        let ok = |o: &&Outcome| o.call == Call::Resume && o.error.is_none();
-        end.history.outcomes.iter().filter(ok)
-    };
     let promise = "the first failure is what has stopped writes, until resume";
     for earlier in before {
         let Some(known) = &earlier.error else { continue };
         let since = earlier.invoked.min(outcome.invoked);
-        if !resumes().all(|r| r.returned < since || outcome.returned < r.invoked) {
+        let is_apart = |(invoked, returned)| returned < since || outcome.returned < invoked;
+        if !end.resumes().all(is_apart) {
             continue;
         }
         if known.is_background && known.form != told.form {
@@ -223,12 +220,7 @@ fn is_of(file: Option<&str>, role: FileRole) -> bool {
 
 /// Whether a `resume` lies between a failure and a call.
 fn is_undone(end: &AfterEnd<'_>, failure: &Failure, outcome: &Outcome) -> bool {
-    end.history.outcomes.iter().any(|resume| {
-        resume.call == Call::Resume
-            && resume.error.is_none()
-            && failure.point < resume.invoked
-            && resume.returned < outcome.invoked
-    })
+    end.resumes().any(|(invoked, returned)| failure.point < invoked && returned < outcome.invoked)
 }
 
 fn name(failure: &Failure) -> String {

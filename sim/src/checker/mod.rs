@@ -35,7 +35,7 @@ use std::fmt;
 
 use dyn_clone::DynClone;
 
-use crate::history::History;
+use crate::history::{Call, History, Outcome};
 use crate::kernel::End;
 use crate::model::{Commit, Settlement};
 use crate::report::counted;
@@ -135,12 +135,24 @@ pub struct AfterEnd<'a> {
     pub met: &'a Met,
     /// The calls of the engine to its environment that came back with an error, in order.
     pub failures: &'a [Failure],
+    /// The points at which a `resume` was called that did not return; see [`AfterEnd::resumes`].
+    pub resuming: &'a [u64],
     /// What excused a loss that its open showed.
     pub excuse: Excuse,
     /// Faults delivered to this incarnation.
     pub faults: u64,
     /// Scheduling point of the end.
     pub point: u64,
+}
+
+impl AfterEnd<'_> {
+    /// When each `resume` was called that may have had its effect, and when it returned: with Ok,
+    /// or not before the end.
+    pub fn resumes(&self) -> impl Iterator<Item = (u64, u64)> {
+        let ok = |outcome: &&Outcome| outcome.call == Call::Resume && outcome.error.is_none();
+        let returned = self.history.outcomes.iter().filter(ok).map(|o| (o.invoked, o.returned));
+        returned.chain(self.resuming.iter().map(|&invoked| (invoked, u64::MAX)))
+    }
 }
 
 /// Judges runs. One value judges one run, in order of events; a clone goes on where it stands.

@@ -20,7 +20,7 @@ impl World {
         }
         let is_fatal = matches!(op, FileOp::Append | FileOp::Sync | FileOp::Close)
             && self.phase.get() == Phase::Run
-            && !self.failed_before_resume.borrow().contains_key(&kernel.current());
+            && !self.resuming.borrow().contains_key(&kernel.current());
         if is_fatal {
             let what = format!("{op} {}", target.short());
             self.history.borrow_mut().log_failures.push(LogFailure {

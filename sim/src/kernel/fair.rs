@@ -59,26 +59,27 @@ impl Core {
         if self.limits.fair_points == 0 {
             return self.is_livelock(false);
         }
-        let Some(turns) = self.turns else { return self.go_on(self.now(), false) };
+        let Some(turns) = self.turns else { return self.go_on(false) };
         if turns.is_calm {
             return self.is_livelock(true);
         }
         if self.clients.told == self.clients.asked {
-            return self.go_on(self.now(), true);
+            return self.go_on(true);
         }
         let last = self.clients.last;
         if self.is_over(last, 1) {
             return self.is_livelock(false);
         }
         if self.is_over(turns.since, PATIENCE) {
-            return self.go_on(self.now(), true);
+            return self.go_on(true);
         }
         self.wait_until_over(last);
         false
     }
 
     /// Is fair, or calm, from now on.
-    fn go_on(&mut self, since: Moment, is_calm: bool) -> bool {
+    fn go_on(&mut self, is_calm: bool) -> bool {
+        let since = self.now();
         let turn = self.turns.map_or(0, |turns| turns.turn);
         self.turns = Some(Turns { turn, since, deadline: u64::MAX, is_calm });
         self.clients.last = since;

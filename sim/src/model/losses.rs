@@ -5,7 +5,7 @@
 //! it, or it may be gone. If it is gone it hides nothing: an older entry that only its delete would
 //! hide is gone as well. So batches are given up until what is left explains what is missing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::settle::settle_without;
 use super::{Commit, Settlement};
@@ -21,16 +21,21 @@ pub fn settle_losses(plan: &Plan, history: &History, opened: &Opened) -> Settlem
         commit.end() - 1 > opened.last_sequence
             && shown.range(commit.sequence..commit.end()).next().is_none()
     };
-    let mut gone: BTreeMap<u32, Commit> = BTreeMap::new();
+    let (mut lost, mut gone) = (Vec::<Commit>::new(), BTreeSet::<u32>::new());
     loop {
         let mut found = settle_without(plan, history, opened, &gone);
-        let free = found.present.iter().filter(is_free);
-        let given_up = found.holes.iter().chain(&found.lost).chain(free);
         let before = gone.len();
-        gone.extend(given_up.map(|commit| (commit.batch, *commit)));
+        let free = found.present.iter().filter(is_free);
+        for commit in found.holes.iter().chain(&found.lost).chain(free) {
+            if gone.insert(commit.batch) {
+                lost.push(*commit);
+            }
+        }
+        // Nobody was promised those without an answer; but they hide nothing either.
+        gone.extend(found.absent.iter().map(|commit| commit.batch));
         if gone.len() == before {
-            found.lost = gone.into_values().collect();
-            found.lost.sort_unstable_by_key(|commit| (commit.sequence, commit.batch));
+            lost.sort_unstable_by_key(|commit| (commit.sequence, commit.batch));
+            found.lost = lost;
             return found;
         }
     }

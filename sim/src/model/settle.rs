@@ -8,7 +8,7 @@
 //! Invariant: if some choice of batches explains every entry, the result has no stranger, no part
 //! and no hole, unless that takes more than [`TURNS_MAX`] choices to find.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::omissions::Omissions;
 use super::{Commit, commits};
@@ -38,6 +38,8 @@ pub struct Settlement {
     pub holes: Vec<Commit>,
     /// Acknowledged batches behind everything that was shown.
     pub lost: Vec<Commit>,
+    /// Batches without an answer whose place a log had told, and that are not there.
+    pub absent: Vec<Commit>,
     /// Highest sequence that is there: shown, or dropped by a compaction.
     pub last: u64,
 }
@@ -45,7 +47,7 @@ pub struct Settlement {
 /// Explains the entries of an open: with the fewest holes, parts and strangers, and among such
 /// explanations with the longest batches first.
 pub fn settle(plan: &Plan, history: &History, opened: &Opened) -> Settlement {
-    settle_without(plan, history, opened, &BTreeMap::new())
+    settle_without(plan, history, opened, &BTreeSet::new())
 }
 
 /// The same, where it is known already of some batches, by number, that they are not there.
@@ -53,12 +55,12 @@ pub(super) fn settle_without(
     plan: &Plan,
     history: &History,
     opened: &Opened,
-    gone: &BTreeMap<u32, Commit>,
+    gone: &BTreeSet<u32>,
 ) -> Settlement {
     let mut placed = answered(plan, history);
-    placed.retain(|placed| !gone.contains_key(&placed.commit.batch));
+    placed.retain(|placed| !gone.contains(&placed.commit.batch));
     let known = placed.len();
-    for batch in unanswered(plan, history).filter(|batch| !gone.contains_key(batch)) {
+    for batch in unanswered(plan, history).filter(|batch| !gone.contains(batch)) {
         // Of one that is in no log any more, the log has told where it stands.
         let Some(sequence) = history.batches[batch as usize].written_at else { continue };
         let count = plan.batches[batch as usize].ops.len() as u64;
@@ -161,6 +163,8 @@ enum Piece {
     Stranger(usize),
     /// A batch is not where it should be.
     Hole(Commit),
+    /// A batch without an answer is not where a log had told that it is.
+    Absent(Commit),
 }
 
 /// A place where more than one batch would do.
@@ -227,6 +231,8 @@ impl Walk<'_> {
                 self.pieces.push(Piece::Placed(*passed));
             } else if passed.is_answered {
                 self.defect(Piece::Hole(passed.commit));
+            } else {
+                self.pieces.push(Piece::Absent(passed.commit));
             }
             self.next_placed += 1;
         }
@@ -369,6 +375,7 @@ impl Explanation {
                 Piece::Part(commit, matched, _) => found.partial.push((commit, matched)),
                 Piece::Stranger(index) => found.strangers.push(walk.entries[index].clone()),
                 Piece::Hole(commit) => found.holes.push(commit),
+                Piece::Absent(commit) => found.absent.push(commit),
             }
         }
         // Behind everything that was shown: what a compaction dropped, and then what was lost.
@@ -378,8 +385,10 @@ impl Explanation {
         for placed in &rest[..hidden] {
             found.add_whole(*placed);
         }
-        let lost = rest[hidden..].iter().filter(|placed| placed.is_answered);
-        found.lost.extend(lost.map(|placed| placed.commit));
+        for Placed { commit, is_answered } in &rest[hidden..] {
+            let behind = if *is_answered { &mut found.lost } else { &mut found.absent };
+            behind.push(*commit);
+        }
         found
     }
 }

@@ -119,11 +119,14 @@ impl Run {
         let is_returned = matches!(ending, Ending::Returned { .. });
         let is_stuck = matches!(ending, Ending::Stuck(_));
         let (met, failures) = (world.met.take(), world.failures.take());
+        let resuming = world.resuming.take();
+        let resuming: Vec<u64> = resuming.values().map(|resuming| resuming.invoked).collect();
         let seen = Seen {
             faults_so_far: world.provocations(),
             left_over: &self.left_over,
             met: &met,
             failures: &failures,
+            resuming: &resuming,
             point: self.kernel.points(),
         };
         world.judge.borrow_mut().after_end(&world.plan, &world.history.borrow(), ending, &seen);

@@ -18,7 +18,7 @@ use crate::report::counted;
 use crate::scenario::CrashKind;
 use crate::told::{Kind, Told};
 use crate::trace::{Lane, Tag};
-use crate::world::{World, with_world};
+use crate::world::{Resuming, World, with_world};
 
 /// How often a writer goes on after an error before it gives up.
 const ERRORS_MAX: u32 = 3;
@@ -247,16 +247,17 @@ fn end_batch<T>(number: u32, sync: bool, sequence: Option<u64>, result: &Result<
 fn resume(db: &Db<SimEnv>) {
     let caller = with_kernel(crate::kernel::Kernel::current);
     note(|world| {
-        let failed = failed_batches(world);
-        world.failed_before_resume.borrow_mut().insert(caller, failed);
+        let invoked = with_kernel(crate::kernel::Kernel::points);
+        let resuming = Resuming { invoked, failed: failed_batches(world) };
+        world.resuming.borrow_mut().insert(caller, resuming);
     });
     let resumed = noted(Call::Resume, || db.resume());
     note(|world| {
-        let failed = world.failed_before_resume.borrow_mut().remove(&caller).unwrap_or_default();
+        let resuming = world.resuming.borrow_mut().remove(&caller);
         if resumed.is_err() {
             return;
         }
-        for batch in failed {
+        for batch in resuming.map_or(Vec::new(), |resuming| resuming.failed) {
             world.history.borrow_mut().batches[batch as usize].status = Status::Absent;
         }
     });

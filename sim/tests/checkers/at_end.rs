@@ -229,6 +229,13 @@ fn a_resume_in_between_lets_writes_go_on() {
     goes_wrong(&resumed(SYNC_FAILED, 30, 40), 50, fatal);
     goes_wrong(&resumed(None, 2, 10), 50, fatal);
     goes_wrong(&resumed(None, 50, 60), 50, fatal);
+    // One that did not return before the end may have struck too.
+    let resuming = |invoked| {
+        let written = failed.clone().called(write(1), None, 41, 50);
+        Story { resuming: vec![invoked], ..written }
+    };
+    goes_on(&resuming(30));
+    goes_wrong(&resuming(50), 50, fatal);
     // A second error needs a second resume.
     let second = resumed(None, 30, 40).called(write(2), SYNC_FAILED, 51, 60);
     goes_on(&second);

@@ -160,6 +160,15 @@ fn a_resume_lets_another_failure_be_the_first() {
     goes_on(&resumed(24, 36, &no_space()));
     goes_on(&resumed(24, 36, &table_failed()));
     goes_wrong(&resumed(2, 8, &table_failed()), 40, FIRST);
+    // One that has not returned when all ends may have done it too.
+    let resuming = |invoked| {
+        let story = full_at_15().answered(write(0), Some(background(&no_space(), 1)), 18, 20);
+        let story = story.failed(table_failed(), 7, "flush", 32);
+        let story = story.answered(write(1), Some(background(&table_failed(), 2)), 35, 40);
+        Story { resuming: vec![invoked], ..story }
+    };
+    goes_on(&resuming(24));
+    goes_wrong(&resuming(41), 40, FIRST);
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub(crate) struct Story {
     pub(crate) damaged: Vec<String>,
     pub(crate) met: Met,
     pub(crate) failures: Vec<Failure>,
+    pub(crate) resuming: Vec<u64>,
 }
 
 fn plan() -> Plan {
@@ -84,6 +85,7 @@ impl Story {
             damaged: Vec::new(),
             met: Met::default(),
             failures: Vec::new(),
+            resuming: Vec::new(),
         }
     }
 
@@ -265,6 +267,7 @@ impl Story {
             damaged: &self.damaged,
             met: &self.met,
             failures: &self.failures,
+            resuming: &self.resuming,
             excuse: self.excuse,
             faults: self.faults,
             point: 90,
