@@ -406,12 +406,9 @@ fn a_batch_that_the_disk_took_hides_nothing() {
 fn a_batch_without_an_answer_that_the_disk_took_hides_nothing() {
     let of = |ops: &[(u32, Option<u32>)], fate| Batch { ops: ops.to_vec(), fate, gap: 0 };
     // The log of the second has told where it stands: it deletes key 1 and writes key 2.
-    let batches = [
-        of(&[(1, Some(9))], Fate::Acknowledged),
-        of(&[(1, None), (2, Some(9))], Fate::Taken(Status::InFlight)),
-        of(&[(3, Some(9))], Fate::Acknowledged),
-    ];
-    let World { plan, mut history, placed } = build(&batches, &[0, 1, 2]);
+    let taken = of(&[(1, None), (2, Some(9))], Fate::Taken(Status::InFlight));
+    let [first, last] = [1, 3].map(|key| of(&[(key, Some(9))], Fate::Acknowledged));
+    let World { plan, mut history, placed } = build(&[first, taken, last], &[0, 1, 2]);
     history.batches[1].written_at = Some(placed[1].sequence);
     history.flushed_sequence = 4;
     let show = |sequences: &[u64]| {
@@ -419,14 +416,12 @@ fn a_batch_without_an_answer_that_the_disk_took_hides_nothing() {
         let entries = entries.filter(|entry| sequences.contains(&entry.sequence)).collect();
         let opened = Opened { entries, last_sequence: 4, ..Opened::default() };
         let found = settle_losses(&plan, &history, &opened);
-        let numbers =
-            |commits: &[Commit]| -> Vec<u32> { commits.iter().map(|c| c.batch).collect() };
-        (numbers(&found.present), numbers(&found.lost))
+        [found.present, found.lost].map(|s| s.iter().map(|c| c.batch).collect::<Vec<_>>())
     };
     // Its delete may have been dropped with what it hides, if it was there.
-    assert_eq!(show(&[3, 4]), (vec![0, 1, 2], vec![]));
-    assert_eq!(show(&[4]), (vec![2], vec![0]));
-    assert_eq!(show(&[1, 4]), (vec![0, 2], vec![]));
+    assert_eq!(show(&[3, 4]), [vec![0, 1, 2], vec![]]);
+    assert_eq!(show(&[4]), [vec![2], vec![0]]);
+    assert_eq!(show(&[1, 4]), [vec![0, 2], vec![]]);
 }
 
 #[test]

@@ -63,7 +63,7 @@ const SEEDS: [(&str, u64); 61] = [
     ("snapshot_against_compaction", 59),
     ("stalled_leader", 10),
     ("steady_writers", 1),
-    ("swarm", 2),
+    ("swarm", 4),
     ("tiny_append_fails", 2),
     ("tiny_compaction", 2),
     ("tiny_directory_sync_fails", 2),

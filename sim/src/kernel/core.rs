@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use corosensei::{Coroutine, Yielder};
 
-use super::fair::{Clients, Turns};
+use super::fair::{Moment, Turns};
 use super::stack::PooledStack;
 use super::{End, Limits, POINT_NANOS, Step, StepKind, ThreadId};
 use crate::arena::Outside;
@@ -35,6 +35,8 @@ pub(super) struct Thread {
     pub(super) wait: u64,
     pub(super) timer_set: bool,
     pub(super) timed_out: bool,
+    /// Whether it is a client that waits for an answer of the engine.
+    pub(super) awaits_answer: bool,
     /// Its last turn; 0 until the kernel is fair.
     pub(super) turn: u64,
 }
@@ -81,7 +83,8 @@ pub(super) struct Core {
     pub(super) limits: Limits,
     /// Set once the kernel is fair.
     pub(super) turns: Option<Turns>,
-    pub(super) clients: Clients,
+    /// When a client of the process was last told anything.
+    pub(super) last_told: Moment,
     pub(super) process_start: u64,
     pub(super) timers: BinaryHeap<Reverse<Timer>>,
     pub(super) timers_set: u32,
@@ -326,6 +329,7 @@ impl Thread {
             wait: 0,
             timer_set: false,
             timed_out: false,
+            awaits_answer: false,
             turn: 0,
         }
     }

@@ -18,7 +18,7 @@ use crate::policy::ClientWord;
 const SHOWN: usize = 8;
 
 /// As long as clients are told something, the disk is not made calm for so many times the limits.
-const PATIENCE: u64 = 4;
+const PATIENCE: u64 = 2;
 
 /// How the kernel chooses once it is fair.
 #[derive(Clone, Copy, Debug)]
@@ -34,18 +34,9 @@ pub(super) struct Turns {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Moment {
+pub(super) struct Moment {
     points: u64,
     nanos: u64,
-}
-
-/// The calls of the clients of a process.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Clients {
-    asked: u64,
-    told: u64,
-    /// When one was last told anything.
-    last: Moment,
 }
 
 impl Core {
@@ -63,10 +54,10 @@ impl Core {
         if turns.is_calm {
             return self.is_livelock(true);
         }
-        if self.clients.told == self.clients.asked {
+        if !self.threads.iter().any(|thread| thread.awaits_answer && thread.state != State::Done) {
             return self.go_on(true);
         }
-        let last = self.clients.last;
+        let last = self.last_told;
         if self.is_over(last, 1) {
             return self.is_livelock(false);
         }
@@ -82,7 +73,7 @@ impl Core {
         let since = self.now();
         let turn = self.turns.map_or(0, |turns| turns.turn);
         self.turns = Some(Turns { turn, since, deadline: u64::MAX, is_calm });
-        self.clients.last = since;
+        self.last_told = since;
         self.rules_time = false;
         self.wait_until_over(since);
         if self.trace.keeps() {
@@ -120,12 +111,10 @@ impl Core {
 
     /// A client asks, or is told.
     pub(super) fn note_client(&mut self, word: ClientWord) {
-        match word {
-            ClientWord::Asks => self.clients.asked += 1,
-            ClientWord::IsTold => {
-                self.clients.told += 1;
-                self.clients.last = self.now();
-            }
+        let current = self.current.index();
+        self.threads[current].awaits_answer = word == ClientWord::Asks;
+        if word == ClientWord::IsTold {
+            self.last_told = self.now();
         }
     }
 

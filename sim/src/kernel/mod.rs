@@ -17,6 +17,8 @@
 mod carried;
 mod core;
 mod fair;
+#[cfg(test)]
+mod fair_tests;
 mod observe;
 mod overflow;
 mod panics;

@@ -13,7 +13,7 @@ use corosensei::CoroutineResult;
 
 use super::carried::Carried;
 use super::core::{Core, Stackful, State, Thread, wait_key};
-use super::fair::Clients;
+use super::fair::Moment;
 use super::overflow;
 use super::panics::install_panic_hook;
 use super::stack::PooledStack;
@@ -94,7 +94,7 @@ impl Kernel {
             stop_at: u64::MAX,
             limits: Limits::NONE,
             turns: None,
-            clients: Clients::default(),
+            last_told: Moment::default(),
             process_start: 0,
             timers: BinaryHeap::with_capacity(16),
             timers_set: 0,
@@ -131,7 +131,7 @@ impl Kernel {
             let mut core = self.core.borrow_mut();
             core.limits = limits;
             core.turns = None;
-            core.clients = Clients::default();
+            core.last_told = Moment::default();
             core.process_start = core.points;
             core.stop_at =
                 limits.crash_at_point.min(core.process_start.saturating_add(limits.points_max));
