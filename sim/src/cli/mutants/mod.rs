@@ -202,7 +202,10 @@ fn on_profile(profile: &Profile) -> String {
 
 fn sweep(scratch: &Scratch, mutant: &Mutant, sweep: &Sweep) -> Result<Row, Failed> {
     let events = sweep.events(scratch, mutant)?;
-    Row::read(mutant, sweep.seeds, sweep.jobs, &events).ok_or_else(|| no_sweep(mutant))
+    Row::read(mutant, sweep.seeds, sweep.jobs, &events).ok_or_else(|| Failed {
+        exit: Exit::Internal,
+        words: format!("{}: its sweep printed what is no event of a sweep", mutant.name),
+    })
 }
 
 /// Sweeps some of the same seeds without faults and without crashes.
@@ -210,14 +213,7 @@ fn sweep_quietly(scratch: &Scratch, mutant: &Mutant, sweep: Sweep) -> Result<Qui
     let Sweep { seeds, jobs, mut flags } = sweep;
     flags.extend(quiet::settings().map(|set| format!("--set={set}")));
     let quiet = Sweep { seeds: seeds.min(quiet::RUNS_MAX), jobs, flags };
-    Quiet::read(&quiet.events(scratch, mutant)?).ok_or_else(|| no_sweep(mutant))
-}
-
-fn no_sweep(mutant: &Mutant) -> Failed {
-    Failed {
-        exit: Exit::Internal,
-        words: format!("{}: its sweep printed what is no event of a sweep", mutant.name),
-    }
+    Ok(Quiet::of(&self::sweep(scratch, mutant, &quiet)?))
 }
 
 fn tell(format: Format, mutant: &Mutant, row: &Row, weaker_by: Option<(&Row, f64)>) {

@@ -3,8 +3,8 @@
 //! One that shows there would be found without a simulator of disks and crashes.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use super::row::Row;
 use crate::fault::FaultKind;
 
 /// So many quiet runs a mutant gets at most.
@@ -20,23 +20,9 @@ pub(super) struct Quiet {
 }
 
 impl Quiet {
-    /// Adds up the events of a sweep; `None` if a line is not as it should be, or the last one is
-    /// missing.
-    pub(super) fn read(events: &str) -> Option<Quiet> {
-        let mut quiet = Quiet { hits: 0, runs: 0 };
-        let mut is_finished = false;
-        for line in events.lines() {
-            let event: Value = serde_json::from_str(line).ok()?;
-            match event["event"].as_str()? {
-                "seed_failed" => quiet.hits += 1,
-                "run_finished" => {
-                    is_finished = true;
-                    quiet.runs = event["runs"].as_u64()?;
-                }
-                _ => {}
-            }
-        }
-        is_finished.then_some(quiet)
+    /// What this sweep of a mutant says, which was a quiet one.
+    pub(super) fn of(row: &Row) -> Quiet {
+        Quiet { hits: row.hits + row.others, runs: row.runs }
     }
 }
 
@@ -72,14 +58,5 @@ mod tests {
                 assert!(verdict.disks.is_empty(), "{name}");
             }
         });
-    }
-
-    #[test]
-    fn hits_are_runs_in_which_any_checker_fired() {
-        let events = "{\"event\":\"run_started\"}\n{\"event\":\"seed_failed\",\"seed\":7}\n\
-                      {\"event\":\"seed_failed\",\"seed\":9,\"hang\":true}\n";
-        assert_eq!(Quiet::read(events), None, "its end is missing");
-        let whole = format!("{events}{{\"event\":\"run_finished\",\"runs\":20}}");
-        assert_eq!(Quiet::read(&whole), Some(Quiet { hits: 2, runs: 20 }));
     }
 }
