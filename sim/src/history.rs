@@ -285,16 +285,18 @@ impl History {
         }
     }
 
-    /// The same, with the number of each scheduling point among those that are named here instead
-    /// of the point: what checkers see of two histories that this makes equal is the same.
+    /// The same, with the number of each scheduling point among those that are named here or in
+    /// `more` instead of the point, there too: what checkers see of two histories that this makes
+    /// equal is the same.
     #[must_use]
-    pub fn in_order(&self) -> History {
+    pub fn in_order(&self, more: &mut [&mut u64]) -> History {
         let mut history = self.clone();
         let mut points: Vec<u64> = history.points().map(|point| *point).collect();
+        points.extend(more.iter().map(|point| **point));
         points.push(0);
         points.sort_unstable();
         points.dedup();
-        for point in history.points() {
+        for point in history.points().chain(more.iter_mut().map(|point| &mut **point)) {
             let rank = points.binary_search(point);
             *point = rank.unwrap_or_default() as u64;
         }

@@ -9,10 +9,55 @@ use std::borrow::Cow;
 use crate::disk::Disk;
 use crate::fault::FileRole;
 use crate::history::Entry;
+use crate::kernel::ThreadId;
 use crate::model;
 use crate::naive;
 use crate::process::DATABASE;
 use crate::world::World;
+
+/// What a process has appended to its newest log, and how much of it has come into a memtable for
+/// certain: nobody leads a group before the last one is in, and after its sync nothing keeps one
+/// out.
+#[derive(Clone, Debug, Default)]
+pub struct Appended {
+    log: String,
+    /// Bytes.
+    end: u64,
+    /// Who made the last call for it.
+    by: Option<ThreadId>,
+    /// Bytes that are in a memtable for certain.
+    certain: u64,
+}
+
+impl Appended {
+    /// Thread `by` was told of an append.
+    pub(crate) fn note_append(&mut self, log: &str, by: ThreadId, bytes: u64, is_ok: bool) {
+        if self.log != log {
+            *self = Appended { log: log.to_owned(), ..Appended::default() };
+        }
+        self.pass_to(by);
+        self.end += if is_ok { bytes } else { 0 };
+    }
+
+    /// Thread `by` was told of a sync.
+    pub(crate) fn note_sync(&mut self, log: &str, by: ThreadId, is_ok: bool) {
+        if self.log == log {
+            self.pass_to(by);
+            self.certain = if is_ok { self.end } else { self.certain };
+        }
+    }
+
+    fn pass_to(&mut self, by: ThreadId) {
+        if self.by.replace(by) != Some(by) {
+            self.certain = self.end;
+        }
+    }
+
+    /// How many bytes of `log` have come into memtables for certain.
+    pub(crate) fn certain(&self, log: &str) -> u64 {
+        if self.log == log { self.certain } else { 0 }
+    }
+}
 
 impl World {
     /// A process begins: logs that are not needed any more, `old_logs` by their names, are noted,
@@ -88,8 +133,13 @@ impl World {
         };
         let records = naive::decode_log(&bytes);
         // The last record of a log that failed may have come into no memtable, so into no table.
-        let is_failed = self.failed_logs.borrow().contains(name);
-        let failed = records.last().filter(|_| is_failed).map_or(u64::MAX, |last| last.sequence);
+        // But who was told that its batch is in the database tells it of the whole record.
+        let certain = self.failed_logs.borrow().get(name).copied().unwrap_or(u64::MAX);
+        let is_doubtful = |last: &&naive::Batch<'_>| {
+            let mut sequences = (last.sequence..).take(last.count as usize);
+            certain <= last.place.start as u64 && !sequences.any(has_place)
+        };
+        let failed = records.last().filter(is_doubtful).map_or(u64::MAX, |last| last.sequence);
         let mut entries = Vec::new();
         for batch in &records {
             for (operation, sequence) in batch.operations().zip(batch.sequence..) {
@@ -134,5 +184,24 @@ mod tests {
         let left: Vec<(String, Vec<u8>)> = world.lost_logs.into_inner().into_iter().collect();
         let expected = [(path(logs[0]), b"all".to_vec()), (path(logs[1]), Vec::new())];
         assert_eq!(left, expected, "the first is in tables, the second is read, the third is gone");
+    }
+
+    #[test]
+    fn a_record_is_in_a_memtable_once_another_call_for_its_log_has_been_made() {
+        let (log, first, second) = ("/db/000003.log", ThreadId(1), ThreadId(2));
+        let mut appended = Appended::default();
+        appended.note_append(log, first, 10, true);
+        assert_eq!(appended.certain(log), 0, "its thread may be told yet that its sync failed");
+        appended.note_sync(log, second, false);
+        assert_eq!(appended.certain(log), 10, "the second thread had to wait for the first");
+        appended.note_append(log, second, 5, true);
+        appended.note_append(log, second, 5, false);
+        assert_eq!(appended.certain(log), 10, "a record may be appended in two pieces");
+        appended.note_sync(log, second, true);
+        assert_eq!(appended.certain(log), 15, "nothing can go wrong any more");
+        appended.note_sync("/db/000002.log", first, false);
+        assert_eq!((appended.certain(log), appended.certain("/db/000002.log")), (15, 0));
+        appended.note_append("/db/000004.log", first, 7, true);
+        assert_eq!(appended.certain("/db/000004.log"), 0, "a new log begins");
     }
 }

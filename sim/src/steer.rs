@@ -126,9 +126,15 @@ impl Instant {
         let text = |told: &dyn std::fmt::Debug| xxh3_64(format!("{told:?}").as_bytes());
         let disk = world.disk.borrow().clone();
         // When something was told is of no importance, but what was told before what.
-        let history = world.history.borrow().in_order();
-        let before = world.before.borrow();
-        let told = (history, &*before, &*world.faults.borrow(), stage == Stage::Closed);
+        let mut failures = world.failures.borrow().clone();
+        let mut resuming = world.resuming.borrow().clone();
+        let failed = failures.iter_mut().map(|failure| &mut failure.point);
+        let resumed = resuming.values_mut().map(|resuming| &mut resuming.invoked);
+        let mut points: Vec<&mut u64> = failed.chain(resumed).collect();
+        let history = world.history.borrow().in_order(&mut points);
+        let (before, faults) = (world.before.borrow(), world.faults.borrow());
+        let logs = (&world.older_logs, &world.lost_logs, &world.failed_logs);
+        let told = (history, failures, resuming, logs, &*before, &*faults, stage == Stage::Closed);
         // What is excused need not be there: another obligation.
         let obligations = text(&told) ^ world.excuse() as u64;
         let fingerprint = xxh3_64(format!("{:016x}{obligations:x}", disk.fingerprint()).as_bytes());

@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "simulated code must find its world")]
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ptr;
 use std::rc::Rc;
@@ -22,6 +22,7 @@ use crate::history::{FileBreach, History, LogDone};
 use crate::judge::Judge;
 use crate::kernel::{Kernel, ThreadId};
 use crate::naive;
+use crate::old_logs::Appended;
 use crate::probe::{Probe, ProbeSet};
 use crate::rng::{Purpose, Stream};
 use crate::scenario::CrashKind;
@@ -76,9 +77,12 @@ pub struct World {
     /// Logs of which pages could not be written back, with their bytes before: such pages may leave
     /// the cache.
     pub lost_logs: RefCell<BTreeMap<String, Vec<u8>>>,
-    /// Logs of which an append or a sync failed, until an open has replayed them: what their last
-    /// record holds may be in no memtable.
-    pub failed_logs: RefCell<BTreeSet<String>>,
+    /// Logs of which an append or a sync failed, until an open has replayed them, with how many
+    /// bytes had come into memtables for certain: what their last record holds behind them may be
+    /// in none.
+    pub failed_logs: RefCell<BTreeMap<String, u64>>,
+    /// What this process has appended to its newest log.
+    pub appended: RefCell<Appended>,
     /// How far the logs have come.
     pub log_done: Cell<LogDone>,
     /// The syncs, if they are watched.
@@ -163,6 +167,7 @@ impl World {
             older_logs: RefCell::default(),
             lost_logs: RefCell::default(),
             failed_logs: RefCell::default(),
+            appended: RefCell::default(),
             log_done: Cell::default(),
             syncs: None,
             resuming: RefCell::default(),
@@ -211,6 +216,7 @@ impl World {
         self.is_previewing.set(false);
         self.resuming.borrow_mut().clear();
         self.failures.borrow_mut().clear();
+        *self.appended.borrow_mut() = Appended::default();
         *self.met.borrow_mut() = Met::default();
         self.cached.borrow_mut().clear();
         self.unseen_flaws.borrow_mut().clear();

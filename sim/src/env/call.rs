@@ -160,10 +160,8 @@ pub(super) fn call<B, T>(
                 world.found_unable.set(world.found_unable.get() + 1);
             }
             note_result(kernel, op, target, result.as_ref().err().copied(), fault);
-            if result.is_err() {
-                world.note_log_failure(kernel, op, target);
-            } else if target.role == FileRole::Log {
-                world.note_log_done(kernel, op);
+            if target.role == FileRole::Log {
+                world.note_log_call(kernel, op, target, result.is_ok());
             }
             if moment == Some(Moment::After) {
                 kernel.tell(Lane::Fault, || format!("dies after {op} {}", target.short()));

@@ -200,8 +200,9 @@ impl Teller<'_> {
         let seconds = sum.elapsed.as_secs_f64();
         let rate = |count: u64| count as f64 / seconds.max(1e-9);
         say(format!(
-            "{seconds:.1} s, {:.0} images/s, {:.0} recoveries/s",
+            "{seconds:.1} s, {:.0} images/s, {:.0} opens/s, {:.0} recoveries/s",
             rate(done.images()),
+            rate(done.tried()),
             rate(recoveries)
         ));
         say(match found {
