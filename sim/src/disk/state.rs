@@ -11,6 +11,10 @@ use super::report::Op;
 use super::shared::Scratch;
 use super::space::Space;
 
+/// Bytes of memory that an empty disk may keep. Each file would keep those of the largest that ever
+/// had its number: hundreds of megabytes after many runs with large values.
+const KEPT_BYTES: usize = 8 << 20;
+
 /// An inode number. Survives a crash as long as the file does; reused after the file is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ino(pub(super) u32);
@@ -304,7 +308,14 @@ impl Disk {
         disk
     }
 
-    /// Makes the disk empty again and keeps its memory. Behaves as a new disk in every respect.
+    /// Bytes of memory that its files and writes keep, for other files and writes.
+    pub(super) fn kept_memory(&self) -> usize {
+        let files = self.inodes.iter().map(|inode| inode.content.kept_memory());
+        let flights = self.flights.iter().map(|flight| flight.bytes.capacity());
+        files.chain(flights).sum()
+    }
+
+    /// Makes the disk empty again and keeps its memory, unless that is much. Behaves as a new disk in every respect.
     pub fn reset(&mut self, profile: &'static Profile) {
         self.profile = profile;
         self.names.clear();
@@ -327,6 +338,9 @@ impl Disk {
         self.broken.clear();
         // Taken from the end, so that a used disk gives out the same numbers as a new one.
         self.free_inodes.clear();
+        if KEPT_BYTES < self.kept_memory() {
+            (self.inodes, self.flights) = (Vec::new(), Vec::new());
+        }
         for index in (0..self.inodes.len()).rev() {
             self.clear_inode(Ino(index as u32));
             self.free_inodes.push(Ino(index as u32));
@@ -399,6 +413,25 @@ impl Disk {
         if !is_named && !is_touched {
             self.clear_inode(ino);
             self.free_inodes.push(ino);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Disk, KEPT_BYTES};
+    use crate::disk::POSIX_WEAK;
+
+    #[test]
+    fn an_empty_disk_keeps_little_memory() {
+        let mut disk = Disk::new(&POSIX_WEAK);
+        for (size, keeps) in [(KEPT_BYTES / 8, true), (KEPT_BYTES, false)] {
+            let file = disk.create("/file").expect("creates");
+            let write = disk.begin_append(file, &vec![7; size]).expect("begins");
+            disk.finish_append(write, size);
+            assert!(2 * size <= disk.kept_memory(), "the file and the write");
+            disk.reset(&POSIX_WEAK);
+            assert_eq!(2 * size <= disk.kept_memory(), keeps, "{size} bytes");
         }
     }
 }

@@ -103,6 +103,11 @@ impl Content {
         (self.synced, self.size_upto, self.written, self.mapped) = (0, 0, 0, 0);
     }
 
+    /// Bytes of memory that it keeps.
+    pub(super) fn kept_memory(&self) -> usize {
+        self.volatile.capacity() + self.durable.capacity() + self.arena.capacity()
+    }
+
     /// Writes `bytes` at `offset`. Behind the current size that leaves zeros, which only a file of
     /// which the end was taken back has.
     pub(super) fn write(&mut self, id: OpId, offset: u32, bytes: &[u8]) {
