@@ -89,6 +89,20 @@ fn what_goes_on_for_ever_in_a_fair_schedule_is_a_livelock() {
     assert_eq!(end, left());
 }
 
+#[test]
+fn of_many_threads_that_are_left_eight_are_named() {
+    let end = run_stubbornly(0, || {
+        for _ in 0..9 {
+            SimThreads::spawn("idle", SimThreads::yield_now).expect("a thread");
+        }
+        let word = SimAtomicU64::new(0);
+        while word.load() == 0 {}
+    });
+    let End::Livelock { left, .. } = end else { panic!("{end:?}") };
+    assert_eq!((left.len(), left[0].as_str()), (9, "main#1 goes on"));
+    assert_eq!((left[7].as_str(), left[8].as_str()), ("idle#8 goes on", "and 2 more"));
+}
+
 /// Whether it is calm when nobody ends a loop, while another thread asks and is told or `waits` for
 /// ever, and the one in the loop asks and is told so many times.
 fn is_calm_in_the_end(waits: bool, answers: u64) -> bool {

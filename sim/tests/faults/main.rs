@@ -6,7 +6,7 @@
 
 #![cfg(test)]
 
-mod late;
+mod calls;
 mod logs;
 mod nothing;
 mod strays;

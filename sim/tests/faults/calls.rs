@@ -1,4 +1,4 @@
-//! Faults that came late into the table: locks, syncs without space, and stalls of a queue.
+//! Single calls that fail or stall: locks, syncs without space, and the queues of the device.
 
 use std::time::Duration;
 
