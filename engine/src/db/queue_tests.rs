@@ -30,6 +30,13 @@ fn lead<'q>(queue: &'q Queue, write: Write<'_>, sync: bool) -> Turn<'q, R, Vec<u
     }
 }
 
+impl<R: Threads, T: Send> CommitQueue<R, T> {
+    /// How many stand in line behind who leads.
+    pub(in crate::db) fn waiting(&self) -> usize {
+        self.line.lock().waiting.len()
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Job {
     Write { batch: WriteBatch, sync: bool },
@@ -49,7 +56,7 @@ type Fate = (Result<SequenceNumber>, bool);
 /// Lines up on a thread of its own, and returns once it is in line. A leader ends its turn with
 /// sequence number 1000.
 fn line_up(queue: &Arc<Queue>, job: Job) -> <R as Threads>::JoinHandle<Fate> {
-    let before = queue.line.lock().waiting.len();
+    let before = queue.waiting();
     let handle = {
         let queue = Arc::clone(queue);
         R::spawn("follower", move || {
@@ -69,7 +76,7 @@ fn line_up(queue: &Arc<Queue>, job: Job) -> <R as Threads>::JoinHandle<Fate> {
         })
         .expect("a thread")
     };
-    while queue.line.lock().waiting.len() == before {
+    while queue.waiting() == before {
         R::yield_now();
     }
     handle
@@ -112,7 +119,7 @@ fn nobody_impatient_stands_in_line_while_a_turn_is_held_up() {
     let handles = jobs.map(|job| line_up(&queue, job)).into();
     let error = Error::HeldUp { by: crate::db::WriteStall::Flush };
     turn.hold_up(&error);
-    assert_eq!(queue.line.lock().waiting.len(), 3, "they are refused");
+    assert_eq!(queue.waiting(), 3, "they are refused");
     let late = queue.enter(IMPATIENT);
     assert!(matches!(late, Entered::Done(Err(refusal)) if refusal == error), "and who comes is");
     let mut group = batch(1, 1);

@@ -11,7 +11,7 @@ use crate::key::MAX_SEQUENCE;
 use crate::options::Options;
 
 /// Does something in a turn of the commit queue.
-fn in_turn<V>(test: &TestDb, act: impl FnOnce(&mut LeaderTurn<'_, PosixEnv>) -> V) -> V {
+pub(super) fn in_turn<V>(test: &TestDb, act: impl FnOnce(&mut LeaderTurn<'_, PosixEnv>) -> V) -> V {
     match test.db().handle.inner.queue.enter(Request::Sync) {
         Entered::Leader(mut turn) => {
             let value = act(&mut turn);

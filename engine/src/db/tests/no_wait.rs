@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::compaction::by_hand;
 use super::faulty_env::FaultyEnv;
 use super::held_up::comes;
+use super::limits::in_turn;
 use super::{R, TestDb, options};
 use crate::db::{Db, WriteStall};
 use crate::env::{Mutex, Threads};
@@ -86,6 +87,24 @@ fn a_write_does_not_wait_behind_one_that_waits() {
     assert_eq!(outcome, Err(Error::HeldUp { by: WriteStall::Flush }));
     assert_eq!(db.get(b"key").unwrap(), None);
     db.close().unwrap();
+}
+
+#[test]
+fn a_write_in_line_does_not_wait_behind_one_that_comes_to_lead_and_is_delayed() {
+    let test = TestDb::with(Options { level0_slowdown_writes_trigger: Some(1), ..by_hand() });
+    fill_level_0(&test);
+    let queue = &test.db().handle.inner.queue;
+    let line_up = |options: WriteOptions, place| {
+        let clone = test.db().clone();
+        let put = move || clone.put_with(b"key", b"value", &options);
+        let writer = R::spawn("writer", put).expect("a thread");
+        assert!(comes(|| queue.waiting() == place));
+        writer
+    };
+    let (delayed, in_line) =
+        in_turn(&test, |_| (line_up(WriteOptions::default(), 1), line_up(NO_WAIT, 2)));
+    assert!(R::join(delayed).unwrap().is_ok());
+    assert_eq!(R::join(in_line).unwrap(), Err(Error::HeldUp { by: WriteStall::Slowdown }));
 }
 
 #[test]
