@@ -105,6 +105,8 @@ fn a_write_in_line_does_not_wait_behind_one_that_comes_to_lead_and_is_delayed() 
         in_turn(&test, |_| (line_up(WriteOptions::default(), 1), line_up(NO_WAIT, 2)));
     assert!(R::join(delayed).unwrap().is_ok());
     assert_eq!(R::join(in_line).unwrap(), Err(Error::HeldUp { by: WriteStall::Slowdown }));
+    let impatient = test.db().handle.inner.state.lock().impatient;
+    assert_eq!(impatient, 0, "who is delayed from now on need not look for them");
 }
 
 #[test]
