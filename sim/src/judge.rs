@@ -56,8 +56,8 @@ pub struct Judge {
     damage: Excuse,
     /// The image without that damage.
     pristine: Option<Image>,
-    /// The sequences that damage has led an open to, and that the disk does not hold without it,
-    /// until an open has shown what there is.
+    /// The sequences that damage has led an open to, and that the disk does not hold without it, or
+    /// all that it holds if it broke a promise; until an open has shown what there is.
     strayed_to: BTreeSet<u64>,
     before: Option<Ending>,
     /// What this incarnation's open showed; with that it has decided what is there.
@@ -105,6 +105,9 @@ impl Judge {
         if self.shown.take().is_some() {
             self.strayed_to.clear();
         }
+        if excuse == Excuse::Anywhere {
+            self.strayed_to.extend(self.image.sequences());
+        }
         self.faults_before = faults_so_far;
     }
 
@@ -120,7 +123,8 @@ impl Judge {
     }
 
     /// Forgets that some batches were never to be seen again: a MANIFEST or a CURRENT that shows
-    /// the bytes of an older one leads to an older version, and no checksum tells. A log that this
+    /// the bytes of an older one leads to an older version, and no checksum tells; nor can anybody
+    /// tell that the disk lost an edit of which it had said that it was synced. A log that this
     /// version needs may still hold what an open had left out, or a `resume` had made absent. So
     /// that may be shown once more, whole and at its place, if the independent decoder finds it
     /// where this open was led.

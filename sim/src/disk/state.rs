@@ -315,7 +315,8 @@ impl Disk {
         files.chain(flights).sum()
     }
 
-    /// Makes the disk empty again and keeps its memory, unless that is much. Behaves as a new disk in every respect.
+    /// Makes the disk empty again and keeps its memory, unless that is much. Behaves as a new disk
+    /// in every respect.
     pub fn reset(&mut self, profile: &'static Profile) {
         self.profile = profile;
         self.names.clear();

@@ -18,7 +18,7 @@ pub(super) fn page(names: &[&str], cells: &Cells) -> String {
     [
         "# How often each policy finds each mutant\n".to_owned(),
         format!(
-            "The output of `sim mutants --matrix`, swept at {}. Each\nmutant is swept with each \
+            "The output of `sim mutants --matrix`, swept at\n{}.\nEach mutant is swept with each \
              policy on two profiles of the disk, in its scenario, with {} runs\nat most. A rate is \
              the share of runs, in percent, in which a checker fired that should;\nthe best of a \
              row is bold.\n",
@@ -164,7 +164,7 @@ mod tests {
         ] {
             assert!(page.lines().any(|shown| shown == line), "{line} is not in\n{page}");
         }
-        assert!(page.contains("swept at c0ffee"), "{page}");
+        assert!(page.contains("swept at\nc0ffee"), "{page}");
         assert!(page.contains("with 100 runs\nat most"), "{page}");
         assert!(page.contains("Of 2 mutants with at least 20 hits"), "{page}");
         assert!(page.contains("at least 32 %; the worst is `second`"), "{page}");
