@@ -4,8 +4,8 @@ use faultline_sim::run::on_fresh_thread;
 
 use super::{FEW, search, tiny};
 
-/// On `ext4-journal` a sync of the MANIFEST may fail and be told of later. If the power goes before,
-/// the log that a `resume` has removed is needed again, and what it had made absent is there.
+/// On `ext4-journal` a sync of the MANIFEST may fail and be told of later. If the power goes before
+/// that, a log that a `resume` has removed is needed again, and what it had made absent is there.
 #[test]
 fn failed_calls_break_no_promise_on_any_file_system() {
     for name in ["tiny_failed_sync", "tiny_append_fails"] {
