@@ -1,8 +1,10 @@
 //! The directory `lost`: bytes that a recovery did not understand are kept there, never deleted.
 //!
 //! Nothing in the engine reads it. A copy is durable before whatever makes its original obsolete.
+//! Nothing is moved here: until CURRENT is switched, what the directory held must stay openable,
+//! and a MANIFEST that was misread may name tomorrow what it did not name today.
 //!
-//! Source: LevelDB `db/repair.cc` has a directory of that name for the files that it sets aside.
+//! Source: LevelDB `db/repair.cc` has a directory of that name, into which it moves files.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -30,7 +32,7 @@ impl<'a, E: Env> Lost<'a, E> {
     /// 0. The copy's bytes are durable, its name is after [`Lost::finish`].
     pub(super) fn keep(&mut self, file: &Path, offset: u64) -> Result<PathBuf> {
         let suffix = if offset == 0 { String::new() } else { format!(".from-{offset}") };
-        let path = self.free_name(file, &suffix)?;
+        let path = self.place_for(file, offset, &suffix)?;
         let source = self.env.open_random_access(file)?;
         let mut copy = self.env.create(&path)?;
         let mut chunk = vec![0; CHUNK_SIZE];
@@ -48,13 +50,6 @@ impl<'a, E: Env> Lost<'a, E> {
         Ok(path)
     }
 
-    /// Moves `file`, which nothing needs, out of the way.
-    pub(super) fn set_aside(&mut self, file: &Path) -> Result<PathBuf> {
-        let path = self.free_name(file, "")?;
-        self.env.rename(file, &path)?;
-        Ok(path)
-    }
-
     /// Makes the names of everything that was kept durable.
     pub(super) fn finish(&self) -> Result<()> {
         if !self.is_made {
@@ -64,8 +59,10 @@ impl<'a, E: Env> Lost<'a, E> {
         self.env.sync_dir(self.dir)
     }
 
-    /// A path in `lost` that nothing has yet: an earlier recovery's finds are as precious.
-    fn free_name(&mut self, file: &Path, suffix: &str) -> Result<PathBuf> {
+    /// A path in `lost` that nothing has, for an earlier recovery's finds are as precious. A copy
+    /// that an open made of the same bytes before it failed makes way: an open that is tried again
+    /// and again must not fill the disk.
+    fn place_for(&mut self, file: &Path, offset: u64, suffix: &str) -> Result<PathBuf> {
         if !self.is_made {
             self.env.create_dir(&self.target)?;
             self.is_made = true;
@@ -75,11 +72,38 @@ impl<'a, E: Env> Lost<'a, E> {
         let mut path = self.target.join(&name);
         let mut copies = 1;
         while self.env.exists(&path)? {
+            if self.is_superseded(&path, file, offset) {
+                self.env.remove(&path)?;
+                break;
+            }
             copies += 1;
             let mut numbered = name.clone();
             numbered.push(format!("-{copies}"));
             path = self.target.join(numbered);
         }
         Ok(path)
+    }
+
+    /// Whether a copy has nothing but what `file` has from `offset` on. It does not do as it is: a
+    /// sync of it may have failed. One that cannot be read may hold anything.
+    fn is_superseded(&self, copy: &Path, file: &Path, offset: u64) -> bool {
+        self.begins_with(file, offset, copy).unwrap_or(false)
+    }
+
+    fn begins_with(&self, file: &Path, offset: u64, copy: &Path) -> Result<bool> {
+        let (file, copy) = (self.env.open_random_access(file)?, self.env.open_random_access(copy)?);
+        let (mut wanted, mut held) = (vec![0; CHUNK_SIZE], vec![0; CHUNK_SIZE]);
+        let mut at = 0;
+        loop {
+            let size = copy.read_at(at, &mut held)?;
+            let there = file.read_at(offset + at, &mut wanted)?;
+            if there < size || wanted[..size] != held[..size] {
+                return Ok(false);
+            }
+            if size < held.len() {
+                return Ok(true);
+            }
+            at += size as u64;
+        }
     }
 }

@@ -374,13 +374,9 @@ impl Evidence {
             let kept_in = Some(lost.keep(&path, dropped.offset)?);
             report.dropped.push(DroppedBytes { kept_in, ..dropped });
         }
-        for table in self.tables {
-            // In no version, and what it holds was replayed from its log.
-            report.set_aside.push(lost.set_aside(&table)?);
-        }
-        for log in self.logs {
-            // A copy: until CURRENT is switched, the log itself is needed.
-            report.set_aside.push(lost.keep(&log, 0)?);
+        // What tables hold was replayed from their logs, if those are still there.
+        for file in self.tables.into_iter().chain(self.logs) {
+            report.set_aside.push(lost.keep(&file, 0)?);
         }
         Ok(())
     }

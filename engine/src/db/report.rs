@@ -45,7 +45,7 @@ pub struct RecoveryReport {
     pub last_sequence: SequenceNumber,
     /// What the recovered state does not contain, in order of files and offsets.
     pub dropped: Vec<DroppedBytes>,
-    /// Files that no readable edit of the MANIFEST knows, now in `lost`.
+    /// Copies, in `lost`, of files that no readable edit of the MANIFEST knows: tables, then logs.
     pub set_aside: Vec<PathBuf>,
 }
 

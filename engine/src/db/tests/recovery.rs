@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::faulty_env::{Fault, FaultyEnv};
 use super::{R, TestDb, file_names, has_extension, options, read_file, write_file};
+use crate::db::Db;
 use crate::env::{Env, Mutex};
 use crate::error::{Defect, Error};
 use crate::filename::{FileKind, FileNumber, log_file_name};
@@ -120,7 +122,7 @@ fn an_interrupted_creation_is_begun_again() {
     super::PosixEnv::new().create_dir(&path).unwrap();
     write_file(&path.join("MANIFEST-000001"), b"torn");
     write_file(&path.join("000001.dbtmp"), b"MANIF");
-    let db = super::Db::open(super::PosixEnv::new(), &path, options()).unwrap();
+    let db = Db::open(super::PosixEnv::new(), &path, options()).unwrap();
     db.put(b"a", b"1").unwrap();
     assert_eq!(file_names(&path), ["000003.log", "CURRENT", "LOCK", "MANIFEST-000002"]);
 }
@@ -354,6 +356,43 @@ fn a_torn_manifest_opens_with_the_edits_before_and_keeps_what_it_does_not_know()
     let kept = file_names(&test.path().join("lost"));
     assert!(kept.iter().any(|name| has_extension(name, "ldb")), "{kept:?}");
     assert!(kept.iter().any(|name| name.starts_with(&manifest)), "{kept:?}");
+}
+
+#[test]
+fn until_current_is_switched_a_misread_manifest_costs_nothing() {
+    let mut test = TestDb::new();
+    test.put("e", "3");
+    test.db().flush().unwrap();
+    test.put("f", "4");
+    test.close();
+    let dir = test.path();
+    let current = read_file(&dir.join("CURRENT"));
+    let manifest = dir.join(String::from_utf8(current.clone()).unwrap().trim_end());
+    let whole = read_file(&manifest);
+    let (env, names) = (FaultyEnv::new(), file_names(&dir));
+    for nth in 0.. {
+        // Else each open would have more files to keep than the one before.
+        for name in file_names(&dir).iter().filter(|name| !names.contains(name)) {
+            let path = dir.join(name);
+            drop(std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path)));
+        }
+        write_file(&manifest, &whole[..whole.len() - 1]);
+        env.fail(Fault::Nth(nth), false);
+        let opened = Db::open(env.clone(), &dir, test.options.clone());
+        let failed = env.heal();
+        if read_file(&dir.join("CURRENT")) != current {
+            // By then the files to be kept had been met.
+            assert!(nth > 30 && file_names(&dir.join("lost")).len() > 2, "{nth}");
+            break;
+        }
+        drop(opened.map(drop).expect_err("a call failed before CURRENT was switched"));
+        // The medium had it all, and the read that missed its end was the only one to do so.
+        write_file(&manifest, &whole);
+        let db = Db::open_read_only(env.clone(), &dir, test.options.clone())
+            .unwrap_or_else(|error| panic!("{nth}, {failed:?} failed: {error}"));
+        assert_eq!(db.get(b"e").unwrap().as_deref(), Some(&b"3"[..]), "{nth}");
+        assert_eq!(db.get(b"f").unwrap().as_deref(), Some(&b"4"[..]), "{nth}");
+    }
 }
 
 #[test]
