@@ -13,6 +13,7 @@ compile_error!(
      RUSTDOCFLAGS)."
 );
 
+mod appended;
 pub mod arena;
 mod canary;
 pub mod checker;

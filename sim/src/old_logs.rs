@@ -9,55 +9,10 @@ use std::borrow::Cow;
 use crate::disk::Disk;
 use crate::fault::FileRole;
 use crate::history::Entry;
-use crate::kernel::ThreadId;
 use crate::model;
 use crate::naive;
 use crate::process::DATABASE;
 use crate::world::World;
-
-/// What a process has appended to its newest log, and how much of it has come into a memtable for
-/// certain: nobody leads a group before the last one is in, and after its sync nothing keeps one
-/// out.
-#[derive(Clone, Debug, Default)]
-pub struct Appended {
-    log: String,
-    /// Bytes.
-    end: u64,
-    /// Who made the last call for it.
-    by: Option<ThreadId>,
-    /// Bytes that are in a memtable for certain.
-    certain: u64,
-}
-
-impl Appended {
-    /// Thread `by` was told of an append.
-    pub(crate) fn note_append(&mut self, log: &str, by: ThreadId, bytes: u64, is_ok: bool) {
-        if self.log != log {
-            *self = Appended { log: log.to_owned(), ..Appended::default() };
-        }
-        self.pass_to(by);
-        self.end += if is_ok { bytes } else { 0 };
-    }
-
-    /// Thread `by` was told of a sync.
-    pub(crate) fn note_sync(&mut self, log: &str, by: ThreadId, is_ok: bool) {
-        if self.log == log {
-            self.pass_to(by);
-            self.certain = if is_ok { self.end } else { self.certain };
-        }
-    }
-
-    fn pass_to(&mut self, by: ThreadId) {
-        if self.by.replace(by) != Some(by) {
-            self.certain = self.end;
-        }
-    }
-
-    /// How many bytes of `log` have come into memtables for certain.
-    pub(crate) fn certain(&self, log: &str) -> u64 {
-        if self.log == log { self.certain } else { 0 }
-    }
-}
 
 impl World {
     /// A process begins: logs that are not needed any more, `old_logs` by their names, are noted,
@@ -164,8 +119,10 @@ impl World {
 mod tests {
     use super::*;
     use crate::disk::POSIX_WEAK;
-    use crate::fault::FaultPlan;
-    use crate::workload::Plan;
+    use crate::fault::{FaultConfig, FaultPlan};
+    use crate::history::Status;
+    use crate::naive::tests::{batch, fragment};
+    use crate::workload::{After, Plan, PlannedBatch, PlannedOp, key_bytes};
 
     #[test]
     fn a_process_that_replays_a_log_is_given_what_is_left_of_it() {
@@ -187,21 +144,51 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_in_a_memtable_once_another_call_for_its_log_has_been_made() {
-        let (log, first, second) = ("/db/000003.log", ThreadId(1), ThreadId(2));
-        let mut appended = Appended::default();
-        appended.note_append(log, first, 10, true);
-        assert_eq!(appended.certain(log), 0, "its thread may be told yet that its sync failed");
-        appended.note_sync(log, second, false);
-        assert_eq!(appended.certain(log), 10, "the second thread had to wait for the first");
-        appended.note_append(log, second, 5, true);
-        appended.note_append(log, second, 5, false);
-        assert_eq!(appended.certain(log), 10, "a record may be appended in two pieces");
-        appended.note_sync(log, second, true);
-        assert_eq!(appended.certain(log), 15, "nothing can go wrong any more");
-        appended.note_sync("/db/000002.log", first, false);
-        assert_eq!((appended.certain(log), appended.certain("/db/000002.log")), (15, 0));
-        appended.note_append("/db/000004.log", first, 7, true);
-        assert_eq!(appended.certain("/db/000004.log"), 0, "a new log begins");
+    fn an_answered_batch_vouches_for_the_record_that_it_is_in() {
+        let path = format!("{DATABASE}/000003.log");
+        let mut keys = [Vec::new(), Vec::new()];
+        (2..).zip(&mut keys).for_each(|(key, bytes)| key_bytes(key, bytes));
+        // Both batches in one group, the first behind another record.
+        let group = fragment(1, &batch(2, &[&keys[0], &keys[1]]));
+        let before = fragment(1, &batch(1, &[b"another"]));
+        let log = [before.clone(), group].concat();
+        for (is_answered, certain, told) in [
+            (true, 0, true),
+            (false, 0, false),
+            (false, before.len(), false),
+            (false, log.len(), true),
+        ] {
+            let mut plan = Plan::idle();
+            plan.ops = vec![PlannedOp { key: 2, value: None }, PlannedOp { key: 3, value: None }];
+            plan.batches = [0..1, 1..2].map(planned).to_vec();
+            let faults = FaultPlan::new(&FaultConfig::default());
+            let world = World::new(plan, faults, Vec::new(), Disk::new(&POSIX_WEAK));
+            put(&mut world.disk.borrow_mut(), &path, &log);
+            world.failed_logs.borrow_mut().insert(path.clone(), certain as u64);
+            {
+                let batches = &mut world.history.borrow_mut().batches;
+                batches[0].status = match is_answered {
+                    true => Status::Acknowledged { sequence: 2 },
+                    false => Status::InFlight,
+                };
+                batches[1].status = Status::InFlight;
+            }
+            world.note_old_log(&path);
+            let history = world.history.borrow();
+            let found = (history.flushed_sequence, history.batches[1].written_at);
+            let expected = if told { (3, Some(3)) } else { (1, None) };
+            assert_eq!(found, expected, "answered: {is_answered}, certain: {certain}");
+        }
+    }
+
+    fn planned(ops: std::ops::Range<u32>) -> PlannedBatch {
+        PlannedBatch { writer: 0, ops, sync: false, no_wait: false, after: After::Nothing }
+    }
+
+    fn put(disk: &mut Disk, path: &str, bytes: &[u8]) {
+        disk.create_dir(DATABASE).expect("a directory");
+        let fd = disk.create(path).expect("a file");
+        let write = disk.begin_append(fd, bytes).expect("an append");
+        disk.finish_append(write, bytes.len());
     }
 }

@@ -165,3 +165,72 @@ impl Instant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::POSIX_WEAK;
+    use crate::fault::{FaultConfig, FaultPlan};
+    use crate::kernel::ThreadId;
+    use crate::told::{Failure, Form};
+    use crate::workload::Plan;
+    use crate::world::Resuming;
+
+    fn world() -> World {
+        let faults = FaultPlan::new(&FaultConfig::default());
+        World::new(Plan::idle(), faults, Vec::new(), Disk::new(&POSIX_WEAK))
+    }
+
+    fn fingerprint(world: &World) -> u64 {
+        Instant::of(world, 9, Stage::Work).fingerprint
+    }
+
+    fn fail(world: &World, point: u64) {
+        let form = Form::of(&faultline::Error::ReadOnly);
+        let failure = Failure { point, thread: ThreadId(1), role: "writer", form };
+        world.failures.borrow_mut().push(failure);
+    }
+
+    fn resume(world: &World, invoked: u64) {
+        let resuming = Resuming { invoked, failed: vec![3] };
+        world.resuming.borrow_mut().insert(ThreadId(2), resuming);
+    }
+
+    #[test]
+    fn all_that_a_verdict_hangs_on_makes_another_moment() {
+        let log = || "/db/000003.log".to_owned();
+        let changes: [&dyn Fn(&World); 7] = [
+            &|_| {},
+            &|world| fail(world, 4),
+            &|world| resume(world, 4),
+            &|world| world.older_logs.borrow_mut().push((log(), b"bytes".to_vec())),
+            &|world| {
+                world.lost_logs.borrow_mut().insert(log(), b"bytes".to_vec());
+            },
+            &|world| {
+                world.failed_logs.borrow_mut().insert(log(), 5);
+            },
+            &|world| world.broken.set(crate::checker::Excuse::End),
+        ];
+        let fingerprints = changes.map(|change| {
+            let world = world();
+            change(&world);
+            fingerprint(&world)
+        });
+        for (at, fingerprint) in fingerprints.iter().enumerate() {
+            assert!(!fingerprints[..at].contains(fingerprint), "change {at} makes no difference");
+        }
+    }
+
+    #[test]
+    fn what_was_before_what_counts_and_not_when() {
+        let of = |failed, resumed| {
+            let world = world();
+            fail(&world, failed);
+            resume(&world, resumed);
+            fingerprint(&world)
+        };
+        assert_eq!(of(4, 7), of(5, 8));
+        assert_ne!(of(4, 7), of(7, 4));
+    }
+}

@@ -13,6 +13,7 @@ use std::ptr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::appended::Appended;
 use crate::arena::Outside;
 use crate::checker::{Checker, Excuse, Image, Met};
 use crate::disk::{Disk, Ino, Op, Pick};
@@ -22,7 +23,6 @@ use crate::history::{FileBreach, History, LogDone};
 use crate::judge::Judge;
 use crate::kernel::{Kernel, ThreadId};
 use crate::naive;
-use crate::old_logs::Appended;
 use crate::probe::{Probe, ProbeSet};
 use crate::rng::{Purpose, Stream};
 use crate::scenario::CrashKind;

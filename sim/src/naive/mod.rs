@@ -20,7 +20,7 @@ mod table;
 mod tells;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use batch::{Batch, Operation};
 pub use database::{Database, Log, TableFile, decode, decode_log, first_in_logs, left_over, needs};

@@ -67,7 +67,7 @@ fn damaged(offset: usize) -> Files {
 }
 
 /// A fragment with a right checksum.
-pub(super) fn fragment(kind: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn fragment(kind: u8, payload: &[u8]) -> Vec<u8> {
     let mut checked = vec![kind];
     checked.extend_from_slice(payload);
     let mut bytes = masked_crc(&checked).to_le_bytes().to_vec();
@@ -76,7 +76,7 @@ pub(super) fn fragment(kind: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn batch(sequence: u64, keys: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn batch(sequence: u64, keys: &[&[u8]]) -> Vec<u8> {
     let mut bytes = sequence.to_le_bytes().to_vec();
     bytes.extend((keys.len() as u32).to_le_bytes());
     for key in keys {
