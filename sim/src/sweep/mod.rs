@@ -13,6 +13,7 @@
 
 mod kinds;
 mod totals;
+mod watchdog;
 
 pub use kinds::Kinds;
 pub use totals::{Coverage, Failure, FailureKind, Totals};
@@ -28,6 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use self::watchdog::{At, Watchdog};
 use crate::arena;
 use crate::run::{Mode, Runner, Verdict, caught};
 use crate::scenario::Scenario;
@@ -50,7 +52,8 @@ pub struct Sweep {
     pub check_determinism: f64,
     /// Share of runs of which the happens-before class is noted.
     pub classed: f64,
-    /// A run that takes longer than this on the wall has no scheduling point in some loop.
+    /// A run that takes longer than this on the wall has no scheduling point in some loop. Time in
+    /// which the whole sweep was stopped, as by `Ctrl-Z`, does not count.
     pub run_timeout: Duration,
     /// Where the runs in flight are noted, if anywhere.
     pub out: Option<PathBuf>,
@@ -127,20 +130,10 @@ struct Shared {
     carry_out: CarryOut,
     next: AtomicU64,
     stop: AtomicBool,
-    /// By worker: the run it is at.
-    at: Mutex<BTreeMap<usize, At>>,
+    watchdog: Watchdog,
     /// Runs done and not yet added up. A wake-up of the supervisor for every run would cost more
     /// than a small run.
     reports: Mutex<Vec<Report>>,
-}
-
-/// The run that a worker is at, for the watchdog.
-#[derive(Clone, Copy)]
-struct At {
-    index: u64,
-    scenario: usize,
-    seed: u64,
-    since: Instant,
 }
 
 /// What a worker wakes the supervisor for.
@@ -172,7 +165,7 @@ impl Sweep {
             carry_out,
             next: AtomicU64::new(0),
             stop: AtomicBool::new(false),
-            at: Mutex::new(BTreeMap::new()),
+            watchdog: Watchdog::new(started),
             reports: Mutex::new(Vec::new()),
         });
         let (sender, receiver) = channel();
@@ -299,17 +292,8 @@ impl Supervisor {
     /// A loop without a scheduling point cannot be stopped from outside: its thread is left alone.
     fn abandon_hung(&mut self) {
         let timeout = self.shared.sweep.run_timeout;
-        let hung: Vec<_> = {
-            let mut at = lock(&self.shared.at);
-            let hung = at.iter().filter(|(_, at)| at.since.elapsed() > timeout);
-            let hung: Vec<_> = hung.map(|(worker, at)| (*worker, *at)).collect();
-            for (worker, _) in &hung {
-                at.remove(worker);
-                self.threads.remove(worker);
-            }
-            hung
-        };
-        for (_, at) in hung {
+        for (worker, at) in self.shared.watchdog.hung(timeout, Instant::now()) {
+            self.threads.remove(&worker);
             self.ended.insert(at.index, Ended::Hung(at));
             self.alive -= 1;
             self.replace();
@@ -381,7 +365,7 @@ fn work(worker: usize, shared: &Shared, sender: &Sender<Message>) -> Exit {
         let used_up = is_broken || std::thread::panicking();
         let again = !used_up && is_sampled(seed, sweep.check_determinism);
         let second_hash = again.then(|| run(Mode::default()).trace_hash);
-        if lock(&shared.at).remove(&worker).is_none() {
+        if !shared.watchdog.end(worker) {
             return Exit::GivenUp;
         }
         let report = Report { index, scenario, seed, verdict, second_hash };
@@ -420,7 +404,7 @@ fn begin(
         let end = line.len() as u64;
         written.and_then(|()| file.set_len(end)).ok();
     }
-    lock(&shared.at).insert(worker, At { index, scenario, seed, since: Instant::now() });
+    shared.watchdog.begin(worker, At { index, scenario, seed, since: Instant::now() });
 }
 
 /// Whether a seed is one of the share that is run twice; a function of the seed alone.

@@ -13,13 +13,13 @@ use faultline_sim::corpus::{Case, Expectation};
 use faultline_sim::fault::FaultKind;
 use faultline_sim::host::Host;
 use faultline_sim::report;
-use faultline_sim::run::{Mode, on_fresh_thread, run_on_fresh_thread};
+use faultline_sim::run::{Mode, Runner, Verdict, on_fresh_thread, run_on_fresh_thread};
 use faultline_sim::scenario::{Scenario, embedded};
 use faultline_sim::sweep::{FailureKind, Seeds, Sweep, Totals};
 use faultline_sim::workload::{After, Plan};
 
-fn sweep(scenarios: Vec<Scenario>, seeds: Seeds, jobs: usize, twice: f64) -> Totals {
-    let sweep = Sweep {
+fn prepared(scenarios: Vec<Scenario>, seeds: Seeds, jobs: usize, twice: f64) -> Sweep {
+    Sweep {
         scenarios: Arc::from(scenarios),
         seeds,
         jobs,
@@ -29,8 +29,11 @@ fn sweep(scenarios: Vec<Scenario>, seeds: Seeds, jobs: usize, twice: f64) -> Tot
         classed: 0.5,
         run_timeout: Duration::from_mins(1),
         out: None,
-    };
-    sweep.run(&mut |_| ControlFlow::Continue(()))
+    }
+}
+
+fn sweep(scenarios: Vec<Scenario>, seeds: Seeds, jobs: usize, twice: f64) -> Totals {
+    prepared(scenarios, seeds, jobs, twice).run(&mut |_| ControlFlow::Continue(()))
 }
 
 fn all() -> Vec<Scenario> {
@@ -44,6 +47,27 @@ fn every_scenario_keeps_every_promise() {
     assert!(words.is_empty(), "{}", words.join("\n"));
     assert!(totals.complete);
     assert!(totals.crashes > 100 && totals.acks > 10_000, "{totals:?}");
+}
+
+#[test]
+fn a_sweep_that_was_stopped_for_long_goes_on_where_it_was() {
+    fn slow(runner: &mut Runner, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
+        std::thread::sleep(Duration::from_millis(if seed == 0 { 2500 } else { 0 }));
+        runner.run(scenario, seed, mode)
+    }
+    let scenarios = all().into_iter().take(1).collect();
+    let timeout = Duration::from_secs(2);
+    let sweep = Sweep { run_timeout: timeout, ..prepared(scenarios, Seeds::Range(0, 9), 1, 0.0) };
+    let mut is_stopped = false;
+    let totals = sweep.run_with(slow, &mut |_| {
+        // Nobody looks for a while, as if all of it stood still.
+        if !std::mem::replace(&mut is_stopped, true) {
+            std::thread::sleep(Duration::from_millis(2200));
+        }
+        ControlFlow::Continue(())
+    });
+    assert!(totals.failures.is_empty(), "{:?}", totals.failures);
+    assert!(totals.complete && is_stopped);
 }
 
 #[test]
