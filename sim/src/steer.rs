@@ -60,11 +60,7 @@ impl Left {
         match self {
             Left::Drawn(CrashKind::PowerLoss) => return Some(disk.power_loss(chance)),
             Left::Drawn(_) => disk.process_death(chance),
-            Left::Image(fates) => {
-                let space = disk.crash_space();
-                *disk = space.disk(fates);
-                return Some(space.report(fates));
-            }
+            Left::Image(fates) => return Some(disk.power_loss_to(fates)),
             Left::Written(bytes) => disk.process_death(&mut Chosen::new(bytes)),
             Left::Anything => {}
         }

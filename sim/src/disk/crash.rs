@@ -27,11 +27,27 @@ impl Disk {
     /// Cuts the power: draws one legal image and turns the disk into it. Nothing is pending
     /// afterwards.
     pub fn power_loss(&mut self, pick: &mut dyn Pick) -> CrashReport {
+        self.lose_power(&mut |disk, space, fates| space.choose(disk, pick, fates))
+    }
+
+    /// Cuts the power and turns the disk into the image that `fates` of its
+    /// [`Disk::crash_space`] describe.
+    pub fn power_loss_to(&mut self, fates: &Fates) -> CrashReport {
+        self.lose_power(&mut |_, _, chosen| {
+            chosen.clone_from(fates);
+            Strategy::Chosen
+        })
+    }
+
+    fn lose_power(
+        &mut self,
+        choose: &mut dyn FnMut(&Disk, &Space, &mut Fates) -> Strategy,
+    ) -> CrashReport {
         let first_flight = self.land_all();
         let mut space = std::mem::take(&mut self.space.0);
         let mut fates = std::mem::take(&mut self.fates.0);
         space.build(self, first_flight);
-        let strategy = space.choose(self, pick, &mut fates);
+        let strategy = choose(self, &space, &mut fates);
         let report = CrashReport::new(&space, &fates, strategy);
         self.become_image(&space, &fates);
         (self.space.0, self.fates.0) = (space, fates);

@@ -165,7 +165,11 @@ pub(crate) fn images(disk: &Disk) -> BTreeSet<String> {
     let space = disk.crash_space();
     let mut images = BTreeSet::new();
     let end = space.walk(&mut |fates| {
-        images.insert(show(&space.disk(fates), &space.report(fates)));
+        let image = show(&space.disk(fates), &space.report(fates));
+        let mut lost = disk.clone();
+        let report = lost.power_loss_to(fates);
+        assert_eq!(show(&lost, &report), image, "in place and as a copy");
+        images.insert(image);
         ControlFlow::Continue(())
     });
     assert!(end.is_continue(), "the walk is never broken off");
