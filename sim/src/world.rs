@@ -333,15 +333,15 @@ impl World {
         }
     }
 
-    /// Notes a file that is removed although the database needs it.
-    pub fn note_remove(&self, name: &str, point: u64) {
+    /// Notes a file that goes although the database needs it; `how` says what is done to it.
+    pub fn note_gone(&self, name: &str, how: &str, point: u64) {
         let disk = self.disk.borrow();
         let Some((dir, short)) = name.rsplit_once('/') else { return };
         let folder = disk.folder(dir);
         // A log that was created and then given up holds nothing that anybody could need.
         let has_bytes = folder.bytes(short).is_some_and(|bytes| !bytes.is_empty());
         if has_bytes && naive::needs(short, &|other| folder.bytes(other)) == Ok(true) {
-            let what = format!("{name} is removed, and the MANIFEST needs it");
+            let what = format!("{name} is {how}, and the MANIFEST needs it");
             self.history.borrow_mut().file_breaches.push(FileBreach { point, what });
         }
     }

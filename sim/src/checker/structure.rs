@@ -2,7 +2,7 @@
 //! written over, and nothing useless stays for good.
 //!
 //! All of it is read from the disk by the independent decoder, at the beginning of an incarnation,
-//! at each removal, and behind a clean close.
+//! whenever a file goes, and behind a clean close.
 
 use std::collections::BTreeMap;
 

@@ -56,6 +56,15 @@ fn error(errno: Errno, path: &Path, op: FileOp) -> Error {
     })
 }
 
+/// Notes that a file is about to go; `how` says what is done to it.
+fn note_gone(target: &Target<'_>, how: &str) {
+    if matches!(target.role, FileRole::Log | FileRole::Table) {
+        let _outside = Outside::enter();
+        let point = with_kernel(Kernel::points);
+        with_world(|world| world.note_gone(target.name, how, point));
+    }
+}
+
 /// Notes what the engine is about to be told.
 fn noted(error: Error) -> Error {
     let _outside = Outside::enter();
@@ -132,21 +141,20 @@ impl Env for SimEnv {
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         let (target, source) = (Target::of(to), Target::of(from));
+        note_gone(&source, "moved away");
+        note_gone(&target, "written over");
         simple(FileOp::Rename, &target, |disk| disk.rename(source.name, target.name))
             .map_err(|errno| error(errno, from, FileOp::Rename))
     }
 
     fn remove(&self, path: &Path) -> Result<()> {
         let target = Target::of(path);
-        if matches!(target.role, FileRole::Log | FileRole::Table) {
+        note_gone(&target, "removed");
+        if target.role == FileRole::Log {
             let _outside = Outside::enter();
-            let point = with_kernel(Kernel::points);
             with_world(|world| {
-                world.note_remove(target.name, point);
-                if target.role == FileRole::Log {
-                    world.trust_found();
-                    world.note_old_log(target.name);
-                }
+                world.trust_found();
+                world.note_old_log(target.name);
             });
         }
         simple(FileOp::Remove, &target, |disk| disk.remove(target.name))
@@ -161,6 +169,8 @@ impl Env for SimEnv {
 
     fn link(&self, from: &Path, to: &Path) -> Result<()> {
         let (target, source) = (Target::of(to), Target::of(from));
+        note_gone(&source, "moved away");
+        note_gone(&target, "written over");
         simple(FileOp::Link, &target, |disk| disk.link(source.name, target.name))
             .map_err(|errno| error(errno, from, FileOp::Link))
     }
