@@ -167,9 +167,10 @@ mod tests {
             world.failed_logs.borrow_mut().insert(path.clone(), certain as u64);
             {
                 let batches = &mut world.history.borrow_mut().batches;
-                batches[0].status = match is_answered {
-                    true => Status::Acknowledged { sequence: 2 },
-                    false => Status::InFlight,
+                batches[0].status = if is_answered {
+                    Status::Acknowledged { sequence: 2 }
+                } else {
+                    Status::InFlight
                 };
                 batches[1].status = Status::InFlight;
             }

@@ -106,10 +106,14 @@ mod tests {
         dog.begin(0, at(7, start));
         assert!(look(&dog, start, start + 10 * TICK).is_empty());
         // It begins when all go on, a moment before anybody looks.
-        let back = start + 10 * TIMEOUT;
-        dog.begin(1, at(8, back - TICK));
+        let moment = start + 10 * TIMEOUT;
+        let back = moment + TICK;
+        dog.begin(1, at(8, moment));
         assert!(dog.hung(TIMEOUT, back).is_empty());
-        assert!(look(&dog, back, back + TIMEOUT - 10 * TICK).is_empty());
-        assert_eq!(look(&dog, back, back + TIMEOUT + TICK), [7, 8]);
+        // The first has had a second before.
+        let late = moment + Duration::from_secs(29);
+        assert!(look(&dog, back, late).is_empty());
+        assert_eq!(look(&dog, late, back + TIMEOUT), [7]);
+        assert_eq!(look(&dog, back + TIMEOUT, back + TIMEOUT + 2 * TICK), [8]);
     }
 }

@@ -50,6 +50,7 @@ fn every_scenario_keeps_every_promise() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the sweep looks at the system's clock")]
 fn a_sweep_that_was_stopped_for_long_goes_on_where_it_was() {
     fn slow(runner: &mut Runner, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
         std::thread::sleep(Duration::from_millis(if seed == 0 { 2500 } else { 0 }));
