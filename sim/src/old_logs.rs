@@ -21,27 +21,30 @@ impl World {
         for log in old_logs {
             self.note_old_log(&format!("{DATABASE}/{log}"));
         }
-        self.older_logs.borrow_mut().clear();
+        let is_old = |path: &str| old_logs.iter().any(|log| path.ends_with(log));
+        self.older_logs.borrow_mut().retain(|path, _| is_old(path));
         let disk = self.disk.borrow();
         self.lost_logs.borrow_mut().retain(|path, bytes| {
-            let is_old = old_logs.iter().any(|log| path.ends_with(log));
-            is_old || disk.bytes(path).map(|left| *bytes = left.to_vec()).is_ok()
+            is_old(path) || disk.bytes(path).map(|left| *bytes = left.to_vec()).is_ok()
         });
     }
 
     /// Keeps the older logs of directory `dir` as the process saw them: the power goes. The newest
-    /// is always needed.
+    /// is always needed. Of one that was not needed when the process began, what was kept before
+    /// stays: its memtable was made of that.
     pub fn keep_older_logs(&self, dir: &str) {
         let disk = self.disk.borrow();
         let mut names = disk.folder(dir).names();
         names.retain(|name| FileRole::of_file(name) == FileRole::Log);
         names.pop();
-        let path = |name| format!("{dir}/{name}");
-        let kept = names.into_iter().map(path).map(|path| {
-            let bytes = self.seen_log(&disk, &path).into_owned();
+        let mut older = self.older_logs.borrow_mut();
+        let kept = names.into_iter().map(|name| {
+            let path = format!("{dir}/{name}");
+            let bytes = older.remove(&path);
+            let bytes = bytes.unwrap_or_else(|| self.seen_log(&disk, &path).into_owned());
             (path, bytes)
         });
-        *self.older_logs.borrow_mut() = kept.collect();
+        *older = kept.collect();
     }
 
     /// Keeps the bytes of a file, if it is a log: pages of it are about to be lost, and may leave
@@ -75,8 +78,7 @@ impl World {
     pub fn note_old_log(&self, name: &str) {
         let disk = self.disk.borrow();
         let (older, rotten) = (self.older_logs.borrow(), self.rotten_logs.borrow());
-        let older = older.iter().find(|(older, _)| older == name).map(|(_, bytes)| bytes);
-        let bytes = match rotten.get(name).or(older) {
+        let bytes = match rotten.get(name).or(older.get(name)) {
             Some(bytes) => Cow::Borrowed(&bytes[..]),
             None => self.seen_log(&disk, name),
         };
@@ -141,6 +143,29 @@ mod tests {
         let left: Vec<(String, Vec<u8>)> = world.lost_logs.into_inner().into_iter().collect();
         let expected = [(path(logs[0]), b"all".to_vec()), (path(logs[1]), Vec::new())];
         assert_eq!(left, expected, "the first is in tables, the second is read, the third is gone");
+    }
+
+    #[test]
+    fn a_log_that_is_in_tables_is_kept_through_any_number_of_power_losses() {
+        for is_old in [true, false] {
+            let faults = FaultPlan::new(&FaultConfig::default());
+            let world = World::new(Plan::idle(), faults, Vec::new(), Disk::new(&POSIX_WEAK));
+            let path = |log: &str| format!("{DATABASE}/{log}");
+            let (log, newest) = ("000003.log", "000004.log");
+            put(&mut world.disk.borrow_mut(), &path(log), b"all of it");
+            world.disk.borrow_mut().create(&path(newest)).expect("a file");
+            let mut kept = Vec::new();
+            for left in [6, 3] {
+                world.keep_older_logs(DATABASE);
+                kept.push(world.older_logs.borrow()[&path(log)].clone());
+                world.disk.borrow_mut().truncate(&path(log), left).expect("a file");
+                let old_logs = Vec::from_iter(is_old.then(|| log.to_owned()));
+                world.begin_logs(&old_logs);
+                assert_eq!(world.older_logs.borrow().contains_key(&path(log)), is_old);
+            }
+            let second: &[u8] = if is_old { b"all of it" } else { b"all of" };
+            assert_eq!(kept, [b"all of it", second], "is old: {is_old}");
+        }
     }
 
     #[test]

@@ -199,7 +199,9 @@ mod tests {
             &|_| {},
             &|world| fail(world, 4),
             &|world| resume(world, 4),
-            &|world| world.older_logs.borrow_mut().push((log(), b"bytes".to_vec())),
+            &|world| {
+                world.older_logs.borrow_mut().insert(log(), b"bytes".to_vec());
+            },
             &|world| {
                 world.lost_logs.borrow_mut().insert(log(), b"bytes".to_vec());
             },

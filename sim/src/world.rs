@@ -73,7 +73,7 @@ pub struct World {
     /// What was known before what this process found, as long as a power loss may take that.
     pub before: RefCell<Option<Before>>,
     /// All logs but the newest, with their bytes, before the last power loss.
-    pub older_logs: RefCell<Vec<(String, Vec<u8>)>>,
+    pub older_logs: RefCell<BTreeMap<String, Vec<u8>>>,
     /// Logs of which pages could not be written back, with their bytes before: such pages may leave
     /// the cache.
     pub lost_logs: RefCell<BTreeMap<String, Vec<u8>>>,

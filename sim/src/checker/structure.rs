@@ -1,5 +1,5 @@
-//! The files of the database: the tables add up to levels, nothing that is needed is removed or
-//! written over, and nothing useless stays for good.
+//! The files of the database: the tables add up to levels, nothing that is needed is removed,
+//! moved away or written over, and nothing useless stays for good.
 //!
 //! All of it is read from the disk by the independent decoder, at the beginning of an incarnation,
 //! whenever a file goes, and behind a clean close.
