@@ -126,10 +126,14 @@ mod tests {
     use crate::naive::tests::{batch, fragment};
     use crate::workload::{After, Plan, PlannedBatch, PlannedOp, key_bytes};
 
+    fn world(plan: Plan) -> World {
+        let faults = FaultPlan::new(&FaultConfig::default());
+        World::new(plan, faults, Vec::new(), Disk::new(&POSIX_WEAK))
+    }
+
     #[test]
     fn a_process_that_replays_a_log_is_given_what_is_left_of_it() {
-        let faults = FaultPlan::new(&toml::from_str("").expect("no faults"));
-        let world = World::new(Plan::idle(), faults, Vec::new(), Disk::new(&POSIX_WEAK));
+        let world = world(Plan::idle());
         let path = |log: &str| format!("{DATABASE}/{log}");
         let logs = ["000003.log", "000004.log", "000005.log"];
         world.disk.borrow_mut().create_dir(DATABASE).expect("a directory");
@@ -148,8 +152,7 @@ mod tests {
     #[test]
     fn a_log_that_is_in_tables_is_kept_through_any_number_of_power_losses() {
         for is_old in [true, false] {
-            let faults = FaultPlan::new(&FaultConfig::default());
-            let world = World::new(Plan::idle(), faults, Vec::new(), Disk::new(&POSIX_WEAK));
+            let world = world(Plan::idle());
             let path = |log: &str| format!("{DATABASE}/{log}");
             let (log, newest) = ("000003.log", "000004.log");
             put(&mut world.disk.borrow_mut(), &path(log), b"all of it");
@@ -186,8 +189,7 @@ mod tests {
             let mut plan = Plan::idle();
             plan.ops = vec![PlannedOp { key: 2, value: None }, PlannedOp { key: 3, value: None }];
             plan.batches = [0..1, 1..2].map(planned).to_vec();
-            let faults = FaultPlan::new(&FaultConfig::default());
-            let world = World::new(plan, faults, Vec::new(), Disk::new(&POSIX_WEAK));
+            let world = world(plan);
             put(&mut world.disk.borrow_mut(), &path, &log);
             world.failed_logs.borrow_mut().insert(path.clone(), certain as u64);
             {

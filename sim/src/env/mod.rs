@@ -169,8 +169,6 @@ impl Env for SimEnv {
 
     fn link(&self, from: &Path, to: &Path) -> Result<()> {
         let (target, source) = (Target::of(to), Target::of(from));
-        note_gone(&source, "moved away");
-        note_gone(&target, "written over");
         simple(FileOp::Link, &target, |disk| disk.link(source.name, target.name))
             .map_err(|errno| error(errno, from, FileOp::Link))
     }

@@ -1,12 +1,13 @@
 //! Programs of a user's own in the simulator: what they leave, what they wait for, what they insist
 //! on.
 
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use faultline::env::{Condvar, Mutex};
+use faultline::env::{Condvar, Env as _, Mutex};
 use faultline::{Db, FileOp, WriteBatch, WriteOptions};
-use faultline_sim::checker::{Liveness, Recovery};
+use faultline_sim::checker::{Checker, Liveness, Recovery, Structure};
 use faultline_sim::env::SimEnv;
 use faultline_sim::fault::{Fault, FaultKind, Phase};
 use faultline_sim::kernel::SimThreads;
@@ -109,6 +110,53 @@ fn a_client_that_insists_has_its_way_once_nothing_fails() {
         });
         assert!(verdict.violations.is_empty(), "{:?}", verdict.violations);
         assert!(20_000 < verdict.points, "it had to insist: {}", verdict.points);
+    }
+}
+
+/// A program that does something to the first table, by its path.
+#[derive(Clone, Copy)]
+struct Meddles(fn(&SimEnv, &Path) -> faultline::Result<()>);
+
+impl Workload for Meddles {
+    fn run(&self, db: &Db<SimEnv>, incarnation: u32) {
+        if incarnation == 0 {
+            db.put(b"key", b"value").and_then(|_| db.flush()).expect("nothing fails");
+            let (env, dir) = (SimEnv::default(), Path::new("/db"));
+            let tables = env.list(dir).expect("nothing fails").into_iter();
+            let mut tables =
+                tables.filter(|name| Path::new(name).extension() == Some("ldb".as_ref()));
+            self.0(&env, &dir.join(tables.next().expect("the flush made one"))).expect("it may");
+        }
+    }
+}
+
+#[test]
+fn a_needed_table_does_not_go_in_any_way() {
+    let text = "about = \"Meddles.\"\n[crash]\ncount = 0\n";
+    let cases: [(Meddles, &str); 4] = [
+        (Meddles(|env, table| env.remove(table)), "000005.ldb is removed"),
+        (
+            Meddles(|env, table| env.rename(table, Path::new("/db/else"))),
+            "000005.ldb is moved away",
+        ),
+        (
+            Meddles(|env, table| {
+                drop(env.create(Path::new("/db/else"))?);
+                env.rename(Path::new("/db/else"), table)
+            }),
+            "000005.ldb is written over",
+        ),
+        (Meddles(|env, table| env.link(table, Path::new("/db/else"))), ""),
+    ];
+    for (meddles, told) in cases {
+        let scenario = Scenario::parse("meddles", "meddles.toml", text).expect("a scenario");
+        let verdict = on_fresh_thread(move |runner| {
+            let custom = Custom { workload: Rc::new(meddles), fault_hook: None };
+            let checkers: Vec<Box<dyn Checker>> = vec![Box::new(Structure::default())];
+            runner.run_custom(&scenario, 1, custom, checkers, Mode::default())
+        });
+        let words = verdict.violations.first().map(ToString::to_string).unwrap_or_default();
+        assert!(words.contains(told) && words.is_empty() == told.is_empty(), "{told}: {words}");
     }
 }
 
