@@ -134,7 +134,7 @@ impl Workload for Meddles {
 fn a_needed_table_does_not_go_in_any_way() {
     let text = "about = \"Meddles.\"\n[crash]\ncount = 0\n";
     let cases: [(Meddles, &str); 4] = [
-        (Meddles(|env, table| env.remove(table)), "000005.ldb is removed"),
+        (Meddles(SimEnv::remove), "000005.ldb is removed"),
         (
             Meddles(|env, table| env.rename(table, Path::new("/db/else"))),
             "000005.ldb is moved away",
