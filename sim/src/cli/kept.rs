@@ -84,12 +84,16 @@ impl<T: Keep> Kept<T> {
     }
 }
 
+/// Commits in a line of a page.
+const COMMITS_A_LINE: usize = 6;
+
 /// The commits that results are of, each once, for the head of a page.
 pub(super) fn commits<'a>(of: impl Iterator<Item = &'a String>) -> String {
     let mut commits: Vec<&str> = of.map(String::as_str).collect();
     commits.sort_unstable();
     commits.dedup();
-    commits.join(", ")
+    let lines: Vec<String> = commits.chunks(COMMITS_A_LINE).map(|line| line.join(", ")).collect();
+    lines.join(",\n")
 }
 
 #[cfg(test)]
