@@ -38,6 +38,7 @@ pub mod mutant;
 pub mod naive;
 pub mod necessary;
 mod old_logs;
+pub mod planned;
 pub mod policy;
 pub mod probe;
 mod process;

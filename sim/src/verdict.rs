@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::checker::Violation;
 use crate::disk::{self, FileState};
-use crate::fault::FaultCounts;
+use crate::fault::{FaultCounts, ScriptRule};
 use crate::judge::Shown;
-use crate::policy::{Decision, Passage, PolicyName};
+use crate::policy::{Decision, Deviation, Passage, PolicyName};
 use crate::probe::ProbeSet;
 use crate::situation::Situation;
 use crate::steer::Instant;
@@ -60,6 +60,10 @@ pub struct Verdict {
     pub shown: Option<Shown>,
     /// Decisions that could not be followed as recorded, if the run followed a schedule.
     pub drift: u64,
+    /// The faults handed out, as a script that brings them about, if its course was asked for.
+    pub handed_out: Vec<ScriptRule>,
+    /// Where the schedule was not what comes of itself, if its course was asked for.
+    pub deviations: Vec<Deviation>,
     /// The schedule, if asked for.
     pub schedule: Vec<Decision>,
     /// The moment at which the run was to stop and show what a crash could leave.

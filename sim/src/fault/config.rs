@@ -88,9 +88,26 @@ fn one() -> u32 {
 }
 
 impl FaultConfig {
+    /// These single faults and no other.
+    pub fn of_script(script: Vec<ScriptRule>) -> Self {
+        FaultConfig { script, ..FaultConfig::default() }
+    }
+
     /// The rate of `kind` everywhere.
     pub fn rate_mut(&mut self, kind: FaultKind) -> &mut f64 {
         self.rates.get_mut(kind)
+    }
+
+    /// Whether each of its faults is named one by one.
+    pub fn is_scripted(&self) -> bool {
+        self.rate.is_empty() && self.rates.iter().all(|(_, rate)| rate <= 0.0)
+    }
+
+    /// Takes all faults of `kind` out of it.
+    pub fn leave_out(&mut self, kind: FaultKind) {
+        *self.rate_mut(kind) = 0.0;
+        self.rate.retain(|rule| rule.kind != kind);
+        self.script.retain(|rule| rule.kind != kind);
     }
 
     /// The kinds that it has a rate or a script for.

@@ -77,7 +77,15 @@ pub struct FaultPlan {
     /// Calls of armed operations, by operation, role and phase.
     calls: [[[u32; Phase::COUNT]; FileRole::COUNT]; Operation::COUNT],
     delivered: Vec<[u32; Phase::COUNT]>,
-    log: Vec<ScriptRule>,
+    log: Vec<HandedOut>,
+}
+
+/// A fault that was decided on.
+#[derive(Clone, Debug)]
+struct HandedOut {
+    rule: ScriptRule,
+    /// Whether there was something that it could strike.
+    has_struck: bool,
 }
 
 impl FaultPlan {
@@ -140,7 +148,7 @@ impl FaultPlan {
         };
         let draw = draw.unwrap_or_else(|| pick.pick(u32::MAX));
         self.delivered[kind as usize][phase as usize] += 1;
-        self.log.push(ScriptRule {
+        let rule = ScriptRule {
             kind,
             role: Some(role),
             operation: Some(operation),
@@ -148,7 +156,8 @@ impl FaultPlan {
             nth,
             count: 1,
             draw: Some(draw),
-        });
+        };
+        self.log.push(HandedOut { rule, has_struck: true });
         Some(Fault { kind, draw })
     }
 
@@ -194,10 +203,14 @@ impl FaultPlan {
 
     /// Takes back a fault that was handed out: there was nothing that it could strike.
     pub(crate) fn take_back(&mut self, fault: Fault) {
-        let is_it = |rule: &ScriptRule| (rule.kind, rule.draw) == (fault.kind, Some(fault.draw));
-        if let Some(at) = self.log.iter().rposition(is_it)
-            && let ScriptRule { kind, phase: Some(phase), .. } = self.log.remove(at)
+        let is_it = |handed: &&mut HandedOut| {
+            let rule = &handed.rule;
+            handed.has_struck && (rule.kind, rule.draw) == (fault.kind, Some(fault.draw))
+        };
+        if let Some(handed) = self.log.iter_mut().rev().find(is_it)
+            && let ScriptRule { kind, phase: Some(phase), .. } = handed.rule
         {
+            handed.has_struck = false;
             self.delivered[kind as usize][phase as usize] -= 1;
         }
     }
@@ -227,8 +240,15 @@ impl FaultPlan {
     }
 
     /// The faults delivered, in order, as a script that brings the same ones about.
-    pub fn script(&self) -> &[ScriptRule] {
-        &self.log
+    pub fn script(&self) -> Vec<ScriptRule> {
+        let delivered = self.log.iter().filter(|handed| handed.has_struck);
+        delivered.map(|handed| handed.rule.clone()).collect()
+    }
+
+    /// As [`FaultPlan::script`], with those that found nothing to strike: a device that begins to
+    /// lie at a sync with nothing to lose lies at the next one.
+    pub fn handed_out(&self) -> Vec<ScriptRule> {
+        self.log.iter().map(|handed| handed.rule.clone()).collect()
     }
 }
 

@@ -48,6 +48,30 @@ pub enum Operation {
 impl Operation {
     /// How many there are.
     pub(super) const COUNT: usize = Self::Wait as usize + 1;
+
+    /// In reports.
+    pub fn words(self) -> &'static str {
+        match self {
+            Operation::Open => "open",
+            Operation::Create => "create",
+            Operation::Read => "read",
+            Operation::Append => "append",
+            Operation::Sync => "sync",
+            Operation::Close => "close",
+            Operation::Rename => "rename",
+            Operation::Remove => "remove",
+            Operation::List => "list",
+            Operation::SyncDir => "directory sync",
+            Operation::Size => "size",
+            Operation::Exists => "exists",
+            Operation::Truncate => "truncate",
+            Operation::Link => "link",
+            Operation::CreateDir => "creation of a directory",
+            Operation::RemoveDir => "removal of a directory",
+            Operation::Lock => "lock",
+            Operation::Wait => "wait",
+        }
+    }
 }
 
 /// What a file is for, told from its name.

@@ -118,7 +118,7 @@ fn what_was_delivered_replays_as_a_script() {
     let first = run(&mut plan, &mut draws);
     assert_eq!(first.iter().flatten().count(), 2);
     assert_eq!(first[0].expect("a short append").short_len(100), 49);
-    let script: Vec<ScriptRule> = plan.script().to_vec();
+    let script: Vec<ScriptRule> = plan.script();
     let text = toml::to_string(&FaultConfig { script, ..FaultConfig::default() });
     let replayed = config(&text.expect("plain data"));
     let second = run(&mut FaultPlan::new(&replayed), &mut Given(Vec::new()));

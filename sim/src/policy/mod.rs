@@ -8,6 +8,7 @@
 
 mod classed;
 mod crash_adjacent;
+mod deviations;
 mod exhaustive;
 mod order;
 mod pct;
@@ -20,6 +21,7 @@ mod urw;
 
 pub use classed::Classed;
 pub use crash_adjacent::CrashAdjacent;
+pub use deviations::{Deviating, Deviation, Deviations};
 pub use exhaustive::{Exhaustive, Guide, Passage, Walk};
 pub use pct::Pct;
 pub use profile::{Pilot, Profile, Shared};

@@ -27,6 +27,7 @@ const SLICE: u64 = 512;
 
 /// One run under way. A clone goes the same way, on the same kernel.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "switches, as in `Mode`")]
 pub(super) struct Run {
     /// As `SCENARIO:SEED`.
     pub(super) name: String,
@@ -35,6 +36,7 @@ pub(super) struct Run {
     pub(super) host: Host,
     pub(super) keep: bool,
     pub(super) keep_images: bool,
+    pub(super) note_course: bool,
     /// After so many points a process is scheduled fairly.
     pub(super) points_max: u64,
     /// Nobody dies who is not steered to.
@@ -285,6 +287,9 @@ impl Run {
         verdict.refuse_emptiness();
         verdict.virtual_nanos = self.kernel.nanos();
         verdict.faults = FaultCounts::of_plan(&self.world.faults.borrow());
+        if self.note_course {
+            verdict.handed_out = self.world.faults.borrow().handed_out();
+        }
         verdict.probes = self.world.probes.get();
         verdict.checkpoints = self.kernel.with_trace(Trace::take_checkpoints);
         verdict.noted = self.kernel.with_trace(Trace::take_noted);

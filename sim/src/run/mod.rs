@@ -22,7 +22,8 @@ use crate::fault::{FaultKind, FaultPlan};
 use crate::host::Host;
 use crate::kernel::{Kernel, Limits};
 use crate::policy::{
-    Classed, Decision, Exhaustive, Guide, Passage, Pilot, Policy, PolicyName, Profile, Replay,
+    Classed, Decision, Deviating, Deviation, Deviations, Exhaustive, Guide, Passage, Pilot, Policy,
+    PolicyName, Profile, Replay,
 };
 use crate::rng::{Purpose, Stream};
 use crate::scenario::Scenario;
@@ -52,6 +53,11 @@ pub struct Mode {
     pub keep_images: bool,
     /// Follow this schedule instead of the plan's policy.
     pub schedule: Option<Vec<Decision>>,
+    /// Choose of itself but for these.
+    pub deviations: Option<Vec<Deviation>>,
+    /// Note what would have to be planned to have the same run again: the faults handed out, and
+    /// where the policy's choice was not what comes of itself.
+    pub note_course: bool,
     /// Follow this schedule through the first process instead; the verdict has the passage, with
     /// what it met.
     pub guide: Option<(Guide, Passage)>,
@@ -89,8 +95,13 @@ impl Default for Runner {
 
 impl Runner {
     /// Runs `seed` of `scenario` with the simulator's own checkers.
-    pub fn run(&mut self, scenario: &Scenario, seed: u64, mut mode: Mode) -> Verdict {
-        let plan = Plan::draw(scenario, seed);
+    pub fn run(&mut self, scenario: &Scenario, seed: u64, mode: Mode) -> Verdict {
+        self.run_plan(scenario, Plan::draw(scenario, seed), mode)
+    }
+
+    /// As [`Runner::run`], with a plan that the caller may have changed; of the scenario, the
+    /// faults and what it goes without are still of importance.
+    pub fn run_plan(&mut self, scenario: &Scenario, plan: Plan, mut mode: Mode) -> Verdict {
         if let Some((guide, passage)) = mode.guide.take() {
             let passage = Rc::new(RefCell::new(passage));
             let behind = plan.policy.build(plan.seed);
@@ -99,13 +110,16 @@ impl Runner {
             verdict.passage = passage.take();
             return verdict;
         }
-        let policy: Box<dyn Policy> = match mode.schedule.take() {
-            Some(schedule) => Box::new(Replay::new(schedule)),
-            None if plan.policy.wants_profile() => match self.pilot(scenario, seed, &mode) {
-                Ok(profile) => plan.policy.build_with(plan.seed, profile),
-                Err(verdict) => return *verdict,
-            },
-            None => plan.policy.build(plan.seed),
+        let policy: Box<dyn Policy> = match (mode.schedule.take(), mode.deviations.take()) {
+            (Some(schedule), _) => Box::new(Replay::new(schedule)),
+            (None, Some(deviations)) => Box::new(Deviations::new(&deviations)),
+            (None, None) if plan.policy.wants_profile() => {
+                match self.pilot(scenario, plan.clone(), &mode) {
+                    Ok(profile) => plan.policy.build_with(plan.seed, profile),
+                    Err(verdict) => return *verdict,
+                }
+            }
+            (None, None) => plan.policy.build(plan.seed),
         };
         if !mode.note_class {
             return self.carry_out_own(scenario, plan, policy, mode);
@@ -124,16 +138,15 @@ impl Runner {
     fn pilot(
         &mut self,
         scenario: &Scenario,
-        seed: u64,
+        plan: Plan,
         mode: &Mode,
     ) -> Result<Profile, Box<Verdict>> {
         let profile = Rc::default();
-        let plan = Plan::draw(scenario, seed);
         let stream = Stream::new(plan.seed, Purpose::Pilot);
         let policy = Box::new(Pilot::new(stream, Rc::clone(&profile)));
         // One profile for all the deaths that a caller may choose.
         let steer = mode.steer.as_ref().map(|_| Vec::new());
-        let mode = Mode { schedule: None, guide: None, steer, ..*mode };
+        let mode = Mode { schedule: None, deviations: None, guide: None, steer, ..*mode };
         let verdict = self.carry_out_own(scenario, plan, policy, mode);
         if verdict.violations.is_empty() && verdict.harness_error.is_none() {
             return Ok(profile.take());
@@ -178,7 +191,14 @@ impl Runner {
         mode: Mode,
     ) -> Verdict {
         let checkers = scenario.spec.without.checkers();
-        self.carry_out(scenario, plan, policy, checkers, None, mode)
+        if !mode.note_course {
+            return self.carry_out(scenario, plan, policy, checkers, None, mode);
+        }
+        let noted = Rc::default();
+        let policy = Box::new(Deviating::new(policy, Rc::clone(&noted)));
+        let mut verdict = self.carry_out(scenario, plan, policy, checkers, None, mode);
+        verdict.deviations = noted.take();
+        verdict
     }
 
     fn carry_out(
@@ -226,6 +246,7 @@ impl Runner {
             host: mode.host,
             keep: mode.keep_events,
             keep_images: mode.keep_images,
+            note_course: mode.note_course,
             points_max: mode.points_max.unwrap_or(Limits::NONE.points_max),
             is_steered,
             steered: steers.len(),

@@ -6,17 +6,17 @@
 
 mod count;
 mod embedded;
+mod error;
 mod script;
 mod swarm;
 mod without;
 
 pub use count::Count;
 pub use embedded::{EMBEDDED, embedded};
+pub use error::ScenarioError;
 pub use script::{Damage, Harm, Script, Step, Then};
 pub use swarm::Omitted;
 pub use without::Without;
-
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -294,23 +294,6 @@ pub struct Expect {
     pub probes: Vec<String>,
 }
 
-/// Why a scenario was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScenarioError {
-    /// The file, or the name it would have.
-    pub file: String,
-    /// What is wrong; several lines, with a caret where a place in the text is at fault.
-    pub words: String,
-}
-
-impl fmt::Display for ScenarioError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file, self.words.trim_end())
-    }
-}
-
-impl std::error::Error for ScenarioError {}
-
 impl Scenario {
     /// Reads a scenario from its text.
     ///
@@ -322,6 +305,15 @@ impl Scenario {
         spec.check().map_err(error)?;
         let digest = format!("{:08x}", xxh3_64(text.as_bytes()) >> 32);
         Ok(Scenario { name: name.to_owned(), digest, spec })
+    }
+
+    /// A scenario that says nothing: the name of a run that has its plan already.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn bare(name: &str, digest: &str) -> Scenario {
+        let scenario = Scenario::parse(name, name, "about = \"\"");
+        Scenario { digest: digest.to_owned(), ..scenario.expect("a text without a mistake") }
     }
 
     /// The same scenario with other fields: those of `table`, which is a whole scenario. The

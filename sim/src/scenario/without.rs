@@ -19,12 +19,12 @@ pub struct Without {
 }
 
 impl Without {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.checkers.is_empty() && self.faults.is_empty() && !self.crashes
     }
 
     /// Whether there are such checkers.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let known = checker::all();
         let is_known = |name: &&String| known.iter().any(|checker| checker.name() == **name);
         if let Some(name) = self.checkers.iter().find(|name| !is_known(name)) {

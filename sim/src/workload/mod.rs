@@ -12,6 +12,8 @@ pub use readers::reader;
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::disk::{POSIX_WEAK, Profile};
 use crate::policy::PolicyName;
 use crate::scenario::{CrashKind, Damage, Omitted};
@@ -61,7 +63,8 @@ pub struct Plan {
 
 /// The options of the engine that a plan decides; see the fields of [`faultline::Options`] of the
 /// same names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the engine's options of these names")]
 pub struct PlannedEngine {
     pub write_buffer_size: usize,
@@ -120,7 +123,8 @@ pub struct PlannedOp {
 }
 
 /// One crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
 pub struct PlannedCrash {
     /// Process or machine; never [`CrashKind::Either`].
     pub kind: CrashKind,
@@ -131,7 +135,8 @@ pub struct PlannedCrash {
 }
 
 /// Where a crash strikes, counted from the start of its phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Trigger {
     /// After this many scheduling points.
     Point(u64),
@@ -147,7 +152,8 @@ pub enum Trigger {
 }
 
 /// A set of calls to the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Calls {
     /// Appends to logs.
     LogAppend,
@@ -162,7 +168,8 @@ pub enum Calls {
 }
 
 /// A part of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Moment {
     /// Nothing of it has happened.
     Before,
