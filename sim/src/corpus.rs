@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::planned::PlanFile;
+
 /// A case file.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// Version of this form of file.
@@ -43,6 +45,9 @@ pub struct Case {
     pub promise: String,
     /// What it must come to.
     pub expect: Expectation,
+    /// The run itself, if it is not what the seed draws: what `sim minimise` has made of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanFile>,
 }
 
 /// What a case must come to.
@@ -98,10 +103,19 @@ impl Case {
         if file.exists() {
             return Err(error("there is a case of this name".to_owned()));
         }
-        let text = toml::to_string(self).map_err(|e| error(e.to_string()))?;
         std::fs::create_dir_all(dir).map_err(|e| error(e.to_string()))?;
-        std::fs::write(&file, text).map_err(|e| error(e.to_string()))?;
+        self.write(&file)?;
         Ok(file)
+    }
+
+    /// Writes it as `file`, whether there is one or not.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, file: &Path) -> Result<(), CaseError> {
+        let error = |words: String| CaseError { file: file.to_owned(), words };
+        let text = toml::to_string(self).map_err(|e| error(e.to_string()))?;
+        std::fs::write(file, text).map_err(|e| error(e.to_string()))
     }
 
     /// The case files of a folder, in order of their names.

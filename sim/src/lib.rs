@@ -33,6 +33,7 @@ pub mod host;
 mod judge;
 pub mod kernel;
 mod media;
+pub mod minimise;
 pub mod model;
 pub mod mutant;
 pub mod naive;

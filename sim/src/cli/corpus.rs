@@ -60,8 +60,9 @@ pub(super) fn corpus(command: &CorpusCommand) -> Result<Exit, Failed> {
                 promise: "every promise holds".to_owned(),
                 // A case goes in before its fix and must pass after it.
                 expect: *expect,
+                plan: None,
             };
-            let verdict = run(&case, &scenario)?;
+            let verdict = run(&case, &scenario, Mode::default())?;
             let first = verdict.violations.first();
             if let Some(violation) = first {
                 case.promise = format!("{}: {}", violation.checker, violation.promise);
@@ -83,7 +84,7 @@ pub(super) fn replay(dir: &Path, tell: bool) -> Result<Exit, Failed> {
     let files = Case::files(dir)?;
     let mut worst = Exit::Clean;
     for file in &files {
-        let exit = replay_one(file)?;
+        let (exit, _) = replay_one(file, false, |_| {})?;
         if exit != Exit::Clean {
             worst = exit;
         }
@@ -94,9 +95,31 @@ pub(super) fn replay(dir: &Path, tell: bool) -> Result<Exit, Failed> {
     Ok(if files.is_empty() { Exit::Nothing } else { worst })
 }
 
-/// Replays one case and says what is not as expected.
-pub(super) fn replay_one(file: &Path) -> Result<Exit, Failed> {
+/// Replays one case and says what is not as expected, once `show` has seen the run; with the
+/// choices of the scheduler among its events, if they are asked for.
+pub(super) fn replay_one(
+    file: &Path,
+    keep_choices: bool,
+    show: impl FnOnce(&Verdict),
+) -> Result<(Exit, Verdict), Failed> {
     let case = Case::load(file)?;
+    let (scenario, flags) = scenario_of(&case, file)?;
+    let mode = Mode { keep_events: true, keep_choices, ..Mode::default() };
+    let verdict = run(&case, &scenario, mode).map_err(|error| in_file(file, error))?;
+    show(&verdict);
+    Ok((tell(file, &case, &scenario, &flags, &verdict)?, verdict))
+}
+
+pub(super) fn in_file(file: &Path, Failed { exit, words }: Failed) -> Failed {
+    Failed { exit, words: format!("{}: {words}", file.display()) }
+}
+
+/// The scenario of a case, as it is now, with the flags that its run needs. A case with a plan
+/// needs none of it but the name.
+pub(super) fn scenario_of(case: &Case, file: &Path) -> Result<(Scenario, String), Failed> {
+    if case.plan.is_some() {
+        return Ok((Scenario::bare(&case.scenario, &case.digest), String::new()));
+    }
     let policy = case.policy.as_deref().map(str::parse).transpose().map_err(Failed::usage)?;
     let (scenario, flags) = select_one(&case.scenario, &case.set, policy.as_ref())?;
     if scenario.digest != case.digest {
@@ -107,11 +130,17 @@ pub(super) fn replay_one(file: &Path) -> Result<Exit, Failed> {
             scenario.digest
         ));
     }
-    let in_file = |error: Failed| {
-        let words = format!("{}: {}", file.display(), error.words);
-        Failed { words, ..error }
-    };
-    let verdict = run(&case, &scenario).map_err(in_file)?;
+    Ok((scenario, flags))
+}
+
+/// Says what a case has come to.
+fn tell(
+    file: &Path,
+    case: &Case,
+    scenario: &Scenario,
+    flags: &str,
+    verdict: &Verdict,
+) -> Result<Exit, Failed> {
     match (case.expect, verdict.violations.is_empty()) {
         (Expectation::Pass, true) => {
             remark(format!("{}: as expected", file.display()));
@@ -123,11 +152,15 @@ pub(super) fn replay_one(file: &Path) -> Result<Exit, Failed> {
         }
         (Expectation::Pass, false) => {
             say(format!("{}: {}", file.display(), case.note));
-            say(match &case.only {
-                None => report::failure(&scenario, case.seed, &verdict, &flags),
-                Some(only) => {
-                    let (crashes, command) = again(&case, only, &flags)?;
-                    report::steered_failure(&scenario, case.seed, &verdict, &crashes, &command)
+            say(match (&case.plan, &case.only) {
+                (Some(plan), _) => {
+                    let planned = plan.planned().map_err(Failed::usage)?;
+                    report::planned_failure(scenario, case.seed, &planned, verdict, file)
+                }
+                (None, None) => report::failure(scenario, case.seed, verdict, flags),
+                (None, Some(only)) => {
+                    let (crashes, command) = again(case, only, flags)?;
+                    report::steered_failure(scenario, case.seed, verdict, &crashes, &command)
                 }
             }
             .trim_end());
@@ -140,9 +173,13 @@ pub(super) fn replay_one(file: &Path) -> Result<Exit, Failed> {
     }
 }
 
-/// Runs a case, all of it kept.
-fn run(case: &Case, scenario: &Scenario) -> Result<Verdict, Failed> {
+/// Runs a case.
+fn run(case: &Case, scenario: &Scenario, mode: Mode) -> Result<Verdict, Failed> {
     let failed = |words: String| Failed { exit: Exit::Internal, words };
+    if let Some(plan) = &case.plan {
+        let planned = plan.planned().map_err(Failed::usage)?;
+        return planned.run_on_fresh_thread(scenario, mode).sound().map_err(failed);
+    }
     if let Some(only) = &case.only {
         let crashes = parse_only(only).map_err(Failed::usage)?.0;
         let schedule = case.schedule.as_deref().map(str::parse).transpose();
@@ -154,7 +191,6 @@ fn run(case: &Case, scenario: &Scenario) -> Result<Verdict, Failed> {
             Failed::usage(format!("there is no crash {only}: the run has fewer, or leaves less"))
         })
     } else {
-        let mode = Mode { keep_events: true, ..Mode::default() };
         run_on_fresh_thread(scenario, case.seed, mode).sound().map_err(failed)
     }
 }

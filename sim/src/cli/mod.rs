@@ -7,6 +7,7 @@ mod doctor;
 mod exhaust;
 mod faults;
 mod kept;
+mod minimise;
 mod mutants;
 mod necessary;
 mod output;
@@ -93,6 +94,7 @@ pub fn main(cli: Cli) -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Replay(args)) => replay::replay(&args),
+        Some(Command::Minimise(args)) => minimise::minimise(&args),
         Some(Command::Scenario { command }) => scenario::scenario(&command),
         Some(Command::Corpus { command }) => corpus::corpus(&command),
         Some(Command::Mutants(args)) => mutants::mutants(&args),

@@ -19,7 +19,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Exit, Failed> {
     if Path::new(&args.what).extension().is_some_and(|ext| ext == "toml")
         && !args.what.contains(':')
     {
-        return corpus::replay_one(Path::new(&args.what));
+        return replay_case(args);
     }
     if is_schedule(&args.what) {
         return follow(args);
@@ -28,6 +28,31 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Exit, Failed> {
     let (scenario, flags) = select_one(&token.scenario, &args.set, args.policy.as_ref())?;
     let (verdict, again) = run_twice(args, &token, &scenario, None);
     judge(args, &scenario, token.seed, &flags, &verdict, again)
+}
+
+/// Replays a case file, and shows its run as the flags ask.
+fn replay_case(args: &ReplayArgs) -> Result<Exit, Failed> {
+    if args.policy.is_some() || !args.set.is_empty() {
+        return Err(Failed::usage("a case file brings its own policy and fields"));
+    }
+    let file = Path::new(&args.what);
+    let (exit, verdict) = corpus::replay_one(file, args.schedule, |verdict| show(args, verdict))?;
+    let hash = format!("{:016x}", verdict.trace_hash);
+    if let Some(expected) = args.expect_hash.as_ref().filter(|expected| **expected != hash) {
+        say(format!("the trace is {hash}, not {expected}"));
+        return Ok(Exit::Nondeterminism);
+    }
+    Ok(exit)
+}
+
+/// Prints the events of a run, if that is asked for.
+fn show(args: &ReplayArgs, verdict: &Verdict) {
+    if args.trace {
+        let shown = |lane: Lane| args.schedule || lane != Lane::Schedule;
+        for event in verdict.events.iter().filter(|event| shown(event.lane)) {
+            say(report::event_line(event));
+        }
+    }
 }
 
 fn is_schedule(what: &str) -> bool {
@@ -82,12 +107,7 @@ fn run_twice(
     };
     let verdict = run(args.schedule);
     let again = run(false);
-    if args.trace {
-        let shown = |lane: Lane| args.schedule || lane != Lane::Schedule;
-        for event in verdict.events.iter().filter(|event| shown(event.lane)) {
-            say(report::event_line(event));
-        }
-    }
+    show(args, &verdict);
     (verdict, again.trace_hash)
 }
 

@@ -58,7 +58,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failed> {
         run_timeout: RUN_TIMEOUT,
         out: args.out.clone(),
     };
-    carry_out(args, &selection, sweep, Runner::run)
+    carry_out(args, &selection, sweep, Box::new(Runner::run))
 }
 
 /// Sweeps, tells of failures as they come, and sums up.
@@ -66,7 +66,7 @@ fn carry_out(
     args: &RunArgs,
     selection: &Selection,
     sweep: Sweep,
-    one: CarryOut,
+    one: Box<CarryOut>,
 ) -> Result<Exit, Failed> {
     let runs = sweep.seeds.count() * sweep.scenarios.len() as u64;
     let wanted = sweep.time_budget.is_none().then_some(runs);
@@ -299,7 +299,8 @@ mod tests {
         };
         let selection = select(&args.scenarios, &args.set, None).expect("a scenario");
         let sweep = sweep(&selection, Seeds::Range(0, RUNS), args.out.clone());
-        let exit = carry_out(&args, &selection, sweep, with_one_that_hangs).expect("a sweep");
+        let exit =
+            carry_out(&args, &selection, sweep, Box::new(with_one_that_hangs)).expect("a sweep");
         std::process::exit(exit.code().into());
     }
 

@@ -10,6 +10,9 @@ pub use disk::disk_at_death;
 pub use lanes::event_line;
 pub use plan::describe_plan;
 
+use std::path::Path;
+
+use crate::planned::Planned;
 use crate::run::Verdict;
 use crate::scenario::Scenario;
 use crate::workload::Plan;
@@ -20,8 +23,9 @@ use crate::workload::Plan;
 /// beside the token, each with a space before it.
 pub fn failure(scenario: &Scenario, seed: u64, verdict: &Verdict, flags: &str) -> String {
     let plan = Plan::draw(scenario, seed);
-    let command = replay_command(&format!("{}:{seed}", scenario.token()), flags);
-    tell(scenario, &plan, verdict, plan::lines(&plan), &command)
+    let token = format!("{}:{seed}", scenario.token());
+    let again = Again { command: replay_command(&token, flags), flags: Some(flags) };
+    tell(scenario, seed, &plan, verdict, plan::lines(&plan), &again)
 }
 
 /// As [`failure`], for a run of which the caller has chosen the deaths: `crashes` says in words
@@ -37,17 +41,40 @@ pub fn steered_failure(
     plan.leave_out_crashes();
     let mut lines = plan::lines(&plan);
     lines.extend(crashes.iter().map(|crash| format!("  crash      {crash}")));
-    tell(scenario, &plan, verdict, lines, command)
+    let again = Again { command: command.to_owned(), flags: None };
+    tell(scenario, seed, &plan, verdict, lines, &again)
+}
+
+/// As [`failure`], for a run that has its plan in a case file, and was drawn from `seed` once.
+pub fn planned_failure(
+    scenario: &Scenario,
+    seed: u64,
+    planned: &Planned,
+    verdict: &Verdict,
+    file: &Path,
+) -> String {
+    let command = replay_command(&file.display().to_string(), "");
+    let again = Again { command, flags: None };
+    tell(scenario, seed, &planned.plan, verdict, plan::all_lines(planned), &again)
+}
+
+/// How a run can be had again.
+struct Again<'a> {
+    /// The command that shows all of it.
+    command: String,
+    /// Flags that its token needs, if it is as its seed draws it.
+    flags: Option<&'a str>,
 }
 
 fn tell(
     scenario: &Scenario,
+    seed: u64,
     plan: &Plan,
     verdict: &Verdict,
     planned: Vec<String>,
-    command: &str,
+    again: &Again<'_>,
 ) -> String {
-    let token = format!("{}:{}", scenario.token(), plan.seed);
+    let token = format!("{}:{seed}", scenario.token());
     let Some(violation) = verdict.violations.first() else {
         return format!("{token}: no violation\n");
     };
@@ -77,7 +104,11 @@ fn tell(
     lines.push(String::new());
     lines.push(format!("  BROKEN     {}, at point {}", violation.promise, violation.point));
     lines.push(format!("  trace      {:016x}, {} points", verdict.trace_hash, verdict.points));
-    lines.push(format!("  reproduce  {command}"));
+    if let Some(flags) = again.flags {
+        lines
+            .push(format!("  minimise   cargo run --release --bin sim -- minimise {token}{flags}"));
+    }
+    lines.push(format!("  reproduce  {}", again.command));
     lines.join("\n") + "\n"
 }
 

@@ -1,7 +1,8 @@
 //! What a seed drew, in words.
 
 use super::counted;
-use crate::fault::Phase;
+use crate::fault::{Operation, Phase, ScriptRule};
+use crate::planned::{Planned, batch_words};
 use crate::scenario::CrashKind;
 use crate::workload::{Calls, Moment, Plan, PlannedCrash, Trigger};
 
@@ -13,13 +14,22 @@ pub fn describe_plan(plan: &Plan) -> String {
     };
     let omitted =
         if plan.omitted.is_empty() { String::new() } else { format!("; without {}", plan.omitted) };
-    format!("{}; {}; {crashes}{omitted}", clients(plan), machine(plan))
+    let by = &plan.policy;
+    let machine = machine(plan);
+    format!("{}; {machine}, threads scheduled by {by}; {crashes}{omitted}", clients(plan))
 }
 
 /// The drawn options, as lines of a report.
 pub(super) fn lines(plan: &Plan) -> Vec<String> {
-    let mut lines =
-        vec![format!("  clients    {}", clients(plan)), format!("  machine    {}", machine(plan))];
+    let by = format!(", threads scheduled by {}", plan.policy);
+    lines_with(plan, &by)
+}
+
+fn lines_with(plan: &Plan, by: &str) -> Vec<String> {
+    let mut lines = vec![
+        format!("  clients    {}", clients(plan)),
+        format!("  machine    {}{by}", machine(plan)),
+    ];
     for (number, planned) in plan.crashes.iter().enumerate() {
         let head = if number == 0 { "planned" } else { "then" };
         lines.push(format!("  {head:<10} {}", crash(planned)));
@@ -28,6 +38,48 @@ pub(super) fn lines(plan: &Plan) -> Vec<String> {
         lines.push(format!("  without    {}", plan.omitted));
     }
     lines
+}
+
+/// Batches told one by one, at most.
+const BATCHES_MAX: usize = 40;
+
+/// As [`lines`], with every batch and fault of a run that has few.
+pub(super) fn all_lines(planned: &Planned) -> Vec<String> {
+    let plan = &planned.plan;
+    let mut lines = match planned.deviations {
+        None => lines(plan),
+        Some(_) => lines_with(plan, ""),
+    };
+    if plan.batches.len() <= BATCHES_MAX {
+        for (number, batches) in plan.writers.iter().enumerate() {
+            for batch in &plan.batches[batches.start as usize..batches.end as usize] {
+                lines.push(format!("  writer {number:<3} {}", batch_words(plan, batch)));
+            }
+        }
+    }
+    lines.extend(planned.faults.script.iter().map(|rule| format!("  fault      {}", fault(rule))));
+    if let Some(deviations) = &planned.deviations {
+        lines.push(match deviations.len() {
+            0 => "  schedule   each thread goes on until it has to wait".to_owned(),
+            count => format!(
+                "  schedule   each thread goes on until it has to wait, but for {}",
+                counted(count, "choice")
+            ),
+        });
+    }
+    lines
+}
+
+fn fault(rule: &ScriptRule) -> String {
+    let role = rule.role.map_or_else(String::new, |role| format!(" of {}", role.words()));
+    let phase = rule.phase.map_or("", |phase| match phase {
+        Phase::Run => ", while clients work",
+        Phase::Recovery => ", during the open",
+        Phase::Close => ", during the close",
+    });
+    let operation = rule.operation.map_or("call", Operation::words);
+    let count = if rule.count > 1 { format!(", {} in a row", rule.count) } else { String::new() };
+    format!("{} at {operation} number {}{role}{phase}{count}", rule.kind.name(), rule.nth)
 }
 
 fn clients(plan: &Plan) -> String {
@@ -52,8 +104,8 @@ fn machine(plan: &Plan) -> String {
         (true, true) => "tables with Snappy and filters",
     };
     format!(
-        "disk {}{full}, memtable of {} bytes, {tables}, threads scheduled by {}",
-        plan.profile.name, plan.engine.write_buffer_size, plan.policy
+        "disk {}{full}, memtable of {} bytes, {tables}",
+        plan.profile.name, plan.engine.write_buffer_size
     )
 }
 

@@ -60,7 +60,7 @@ pub struct Sweep {
 }
 
 /// Carries out one run, as [`Runner::run`] does.
-pub type CarryOut = fn(&mut Runner, &Scenario, u64, Mode) -> Verdict;
+pub type CarryOut = dyn Fn(&mut Runner, &Scenario, u64, Mode) -> Verdict + Send + Sync;
 
 /// A set of seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl Report {
 /// What the workers share.
 struct Shared {
     sweep: Sweep,
-    carry_out: CarryOut,
+    carry_out: Box<CarryOut>,
     next: AtomicU64,
     stop: AtomicBool,
     watchdog: Watchdog,
@@ -148,13 +148,13 @@ impl Sweep {
     /// Runs everything. `progress` is called now and then with what is done so far and decides
     /// whether to go on.
     pub fn run(self, progress: &mut dyn FnMut(&Totals) -> ControlFlow<()>) -> Totals {
-        self.run_with(Runner::run, progress)
+        self.run_with(Box::new(Runner::run), progress)
     }
 
     /// As [`Sweep::run`], with runs of the caller's own: those of [`Runner::run_custom`], say.
     pub fn run_with(
         self,
-        carry_out: CarryOut,
+        carry_out: Box<CarryOut>,
         progress: &mut dyn FnMut(&Totals) -> ControlFlow<()>,
     ) -> Totals {
         let started = Instant::now();

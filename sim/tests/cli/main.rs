@@ -8,6 +8,7 @@
 
 mod codes;
 mod json;
+mod minimise;
 mod signals;
 mod texts;
 

@@ -26,6 +26,7 @@ fn help_says_what_there_is() {
     shows("help-run", &folder, &["run", "--help"]);
     for command in [
         &["replay"][..],
+        &["minimise"],
         &["scenario"],
         &["scenario", "list"],
         &["scenario", "check"],

@@ -60,7 +60,7 @@ fn a_sweep_that_was_stopped_for_long_goes_on_where_it_was() {
     let timeout = Duration::from_secs(2);
     let sweep = Sweep { run_timeout: timeout, ..prepared(scenarios, Seeds::Range(0, 9), 1, 0.0) };
     let mut is_stopped = false;
-    let totals = sweep.run_with(slow, &mut |_| {
+    let totals = sweep.run_with(Box::new(slow), &mut |_| {
         // Nobody looks for a while, as if all of it stood still.
         if !std::mem::replace(&mut is_stopped, true) {
             std::thread::sleep(Duration::from_millis(2200));

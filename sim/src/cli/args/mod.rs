@@ -49,6 +49,9 @@ pub enum Command {
     Run(RunArgs),
     /// Run one token or case file again, with the same trace.
     Replay(ReplayArgs),
+    /// Make a failing run as small as can be, and write it as a case file.
+    #[command(visible_alias = "minimize")]
+    Minimise(MinimiseArgs),
     /// List, check or show scenarios.
     Scenario {
         /// What to do.
@@ -134,6 +137,32 @@ pub struct ReplayArgs {
     /// Exit with 5 unless the trace has this hash
     #[arg(long, value_name = "HEX")]
     pub expect_hash: Option<String>,
+}
+
+/// Flags of `minimise`.
+#[derive(Args, Clone, Debug)]
+pub struct MinimiseArgs {
+    /// A token SCENARIO@DIGEST:SEED, or a case file
+    #[arg(value_name = "WHAT")]
+    pub what: String,
+    /// Scheduling policy, if not the scenario's own
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<PolicyName>,
+    /// Set a field of the scenario
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub set: Vec<String>,
+    /// The case file to write [default: SCENARIO-SEED.min.toml]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// End after this long, such as 30s or 10m, with the best so far
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "60s")]
+    pub budget: Duration,
+    /// Worker threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// What standard error shows meanwhile
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
 }
 
 /// Commands of `scenario`.
