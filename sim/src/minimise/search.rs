@@ -252,8 +252,9 @@ fn bring_forward(planned: &mut Planned, divisor: u32) -> bool {
         rule.nth = (rule.nth / divisor).max(1);
         has_changed = true;
     }
-    if let Some(capacity) = &mut planned.plan.capacity {
-        has_changed |= divide(capacity, u64::from(divisor));
+    if let Some(capacity) = planned.plan.capacity.as_mut().filter(|capacity| **capacity > 1) {
+        *capacity = (*capacity / u64::from(divisor)).max(1);
+        has_changed = true;
     }
     has_changed
 }
@@ -262,4 +263,55 @@ fn divide<N: Copy + PartialEq + std::ops::Div<Output = N>>(number: &mut N, divis
     let before = *number;
     *number = before / divisor;
     *number != before
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{CrashKind, Without};
+    use crate::workload::{Calls, Moment, Plan, PlannedCrash};
+
+    fn planned() -> Planned {
+        let mut plan = Plan { seed: 1, capacity: Some(4000), ..Plan::idle() };
+        for phase in [Phase::Run, Phase::Recovery] {
+            let (calls, moment) = (Calls::LogAppend, Moment::After);
+            let trigger = Trigger::Call { calls, nth: 9, moment };
+            plan.crashes.push(PlannedCrash { kind: CrashKind::Kill, trigger, phase });
+        }
+        let faults = toml::from_str("[[script]]\nkind = \"sync_error\"\nnth = 5");
+        let faults = faults.expect("faults");
+        Planned { plan, faults, without: Without::default(), deviations: None }
+    }
+
+    /// Its seed, then what each of its crashes and its fault counts to, and how large its disk is.
+    fn of(planned: &Planned) -> (u64, [u32; 3], Option<u64>) {
+        let nth = |crash: &PlannedCrash| match crash.trigger {
+            Trigger::Call { nth, .. } => nth,
+            Trigger::Point(_) => unreachable!("there is none"),
+        };
+        let crashes = &planned.plan.crashes;
+        let counts = [nth(&crashes[0]), nth(&crashes[1]), planned.faults.script[0].nth];
+        (planned.plan.seed, counts, planned.plan.capacity)
+    }
+
+    #[test]
+    fn a_candidate_is_tried_as_it_is_then_earlier_then_with_other_seeds() {
+        let as_it_is = (1, [9, 9, 5], Some(4000));
+        let all: Vec<_> = variants(&planned(), 0).map(|variant| of(&variant)).collect();
+        assert_eq!(all, [as_it_is]);
+        let all: Vec<_> = variants(&planned(), 3).map(|variant| of(&variant)).collect();
+        // A crash during recovery counts calls that are the same, however little was done before.
+        let earlier = [(1, [4, 9, 2], Some(2000)), (1, [0, 9, 1], Some(250))];
+        assert_eq!(all[..3], [as_it_is, earlier[0], earlier[1]]);
+        let seeds: Vec<u64> = all.iter().map(|(seed, ..)| *seed).collect();
+        assert_eq!(seeds, [1, 1, 1, 0, 0, 0, 2, 2, 2]);
+    }
+
+    #[test]
+    fn what_cannot_come_earlier_has_no_variant() {
+        let mut at_once = planned();
+        while bring_forward(&mut at_once, 8) {}
+        assert_eq!(of(&at_once), (1, [0, 9, 1], Some(1)));
+        assert_eq!(variants(&at_once, 2).count(), 2);
+    }
 }

@@ -29,7 +29,7 @@ use super::{Planned, batch_from_words, batch_words};
 use crate::disk::Profile;
 use crate::fault::FaultConfig;
 use crate::policy::Deviation;
-use crate::scenario::{Damage, Omitted, Without};
+use crate::scenario::{CrashKind, Damage, Omitted, Without, bounds, check_damages};
 use crate::workload::{After, Plan, PlannedCrash, PlannedEngine};
 
 /// A planned run as TOML has it.
@@ -80,10 +80,6 @@ fn is_false(flag: &bool) -> bool {
 fn is_without_faults(faults: &FaultConfig) -> bool {
     *faults == FaultConfig::default()
 }
-
-/// Bytes of a value, and different keys, at most.
-const VALUE_MAX: u32 = 300 << 10;
-const KEYS_MAX: u32 = 1_000_000;
 
 impl PlanFile {
     /// The file of a run.
@@ -164,40 +160,57 @@ impl PlanFile {
 
 /// Refuses what no scenario could draw and the world is not made for.
 fn check(plan: &Plan) -> Result<(), String> {
-    if !(1..=64).contains(&plan.writers.len()) {
-        return Err("writers: there are 1 to 64".to_owned());
-    }
-    if plan.readers.len() > 64 {
-        return Err("readers: there are 64 at most".to_owned());
-    }
-    if !(1..=KEYS_MAX).contains(&plan.keys) {
-        return Err(format!("keys is a number from 1 to {KEYS_MAX}"));
+    let engine = &plan.engine;
+    let of_a_batch = plan.batches.iter().map(|batch| batch.ops.len().max(1)).max().unwrap_or(1);
+    let of_a_value = plan.ops.iter().filter_map(|op| op.value).max().unwrap_or(0);
+    let of_a_reader = plan.readers.iter().copied().max().unwrap_or(0);
+    for (what, number, (low, high)) in [
+        ("writers: their number", plan.writers.len() as u64, bounds::WRITERS),
+        ("writers: the number of operations in a batch", of_a_batch as u64, bounds::OPS),
+        ("writers: the size of a value", u64::from(of_a_value), bounds::VALUE),
+        ("readers: their number", plan.readers.len() as u64, bounds::READERS),
+        ("readers: the number of rounds", u64::from(of_a_reader), bounds::READS),
+        ("keys", u64::from(plan.keys), bounds::KEYS),
+        ("capacity", plan.capacity.unwrap_or(1), bounds::CAPACITY),
+        ("crash: their number", plan.crashes.len() as u64, bounds::CRASHES),
+        (
+            "engine.write_buffer_size",
+            engine.write_buffer_size.min(engine.reopened_write_buffer_size) as u64,
+            bounds::WRITE_BUFFER_SIZE,
+        ),
+        (
+            "engine.reopened_write_buffer_size",
+            engine.write_buffer_size.max(engine.reopened_write_buffer_size) as u64,
+            bounds::WRITE_BUFFER_SIZE,
+        ),
+        ("engine.max_file_size", engine.max_file_size, bounds::MAX_FILE_SIZE),
+        ("engine.level1_size_max", engine.level1_size_max, bounds::LEVEL1_SIZE_MAX),
+        (
+            "engine.level0_compaction_trigger",
+            engine.level0_compaction_trigger as u64,
+            bounds::LEVEL0_COMPACTION_TRIGGER,
+        ),
+        ("engine.manifest_size_max", engine.manifest_size_max, bounds::MANIFEST_SIZE_MAX),
+        ("engine.table_append_size", engine.table_append_size as u64, bounds::TABLE_APPEND_SIZE),
+    ] {
+        if !(u64::from(low)..=u64::from(high)).contains(&number) {
+            return Err(format!("{what} is from {low} to {high}, not {number}"));
+        }
     }
     if let Some(op) = plan.ops.iter().find(|op| op.key >= plan.keys) {
         return Err(format!("writers: key {} is none of the {} of the plan", op.key, plan.keys));
     }
-    let of_compact = |after| if let After::Compact(keys) = after { keys } else { [0, 0] };
-    let compacted = plan.batches.iter().map(|batch| of_compact(batch.after));
-    if compacted.clone().any(|[from, to]| from > to) {
+    let is_backwards = |after: After| matches!(after, After::Compact([from, to]) if from > to);
+    if plan.batches.iter().any(|batch| is_backwards(batch.after)) {
         return Err("writers: keys to be compacted stand in order".to_owned());
-    }
-    if let Some(op) = plan.ops.iter().find(|op| op.value.is_some_and(|len| len > VALUE_MAX)) {
-        let bytes = op.value.unwrap_or(0);
-        return Err(format!("writers: a value has {VALUE_MAX} bytes at most, not {bytes}"));
-    }
-    if plan.batches.iter().any(|batch| batch.ops.len() > 1000) {
-        return Err("writers: a batch has 1000 operations at most".to_owned());
     }
     for (name, share) in [("holds", plan.holds), ("previews", plan.previews)] {
         if !(0.0..=1.0).contains(&share) {
             return Err(format!("{name} is a share from 0 to 1"));
         }
     }
-    if plan.engine.write_buffer_size < 4096 || plan.engine.reopened_write_buffer_size < 4096 {
-        return Err("engine: a write buffer has 4096 bytes at least".to_owned());
+    if plan.crashes.iter().any(|crash| crash.kind == CrashKind::Either) {
+        return Err("crash: its kind is kill or power_loss".to_owned());
     }
-    if plan.crashes.len() > 100 {
-        return Err("crash: there are 100 at most".to_owned());
-    }
-    Ok(())
+    check_damages(&plan.damages)
 }

@@ -4,6 +4,7 @@
 //! fields are refused with line and caret. The text of every scenario of `scenarios/` is part of
 //! the binary.
 
+pub(crate) mod bounds;
 mod count;
 mod embedded;
 mod error;
@@ -14,6 +15,7 @@ mod without;
 pub use count::Count;
 pub use embedded::{EMBEDDED, embedded};
 pub use error::ScenarioError;
+pub(crate) use script::check_damages;
 pub use script::{Damage, Harm, Script, Step, Then};
 pub use swarm::Omitted;
 pub use without::Without;
@@ -358,28 +360,28 @@ impl Spec {
 
     fn check(&self) -> Result<(), String> {
         let (w, engine) = (&self.workload, &self.engine);
-        for (field, count, low, high) in [
-            ("workload.writers", w.writers, 1, 64),
-            ("workload.batches", w.batches, 0, 100_000),
-            ("workload.ops", w.ops, 1, 1000),
-            ("workload.value", w.value, 0, 300 << 10),
-            ("workload.keys", w.keys, 1, 1_000_000),
-            ("workload.readers", w.readers, 0, 64),
-            ("workload.reads", w.reads, 0, 100_000),
-            ("engine.write_buffer_size", engine.write_buffer_size, 4096, 1 << 30),
+        let reopened = engine.reopened_write_buffer_size.unwrap_or(engine.write_buffer_size);
+        for (field, count, (low, high)) in [
+            ("workload.writers", w.writers, bounds::WRITERS),
+            ("workload.batches", w.batches, bounds::BATCHES),
+            ("workload.ops", w.ops, bounds::OPS),
+            ("workload.value", w.value, bounds::VALUE),
+            ("workload.keys", w.keys, bounds::KEYS),
+            ("workload.readers", w.readers, bounds::READERS),
+            ("workload.reads", w.reads, bounds::READS),
+            ("engine.write_buffer_size", engine.write_buffer_size, bounds::WRITE_BUFFER_SIZE),
+            ("engine.reopened_write_buffer_size", reopened, bounds::WRITE_BUFFER_SIZE),
+            ("engine.max_file_size", engine.max_file_size, bounds::MAX_FILE_SIZE),
+            ("engine.level1_size_max", engine.level1_size_max, bounds::LEVEL1_SIZE_MAX),
             (
-                "engine.reopened_write_buffer_size",
-                engine.reopened_write_buffer_size.unwrap_or(engine.write_buffer_size),
-                4096,
-                1 << 30,
+                "engine.level0_compaction_trigger",
+                engine.level0_compaction_trigger,
+                bounds::LEVEL0_COMPACTION_TRIGGER,
             ),
-            ("engine.max_file_size", engine.max_file_size, 1024, 1 << 30),
-            ("engine.level1_size_max", engine.level1_size_max, 1, u32::MAX),
-            ("engine.level0_compaction_trigger", engine.level0_compaction_trigger, 1, 1000),
-            ("engine.manifest_size_max", engine.manifest_size_max, 4096, u32::MAX),
-            ("engine.table_append_size", engine.table_append_size, 1, 4 << 20),
-            ("crash.count", self.crash.count, 0, 100),
-            ("disk.capacity", self.disk.capacity.unwrap_or(Count::Exactly(1)), 1, u32::MAX),
+            ("engine.manifest_size_max", engine.manifest_size_max, bounds::MANIFEST_SIZE_MAX),
+            ("engine.table_append_size", engine.table_append_size, bounds::TABLE_APPEND_SIZE),
+            ("crash.count", self.crash.count, bounds::CRASHES),
+            ("disk.capacity", self.disk.capacity.unwrap_or(Count::Exactly(1)), bounds::CAPACITY),
         ] {
             let (first, last) = match count {
                 Count::Exactly(n) => (n, n),
@@ -429,7 +431,8 @@ impl Spec {
             return Err(format!("expect.faults: there is no fault `{name}`"));
         }
         self.without.check()?;
-        script::check(&self.script, &self.damage)?;
+        script::check(&self.script)?;
+        check_damages(&self.damage)?;
         if let Some(policy) = &self.policy {
             policy.parse::<PolicyName>().map_err(|e| format!("policy: {e}"))?;
         }
