@@ -9,7 +9,7 @@ use super::args::MinimiseArgs;
 use super::corpus::{in_file, scenario_of};
 use super::output::{Meter, remark, say};
 use super::run::cores;
-use super::select::select_one;
+use super::select::{remark_on_digest, select_one};
 use super::{Exit, Failed, signal};
 use crate::corpus::{Case, Expectation};
 use crate::minimise::{Effort, minimise as make_small};
@@ -68,8 +68,9 @@ pub(super) fn minimise(args: &MinimiseArgs) -> Result<Exit, Failed> {
     remark(format!("  in    {} and {spent:.1} s: {end}", counted(small.tried as usize, "run")));
     case.promise = format!("{}: {}", violation.checker, violation.promise);
     case.plan = Some(PlanFile::of(&small.planned));
-    case.write(&file)?;
+    let written = case.write(&file);
     say(report::planned_failure(&scenario, case.seed, &small.planned, &verdict, &file).trim_end());
+    written.map_err(|error| Failed::environment(error.to_string()))?;
     Ok(signal::received().map_or(Exit::Broken, Exit::Signal))
 }
 
@@ -94,12 +95,7 @@ fn subject(args: &MinimiseArgs) -> Result<Subject, Failed> {
     }
     let token: Token = args.what.parse().map_err(Failed::usage)?;
     let (scenario, _) = select_one(&token.scenario, &args.set, args.policy.as_ref())?;
-    if let Some(digest) = token.digest.as_ref().filter(|digest| **digest != scenario.digest) {
-        remark(format!(
-            "note: the token names {}@{digest}, but the scenario is now {}: the run may differ",
-            token.scenario, scenario.digest
-        ));
-    }
+    remark_on_digest(&token, &scenario);
     let case = Case {
         format: Case::FORMAT,
         note: String::new(),

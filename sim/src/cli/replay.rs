@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::ReplayArgs;
 use super::output::{remark, say};
-use super::select::select_one;
+use super::select::{remark_on_digest, select_one};
 use super::{Exit, Failed, corpus};
 use crate::policy::Decision;
 use crate::report;
@@ -92,12 +92,7 @@ fn run_twice(
     scenario: &Scenario,
     schedule: Option<&[Decision]>,
 ) -> (Verdict, u64) {
-    if let Some(digest) = token.digest.as_ref().filter(|digest| **digest != scenario.digest) {
-        remark(format!(
-            "note: the token names {}@{digest}, but the scenario is now {}: the run may differ",
-            token.scenario, scenario.digest
-        ));
-    }
+    remark_on_digest(token, scenario);
     let plan = Plan::draw(scenario, token.seed);
     remark(format!("{}:{}  {}", scenario.token(), token.seed, report::describe_plan(&plan)));
     let run = |keep_choices| {

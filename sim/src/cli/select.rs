@@ -7,8 +7,10 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::Failed;
+use super::output::remark;
 use crate::policy::PolicyName;
 use crate::scenario::{EMBEDDED, Scenario};
+use crate::token::Token;
 
 /// A scenario as a token names it, and the flags that a replay needs beside the token.
 #[derive(Clone, Debug)]
@@ -68,6 +70,16 @@ pub(super) fn select_one(
     let mut selection = select(&[escaped], set, policy)?;
     let scenario = selection.scenarios.pop().ok_or_else(|| unknown(name))?;
     Ok((scenario, selection.flags))
+}
+
+/// Says so if `token` names another text of its scenario than there is now.
+pub(super) fn remark_on_digest(token: &Token, scenario: &Scenario) {
+    if let Some(digest) = token.digest.as_ref().filter(|digest| **digest != scenario.digest) {
+        remark(format!(
+            "note: the token names {}@{digest}, but the scenario is now {}: the run may differ",
+            token.scenario, scenario.digest
+        ));
+    }
 }
 
 fn is_path(pattern: &str) -> bool {

@@ -1,11 +1,11 @@
 //! From a run that breaks a promise to a small one that breaks the same.
 //!
-//! A failure of eight writers, two hundred batches and four faults is mostly noise. What is left
-//! here is what it needs: parts are taken out (crashes, readers, writers, batches, faults,
-//! operations), the rest is made simpler, then the faults that struck take the place of rates, and
-//! the choices of the scheduler that of its policy, and of these, too, goes what can. Delta
-//! debugging (Zeller, Hildebrandt, "Simplifying and isolating failure-inducing input", TSE 2002),
-//! over the structure of a [`Planned`] run instead of its text.
+//! A failure of eight writers, two hundred batches and four faults is mostly noise. The faults that
+//! struck take the place of rates; then parts are taken out (crashes, readers, faults, writers,
+//! batches, operations), and the rest is made simpler. At last the choices of the scheduler take
+//! the place of its policy, and of these, too, goes what can. Delta debugging (Zeller, Hildebrandt,
+//! "Simplifying and isolating failure-inducing input", TSE 2002), over the structure of a
+//! [`Planned`] run instead of its text.
 //!
 //! A smaller run meets other interleavings, other latencies and other images of a power loss, and a
 //! crash that counts calls strikes elsewhere in it. So each is tried with several seeds of what is

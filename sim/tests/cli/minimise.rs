@@ -82,6 +82,16 @@ fn a_case_goes_on_from_where_it_was_ended() {
 }
 
 #[test]
+fn what_cannot_be_written_is_told_behind_the_report() {
+    let folder = Folder::new("minimise-nowhere").with("lying.toml", LYING);
+    let token = losing(&folder);
+    let ran = folder.sim(&["minimise", &token, "--out", "missing/small.toml"]).ended(75);
+    ran.line("  writer 0   put 2 0");
+    let last = ran.err.lines().last().expect("an error");
+    assert!(last.starts_with("error: missing/small.toml: "), "{}", ran.err);
+}
+
+#[test]
 fn what_cannot_be_made_small_is_told() {
     let folder = Folder::new("minimise-not").with("quick.toml", QUICK);
     let ran = folder.sim(&["minimise", "quick.toml:1"]).ended(5);
