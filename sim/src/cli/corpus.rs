@@ -107,6 +107,10 @@ pub(super) fn replay_one(
     let mode = Mode { keep_events: true, keep_choices, ..Mode::default() };
     let verdict = run(&case, &scenario, mode).map_err(|error| in_file(file, error))?;
     show(&verdict);
+    if case.plan.is_some() && verdict.drift > 0 {
+        let choices = counted(verdict.drift as usize, "choice");
+        remark(format!("{}: {choices} of the schedule could not be followed", file.display()));
+    }
     Ok((tell(file, &case, &scenario, &flags, &verdict)?, verdict))
 }
 

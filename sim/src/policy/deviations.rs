@@ -99,26 +99,27 @@ fn of_itself(runnable: &[ThreadId], current: Option<ThreadId>) -> ThreadId {
 
 /// Follows deviations, and goes on of itself elsewhere.
 ///
-/// One whose choice is not there is left out; [`Policy::drift`] counts those.
+/// One whose choice is not there is left out. [`Policy::drift`] counts those, and those whose place
+/// the run has not come to.
 #[derive(Clone, Debug)]
 pub struct Deviations {
     chosen: BTreeMap<(Key, u32), u32>,
     visits: Visits,
-    drift: u64,
+    followed: u64,
 }
 
 impl Deviations {
     /// Follows `deviations`. Of two with one place and visit the last counts.
     pub fn new(deviations: &[Deviation]) -> Self {
         let chosen = deviations.iter().map(|d| ((d.place.key(), d.visit), d.chosen)).collect();
-        Deviations { chosen, visits: Visits::default(), drift: 0 }
+        Deviations { chosen, visits: Visits::default(), followed: 0 }
     }
 
     fn take(&mut self, place: Place, can_be: impl Fn(u32) -> bool) -> Option<u32> {
         let visit = self.visits.count(place);
         let chosen = *self.chosen.get(&(place.key(), visit))?;
         let there = can_be(chosen);
-        self.drift += u64::from(!there);
+        self.followed += u64::from(there);
         there.then_some(chosen)
     }
 }
@@ -134,7 +135,7 @@ impl Policy for Deviations {
     }
 
     fn drift(&self) -> u64 {
-        self.drift
+        self.chosen.len() as u64 - self.followed
     }
 }
 
@@ -232,6 +233,9 @@ mod tests {
         assert_eq!(policy.next(&THREADS, Some(ThreadId(2)), lock(7)), ThreadId(2));
         assert_eq!(policy.pick(2), 0);
         assert_eq!(policy.drift(), 2);
+        let mut policy = Deviations::new(&[deviation("2 lock 7 1 3"), deviation("2 lock 7 2 3")]);
+        assert_eq!(policy.next(&THREADS, Some(ThreadId(2)), lock(7)), ThreadId(3));
+        assert_eq!(policy.drift(), 1, "nobody has come to the other");
     }
 
     #[test]

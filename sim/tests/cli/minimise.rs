@@ -124,7 +124,13 @@ fn a_plan_that_cannot_be_is_refused_with_its_file_and_field() {
         text.replacen(changed, to, 1)
     };
     let folder = Folder::new("plan").with("case.toml", &plan("", ""));
-    folder.sim(&["replay", "case.toml"]).ended(0);
+    let ran = folder.sim(&["replay", "case.toml"]).ended(0);
+    assert_eq!(ran.err, "case.toml: as expected\n");
+    let schedule = "keys = 3\nschedule = [\"4 lock 1 999 1\"]";
+    let folder = Folder::new("plan").with("case.toml", &plan("keys = 3", schedule));
+    let ran = folder.sim(&["replay", "case.toml"]).ended(0);
+    let words = "case.toml: 1 choice of the schedule could not be followed\n";
+    assert!(ran.err.starts_with(words), "{}", ran.err);
     for (changed, to, words) in [
         ("random", "chance", "plan.policy: unknown policy `chance`"),
         ("posix-weak", "fat", "plan.profile: "),
