@@ -12,6 +12,7 @@ use super::{Effort, Minimised};
 use crate::checker::Violation;
 use crate::fault::{FaultConfig, Phase};
 use crate::planned::Planned;
+use crate::policy::PolicyName;
 use crate::run::{Mode, Runner, Verdict};
 use crate::scenario::Scenario;
 use crate::sweep::{FailureKind, Seeds, Sweep};
@@ -140,8 +141,21 @@ impl<'a> Search<'a> {
         self.take_first(&[candidate], 0).is_some()
     }
 
-    /// Puts the choices of the scheduler in the place of its policy.
+    /// Puts the choices of the scheduler in the place of its policy: none if it fails without any,
+    /// else those of a policy that makes few, if it fails with one.
     fn name_choices(&mut self) -> bool {
+        let most = STREAMS[STREAMS.len() - 1];
+        let of_itself = Planned { deviations: Some(Vec::new()), ..self.best.clone() };
+        if self.take_first(&[of_itself], most).is_some() {
+            return true;
+        }
+        let by = |policy| {
+            let mut candidate = self.best.clone();
+            candidate.plan.policy = policy;
+            candidate
+        };
+        let sparing = [PolicyName::Sticky, PolicyName::Pct(2)].map(by);
+        self.take_first(&sparing, most);
         let deviations = Some(self.course().deviations);
         let candidate = Planned { deviations, ..self.best.clone() };
         self.take_first(&[candidate], 0).is_some()
