@@ -45,7 +45,8 @@ pub struct Minimised {
     /// Runs that were tried.
     pub tried: u64,
     /// Whether nothing more can be taken out or made simpler; not if the time was over or the
-    /// caller had enough.
+    /// caller had enough. In a run that is still large, single values and what follows single
+    /// batches were left as they are.
     pub is_complete: bool,
 }
 

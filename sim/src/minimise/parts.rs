@@ -36,15 +36,8 @@ pub(super) const CHOICES: Part = Part { count: count_choices, remove: remove_cho
 pub(super) type Clients = Vec<Vec<(PlannedBatch, Vec<PlannedOp>)>>;
 
 pub(super) fn clients(plan: &Plan) -> Clients {
-    let of_writer = |batches: &Range<u32>| {
-        let batches = &plan.batches[batches.start as usize..batches.end as usize];
-        let with_ops = |batch: &PlannedBatch| {
-            let ops = &plan.ops[batch.ops.start as usize..batch.ops.end as usize];
-            (batch.clone(), ops.to_vec())
-        };
-        batches.iter().map(with_ops).collect()
-    };
-    plan.writers.iter().map(of_writer).collect()
+    let with_ops = |batch: &PlannedBatch| (batch.clone(), plan.ops_of(batch).to_vec());
+    plan.batches_by_writer().map(|(_, batches)| batches.iter().map(with_ops).collect()).collect()
 }
 
 pub(super) fn set_clients(plan: &mut Plan, clients: Clients) {
@@ -172,11 +165,8 @@ mod tests {
 
     fn words(planned: &Planned) -> Vec<Vec<String>> {
         let plan = &planned.plan;
-        let of_writer = |batches: &Range<u32>| {
-            let batches = &plan.batches[batches.start as usize..batches.end as usize];
-            batches.iter().map(|batch| batch_words(plan, batch)).collect()
-        };
-        plan.writers.iter().map(of_writer).collect()
+        let words = |batch| batch_words(plan, batch);
+        plan.batches_by_writer().map(|(_, batches)| batches.iter().map(words).collect()).collect()
     }
 
     fn without(part: Part, which: Range<usize>) -> Planned {

@@ -122,11 +122,11 @@ fn crashes_of_writers(plan: &Plan, add: &mut Add<'_>) {
     if plan.batches.len() > FEW_BATCHES {
         return;
     }
-    let harsh = plan.crashes.iter().map(|crash| crash.kind).find(|k| *k == CrashKind::PowerLoss);
-    let all = (plan.crashes.len() > 1).then_some((0..plan.crashes.len(), harsh));
-    let each = plan.crashes.iter().enumerate().map(|(at, crash)| (at..at + 1, Some(crash.kind)));
+    let has_power_loss = plan.crashes.iter().any(|crash| crash.kind == CrashKind::PowerLoss);
+    let harshest = if has_power_loss { CrashKind::PowerLoss } else { CrashKind::Kill };
+    let all = (plan.crashes.len() > 1).then_some((0..plan.crashes.len(), harshest));
+    let each = plan.crashes.iter().enumerate().map(|(at, crash)| (at..at + 1, crash.kind));
     for (which, kind) in all.into_iter().chain(each) {
-        let kind = kind.unwrap_or(CrashKind::Kill);
         for (batch, planned) in plan.batches.iter().enumerate() {
             if planned.after == After::Nothing {
                 add(&|planned| {

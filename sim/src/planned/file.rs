@@ -85,10 +85,9 @@ impl PlanFile {
     /// The file of a run.
     pub fn of(planned: &Planned) -> PlanFile {
         let plan = &planned.plan;
-        let writers = plan.writers.iter().map(|batches| {
-            let batches = &plan.batches[batches.start as usize..batches.end as usize];
-            batches.iter().map(|batch| batch_words(plan, batch)).collect()
-        });
+        let words = |batch| batch_words(plan, batch);
+        let writers = plan.batches_by_writer();
+        let writers = writers.map(|(_, batches)| batches.iter().map(words).collect());
         let schedule = planned.deviations.as_ref();
         PlanFile {
             streams: plan.seed,

@@ -71,9 +71,7 @@ impl Planned {
             readers: plan.readers.len(),
             batches: plan.batches.len(),
             ops: plan.batches.iter().map(|batch| batch.ops.len()).sum(),
-            bytes: plan.ops.iter().map(|op| u64::from(op.value.unwrap_or(0))).sum(),
             crashes: plan.crashes.len() + crashes_of_scripts.count(),
-            damages: plan.damages.len(),
             faults: self.faults.is_scripted().then_some(self.faults.script.len()),
             choices: self.deviations.as_ref().map(Vec::len),
         }
@@ -88,10 +86,7 @@ pub struct Size {
     pub readers: usize,
     pub batches: usize,
     pub ops: usize,
-    /// Of all values.
-    pub bytes: u64,
     pub crashes: usize,
-    pub damages: usize,
     /// If no rate stands in their place.
     pub faults: Option<usize>,
     /// Of the scheduler, if no policy stands in their place.

@@ -13,8 +13,8 @@ use crate::workload::{After, Plan, PlannedBatch, PlannedOp};
 
 /// The words of a batch of `plan`.
 pub fn batch_words(plan: &Plan, batch: &PlannedBatch) -> String {
-    let ops = &plan.ops[batch.ops.start as usize..batch.ops.end as usize];
-    let ops: Vec<String> = ops
+    let ops: Vec<String> = plan
+        .ops_of(batch)
         .iter()
         .map(|op| match op.value {
             Some(bytes) => format!("put {} {bytes}", op.key),

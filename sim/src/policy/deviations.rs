@@ -23,7 +23,7 @@ use crate::kernel::{Step, StepKind, ThreadId};
 pub struct Deviation {
     /// Where it is taken.
     pub place: Place,
-    /// The how manieth decision at this place of the run it is, counted from 1.
+    /// Which of the decisions at this place it is, counted from 1 over the whole run.
     pub visit: u32,
     /// The thread chosen; for a pick among waiters, the index chosen.
     pub chosen: u32,

@@ -51,8 +51,8 @@ pub(super) fn all_lines(planned: &Planned) -> Vec<String> {
         Some(_) => lines_with(plan, ""),
     };
     if plan.batches.len() <= BATCHES_MAX {
-        for (number, batches) in plan.writers.iter().enumerate() {
-            for batch in &plan.batches[batches.start as usize..batches.end as usize] {
+        for (number, batches) in plan.batches_by_writer() {
+            for batch in batches {
                 lines.push(format!("  writer {number:<3} {}", batch_words(plan, batch)));
             }
         }
@@ -72,11 +72,7 @@ pub(super) fn all_lines(planned: &Planned) -> Vec<String> {
 
 fn fault(rule: &ScriptRule) -> String {
     let role = rule.role.map_or_else(String::new, |role| format!(" of {}", role.words()));
-    let phase = rule.phase.map_or("", |phase| match phase {
-        Phase::Run => ", while clients work",
-        Phase::Recovery => ", during the open",
-        Phase::Close => ", during the close",
-    });
+    let phase = rule.phase.map_or_else(String::new, |phase| format!(", {}", during(phase)));
     let operation = rule.operation.map_or("call", Operation::words);
     let count = if rule.count > 1 { format!(", {} in a row", rule.count) } else { String::new() };
     format!("{} at {operation} number {}{role}{phase}{count}", rule.kind.name(), rule.nth)
@@ -109,16 +105,20 @@ fn machine(plan: &Plan) -> String {
     )
 }
 
+fn during(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Run => "while clients work",
+        Phase::Recovery => "during the open",
+        Phase::Close => "during the close",
+    }
+}
+
 fn crash(crash: &PlannedCrash) -> String {
     let what = match crash.kind {
         CrashKind::PowerLoss => "power loss",
         CrashKind::Kill | CrashKind::Either => "death of the process",
     };
-    let phase = match crash.phase {
-        Phase::Run => "while clients work",
-        Phase::Recovery => "during the open",
-        Phase::Close => "during the close",
-    };
+    let phase = during(crash.phase);
     match crash.trigger {
         Trigger::Point(point) => format!("{what} {phase}, at scheduling point {point}"),
         Trigger::Call { calls, nth, moment } => {

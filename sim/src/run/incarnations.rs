@@ -263,11 +263,11 @@ impl Run {
     fn count_acknowledged(&mut self) {
         let plan = &self.world.plan;
         for &batch in &self.world.history.borrow().acknowledged {
-            let ops = plan.batches[batch as usize].ops.clone();
-            let values = plan.ops[ops.start as usize..ops.end as usize].iter();
+            let ops = plan.ops_of(&plan.batches[batch as usize]);
             self.verdict.acks += 1;
-            self.verdict.ops += u64::from(ops.end - ops.start);
-            self.verdict.bytes += values.map(|op| u64::from(op.value.unwrap_or(0))).sum::<u64>();
+            self.verdict.ops += ops.len() as u64;
+            self.verdict.bytes +=
+                ops.iter().map(|op| u64::from(op.value.unwrap_or(0))).sum::<u64>();
         }
     }
 

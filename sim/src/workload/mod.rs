@@ -253,6 +253,17 @@ impl Plan {
         }
     }
 
+    /// The batches of each writer, with its number.
+    pub fn batches_by_writer(&self) -> impl Iterator<Item = (usize, &[PlannedBatch])> {
+        let of_writer = |of: &Range<u32>| &self.batches[of.start as usize..of.end as usize];
+        self.writers.iter().map(of_writer).enumerate()
+    }
+
+    /// The operations of a batch.
+    pub fn ops_of(&self, batch: &PlannedBatch) -> &[PlannedOp] {
+        &self.ops[batch.ops.start as usize..batch.ops.end as usize]
+    }
+
     /// Whether an entry is what operation `op` wrote.
     pub fn op_matches(
         &self,
